@@ -1,0 +1,145 @@
+# `make` alone lists the targets. Everything but the build works in .venv, which sets itself up.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+WORKERS ?= auto
+
+# The first interpreter on this machine that is new enough; empty if there is none.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo browser test test-long check format readme schema lab benchmark lock \
+	build build-RemediatorFunction clean need-python
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-26s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+need-python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found. Install one, or name it:" \
+		"make PYTHON=/path/to/python3" >&2; exit 1; }
+
+# --- Set-up ---------------------------------------------------------------------------------------
+
+setup: $(BIN)/.installed ## Create .venv with the locked dependencies and this project
+
+# Runs again only when the lock changes.
+$(BIN)/.locked: requirements/dev.txt | need-python
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual" \
+		"environment (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement requirements/dev.txt
+	@touch $@
+
+$(BIN)/.installed: $(BIN)/.locked pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $@
+
+# --- For people -----------------------------------------------------------------------------------
+
+demo: setup ## Show the main job: an alarm comes in, the lever is pulled (under a minute)
+	@$(BIN)/remediator-lab demo
+
+lab: setup ## Run every scenario of the lab, with and without the remediator
+	@$(BIN)/remediator-lab all
+
+benchmark: setup ## Print the figures of the README
+	@$(BIN)/remediator-lab benchmark
+
+# --- For developers -------------------------------------------------------------------------------
+
+# A test opens the lab's page in Chromium. Where this cannot install it, that test says what to do.
+browser: ## Install Chromium and its driver, for the tests (Debian, as root; only if missing)
+	@if command -v chromedriver >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+		echo "Chromium's driver is missing, and only root can install it, with apt-get." >&2; exit 0; fi; \
+	echo "Installing Chromium ..."; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends chromium chromium-driver >/dev/null || \
+		echo "Chromium could not be installed." >&2
+
+test: setup browser ## Run all tests
+	@$(BIN)/pytest -n $(WORKERS) -m "not long"
+
+test-long: setup ## Run the long properties and storms
+	@$(BIN)/pytest -n $(WORKERS) -m long
+
+check: setup ## Hold format, lint, types, floors and template
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/cfn-lint template.yml
+
+format: setup ## Format the code and mend what lint can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schema: setup ## Write schemas/*.json anew from the records, and the tests' evidence bundles
+	@$(BIN)/remediator schema report > schemas/report.schema.json
+	@$(BIN)/remediator schema evidence > schemas/evidence.schema.json
+	@$(BIN)/python -m tests.evidence
+
+readme: setup ## Write the README's generated blocks anew (LAB=out/lab.json for the lab's figures, too)
+	@$(BIN)/python -m tests.readme_blocks $(LAB)
+
+# UPGRADE=--upgrade takes newer versions; without it the locks follow pyproject.toml only.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+lock: setup ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(COMPILE) pyproject.toml --extra cli --extra lab --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml -c requirements/dev.txt $(addprefix --no-emit-package ,$(SDK)) \
+		-o requirements/runtime.txt
+	@echo boto3 | $(COMPILE) - -c requirements/dev.txt -o requirements/sdk.txt
+
+# --- The artifact ---------------------------------------------------------------------------------
+
+LAMBDA_PYTHON ?= 3.13
+LAMBDA_ARCH   ?= x86_64
+# What is left out: the Lambda runtime brings boto3 and what that needs. The remediator asks only for
+# calls that have been in boto3 for years and sets its retries itself, so the runtime's version, which
+# AWS keeps patched, is good enough; and 25 MB less to fetch is a shorter cold start for an alarm.
+# LAMBDA_SDK=bundle puts the locked SDK in, for endpoints whose runtime has none.
+LAMBDA_SDK    ?= runtime
+SDK           := boto3 botocore s3transfer urllib3 python-dateutil six
+
+# Amazon Linux 2 (up to Python 3.11) has glibc 2.26, Amazon Linux 2023 has 2.34. pip takes only the
+# tags that it is told, so every older one that wheels are published for is named too.
+GLIBC_AL2        := manylinux2014 manylinux_2_17 manylinux_2_24 manylinux_2_26
+GLIBC_AL2023     := $(GLIBC_AL2) manylinux_2_27 manylinux_2_28 manylinux_2_31 manylinux_2_34
+LAMBDA_MACHINE   := $(if $(filter arm64 aarch64,$(LAMBDA_ARCH)),aarch64,x86_64)
+LAMBDA_PLATFORMS ?= $(addsuffix _$(LAMBDA_MACHINE),\
+	$(if $(filter 3.11,$(LAMBDA_PYTHON)),$(GLIBC_AL2),$(GLIBC_AL2023)))
+
+# Whichever has pip; Debian's own Python may come without.
+BUILDER = $(shell for p in $(PYTHON) $(BIN)/python; do \
+	$$p -m pip --version >/dev/null 2>&1 && echo $$p && break; done)
+
+build: ## Build the function's artifact into build/RemediatorFunction
+	@$(MAKE) --no-print-directory build-RemediatorFunction ARTIFACTS_DIR=build/RemediatorFunction
+
+# SAM calls this with ARTIFACTS_DIR. It needs a Python with pip, no set-up, and not Lambda's version:
+# the wheels are chosen for LAMBDA_PYTHON on LAMBDA_ARCH, and nothing is compiled. --no-deps, since the
+# lock is complete and the SDK left out on purpose.
+build-RemediatorFunction: need-python ## Build into ARTIFACTS_DIR=... [LAMBDA_PYTHON=3.13] [LAMBDA_ARCH=x86_64|arm64]
+	@test -n "$(BUILDER)" || { echo "$(PYTHON) has no pip, which the build needs (on Debian and" \
+		"Ubuntu: apt install python3-pip; or run 'make setup' first)." >&2; exit 1; }
+	@test -n "$(ARTIFACTS_DIR)" || { echo "Say where to: make $@ ARTIFACTS_DIR=DIR" >&2; exit 2; }
+	@rm -rf "$(ARTIFACTS_DIR)/remediator" "$(ARTIFACTS_DIR)/policies"
+	@mkdir -p "$(ARTIFACTS_DIR)"
+	@$(BUILDER) -m pip install --quiet --disable-pip-version-check --no-compile --upgrade --root-user-action ignore \
+		--require-hashes --no-deps --only-binary=:all: \
+		--implementation cp --python-version $(LAMBDA_PYTHON) $(addprefix --platform ,$(LAMBDA_PLATFORMS)) \
+		--requirement requirements/runtime.txt \
+		$(if $(filter bundle,$(LAMBDA_SDK)),--requirement requirements/sdk.txt) \
+		--target "$(ARTIFACTS_DIR)"
+	@cp -R remediator policies "$(ARTIFACTS_DIR)"
+	@rm -rf "$(ARTIFACTS_DIR)/bin"
+	@find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean: ## Remove what was built and cached (not .venv)
+	@rm -rf build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
