@@ -1,0 +1,1 @@
+"""AWS behind the ports: the only rooms that know boto3."""

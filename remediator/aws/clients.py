@@ -1,0 +1,144 @@
+"""boto3 clients: made once per process, with explicit patience, safe to ask for from threads.
+
+They come from the default session, so that whoever sets it (a profile, a Region, a recorder in a
+test) decides for all of them, and endpoints are chosen by the SDK's own means.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from remediator.aws.failures import aws_errors
+from remediator.aws.pace import UNPACED, Pace
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+PATIENCE = Config(
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=2,
+    read_timeout=8,
+    max_pool_connections=16,
+)
+"""At worst about 30 s for one call; the SDK's own defaults would wait for minutes."""
+
+_LOCK = Lock()
+
+
+class Clients:
+    """The clients of one session. Making a client is not thread-safe in boto3, so it is locked."""
+
+    def __init__(self, session: boto3.Session) -> None:
+        self._session = session
+        self._lock = Lock()
+        self._made: dict[str, Any] = {}
+        self._pace: Pace | None = None
+
+    def keep_pace(self, clock: Callable[[], datetime], sleep: Callable[[float], object]) -> None:
+        """From now on, call Lambda's control plane at a steady pace; see ``pace``."""
+        with self._lock:
+            if self._pace is None:
+                self._pace = Pace(clock, sleep)
+        self._pace.go_on(clock, sleep)
+
+    def _before_send(self, event_name: str, **_: Any) -> None:
+        """Before each request to Lambda, a retry being one of its own. Returns nothing: what it
+        returned would be taken for the answer."""
+        if self._pace is not None and event_name.rpartition(".")[2] not in UNPACED:
+            self._pace.take()
+
+    @property
+    def region(self) -> str:
+        """The Region that all calls go to. Raises PermanentError when none is configured."""
+        return str(self.lambda_.meta.region_name)
+
+    @property
+    def lambda_(self) -> "LambdaClient":
+        return self._client("lambda")  # type: ignore[no-any-return]
+
+    @property
+    def kinesis(self) -> "KinesisClient":
+        return self._client("kinesis")  # type: ignore[no-any-return]
+
+    @property
+    def dynamodb(self) -> "DynamoDBClient":
+        return self._client("dynamodb")  # type: ignore[no-any-return]
+
+    @property
+    def dynamodbstreams(self) -> "DynamoDBStreamsClient":
+        return self._client("dynamodbstreams")  # type: ignore[no-any-return]
+
+    @property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self._client("cloudwatch")  # type: ignore[no-any-return]
+
+    @property
+    def scheduler(self) -> "EventBridgeSchedulerClient":
+        return self._client("scheduler")  # type: ignore[no-any-return]
+
+    @property
+    def sns(self) -> "SNSClient":
+        return self._client("sns")  # type: ignore[no-any-return]
+
+    @property
+    def events(self) -> "EventBridgeClient":
+        return self._client("events")  # type: ignore[no-any-return]
+
+    @property
+    def sqs(self) -> "SQSClient":
+        return self._client("sqs")  # type: ignore[no-any-return]
+
+    @property
+    def sts(self) -> Any:
+        return self._client("sts")
+
+    @property
+    def ssm(self) -> "SSMClient":
+        return self._client("ssm")  # type: ignore[no-any-return]
+
+    def _client(self, service: str) -> Any:
+        make: Callable[..., Any] = self._session.client
+        with self._lock, aws_errors(service):
+            if service not in self._made:
+                self._made[service] = make(service, config=PATIENCE)
+                if service == "lambda":
+                    self._made[service].meta.events.register(
+                        "before-send.lambda", self._before_send
+                    )
+            return self._made[service]
+
+
+def clients_of(profile: str | None, region: str | None) -> Clients:
+    """Clients of a profile and a Region chosen by hand; ``None``: the SDK's own choice.
+
+    Raises PermanentError for a profile that is not there.
+    """
+    with aws_errors("session"):
+        return Clients(boto3.Session(profile_name=profile, region_name=region))
+
+
+def default_clients() -> Clients:
+    """The process's clients: those of boto3's default session, made anew when that was changed."""
+    with _LOCK:
+        if boto3.DEFAULT_SESSION is None:
+            boto3.setup_default_session()
+        return _of_session(boto3.DEFAULT_SESSION)
+
+
+@lru_cache(maxsize=1)
+def _of_session(session: boto3.Session) -> Clients:
+    return Clients(session)

@@ -1,0 +1,127 @@
+"""How the journal's records lie in its table: keys, times that sort, and bodies."""
+
+import zlib
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter
+
+from remediator.aws.table import Item, Key, Plain
+from remediator.state import AccountLedger, Entry, Freeze, IncidentState, Lease
+
+KEPT_FOR = timedelta(days=90)
+"""How long a closed incident stays; DynamoDB drops it by the TTL attribute ``expires_at``."""
+PLAIN_CHARACTERS = 100_000
+"""Longer bodies are compressed, about tenfold, to stay below AWS's 400 KB for one item. Shorter
+ones stay readable in the console; the usual state has some 10 KB."""
+
+LAST = "~"
+"""Sorts after every digit, so after every time and version."""
+
+_ENTRIES = TypeAdapter(tuple[Entry, ...])
+
+
+def account(account_id: str, region: str) -> str:
+    """Partition of one account and Region: its pointers and its ledger."""
+    return f"ACCOUNT#{account_id}#{region}"
+
+
+def mapping(uuid: str) -> str:
+    """Partition of one event source mapping: its pointers and its lease."""
+    return f"MAPPING#{uuid}"
+
+
+def incident(incident_id: str) -> str:
+    """Partition of one incident: its state and its entries."""
+    return f"INCIDENT#{incident_id}"
+
+
+def head(incident_id: str) -> Key:
+    """Where an incident's state lies."""
+    return incident(incident_id), "HEAD"
+
+
+def lease(uuid: str) -> Key:
+    """Where a mapping's lease lies."""
+    return mapping(uuid), "LEASE"
+
+
+def stamp(at: datetime) -> str:
+    """A time as text of one width, so that it sorts and compares as times do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def stamp_after(at: datetime, seconds: int) -> str:
+    """The time some seconds later."""
+    return stamp(at + timedelta(seconds=seconds))
+
+
+def mapping_of(state: IncidentState) -> str:
+    """The mapping that an incident is about, or nothing while it is unknown."""
+    return state.target.event_source_mapping if state.target else ""
+
+
+def forgotten_at(state: IncidentState) -> int:
+    """When an incident's records may go: epoch seconds, as DynamoDB's TTL wants them."""
+    return int((state.updated_at + KEPT_FOR).timestamp())
+
+
+def head_item(state: IncidentState, held: Lease | None) -> Item:
+    """An incident's state. An open one never expires: its changes are not forgotten."""
+    return {
+        "body": packed(state.model_dump_json()),
+        "version": state.version,
+        "mapping": mapping_of(state),
+        "written_by": f"{held.holder}#{held.token}" if held else "",
+        **({} if state.open else {"expires_at": forgotten_at(state)}),
+    }
+
+
+def to_state(item: Item | None) -> IncidentState | None:
+    """The state that lies in an item."""
+    return IncidentState.model_validate_json(unpacked(item["body"])) if item else None
+
+
+def entries_item(state: IncidentState, entries: tuple[Entry, ...]) -> Item:
+    """All that one commit appended. Entries are numbered when they are read."""
+    body = _ENTRIES.dump_json(entries, exclude={"__all__": {"number"}}).decode()
+    return {"body": packed(body), "expires_at": forgotten_at(state)}
+
+
+def to_entries(items: tuple[Item, ...]) -> tuple[Entry, ...]:
+    """The entries of an incident's items, numbered from 1."""
+    found = [entry for item in items for entry in _ENTRIES.validate_json(unpacked(item["body"]))]
+    return tuple(
+        entry.model_copy(update={"number": number}) for number, entry in enumerate(found, start=1)
+    )
+
+
+def to_lease(uuid: str, item: Item) -> Lease:
+    """The lease that lies in an item."""
+    return Lease(
+        mapping=uuid,
+        holder=str(item["holder"]),
+        token=int(item["fence"]),
+        expires_at=datetime.fromisoformat(str(item["held_until"])),
+    )
+
+
+def to_ledger(item: Item | None) -> AccountLedger:
+    """The ledger that lies in an item; an empty one where there is none."""
+    if item is None:
+        return AccountLedger()
+    return AccountLedger.model_validate_json(unpacked(item["body"]))
+
+
+def to_freeze(item: Item) -> Freeze:
+    """The stop switch that lies in an item."""
+    return Freeze.model_validate_json(unpacked(item["body"]))
+
+
+def packed(text: str) -> Plain:
+    """A body: text, or bytes when it is long."""
+    return text if len(text) <= PLAIN_CHARACTERS else zlib.compress(text.encode())
+
+
+def unpacked(body: Plain) -> str:
+    """The text of a body."""
+    return zlib.decompress(body).decode() if isinstance(body, bytes) else str(body)

@@ -1,0 +1,119 @@
+"""The questions of one reading: which calls are made, with what, and what they are about."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from remediator.aws import series
+from remediator.aws.asking import Question
+from remediator.aws.clients import Clients
+from remediator.aws.reading import Answer
+from remediator.aws.series import Query
+from remediator.model import SourceKind, Target
+
+_MOST_MAPPINGS = 100
+_MOST_SHARDS = 1000
+_MOST_CONSUMERS = 100
+
+
+def first(clients: Clients, aim: Target) -> tuple[Question, ...]:
+    """What needs nothing but the target."""
+    return (*_of_lambda(clients, aim), *_OF_STREAM[aim.kind](clients, aim))
+
+
+def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
+    lambda_ = clients.lambda_
+    version = {"Qualifier": aim.qualifier} if aim.qualifier else {}
+    name = {"FunctionName": aim.function}
+    return (
+        Question(
+            "mapping",
+            "lambda",
+            lambda_.get_event_source_mapping,
+            {"UUID": aim.event_source_mapping},
+        ),
+        Question("function", "lambda", lambda_.get_function, name | version),
+        Question("reserved_concurrency", "lambda", lambda_.get_function_concurrency, name),
+        Question("account", "lambda", lambda_.get_account_settings, {}),
+        Question(
+            "readers",
+            "lambda",
+            lambda_.list_event_source_mappings,
+            {"EventSourceArn": aim.source_arn, "MaxItems": _MOST_MAPPINGS},
+        ),
+    )
+
+
+def _of_kinesis(clients: Clients, aim: Target) -> tuple[Question, ...]:
+    stream = {"StreamARN": aim.source_arn}
+    return (
+        Question("stream", "kinesis", clients.kinesis.describe_stream_summary, stream),
+        Question(
+            "shards", "kinesis", clients.kinesis.list_shards, stream | {"MaxResults": _MOST_SHARDS}
+        ),
+    )
+
+
+def _of_dynamodb(clients: Clients, aim: Target) -> tuple[Question, ...]:
+    return (
+        Question(
+            "stream",
+            "dynamodb",
+            clients.dynamodbstreams.describe_stream,
+            {"StreamArn": aim.source_arn},
+            next_page=_next_shards,
+        ),
+    )
+
+
+_OF_STREAM = {SourceKind.KINESIS: _of_kinesis, SourceKind.DYNAMODB: _of_dynamodb}
+
+
+def _next_shards(page: Answer) -> Mapping[str, Any] | None:
+    last = page["StreamDescription"].get("LastEvaluatedShardId")
+    return {"ExclusiveStartShardId": last} if last else None
+
+
+def consumers(clients: Clients, aim: Target) -> Question:
+    """The registered consumers of a Kinesis stream."""
+    return Question(
+        "consumers",
+        "kinesis",
+        clients.kinesis.list_stream_consumers,
+        {"StreamARN": aim.source_arn, "MaxResults": _MOST_CONSUMERS},
+    )
+
+
+def siblings(clients: Clients, aim: Target) -> Question:
+    """All mappings that feed the same function (or the same alias or version of it)."""
+    name = f"{aim.function}:{aim.qualifier}" if aim.qualifier else aim.function
+    return Question(
+        "sibling_mappings",
+        "lambda",
+        clients.lambda_.list_event_source_mappings,
+        {"FunctionName": name, "MaxItems": _MOST_MAPPINGS},
+    )
+
+
+def metrics(
+    clients: Clients, asked: Sequence[Query], window: tuple[datetime, datetime]
+) -> Question:
+    """All metrics at once; the window's end is left out of it."""
+    start, end = window
+    return Question(
+        "metrics",
+        "cloudwatch",
+        clients.cloudwatch.get_metric_data,
+        {
+            "MetricDataQueries": series.as_request(asked),
+            "StartTime": start,
+            "EndTime": end,
+            "ScanBy": "TimestampAscending",
+        },
+        next_page=_next_datapoints,
+    )
+
+
+def _next_datapoints(page: Answer) -> Mapping[str, Any] | None:
+    token = page.get("NextToken")
+    return {"NextToken": token} if token else None

@@ -1,0 +1,234 @@
+"""AWS's answers → the model's records. Pure: no call is made here.
+
+Absent fields take AWS's documented defaults; words that a newer AWS may say (states, modes) are
+kept as they come.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from remediator import names
+from remediator.aws import arns
+from remediator.model import (
+    AccountState,
+    FunctionState,
+    MappingState,
+    Reader,
+    Shard,
+    SourceKind,
+    StreamState,
+    Target,
+)
+
+Answer = Mapping[str, Any]
+
+_STOPPED = frozenset({"Disabled", "Disabling", "Deleting"})
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC; what comes without a zone is UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def target(answer: Answer) -> Target | None:
+    """What a mapping joins; ``None`` unless it reads a Kinesis or a DynamoDB stream."""
+    text = answer.get("EventSourceArn") or ""
+    source = arns.stream(text)
+    if source is None or not answer.get("FunctionArn"):
+        return None
+    watched = names.function(answer["FunctionArn"]).watched
+    return Target(
+        function=watched.function or "",
+        function_arn=answer["FunctionArn"],
+        qualifier=watched.qualifier,
+        event_source_mapping=answer["UUID"],
+        source_arn=source.arn,
+        consumer_arn=text if source.consumer else None,
+        kind=source.kind,
+        stream=source.name,
+    )
+
+
+def is_running(answer: Answer) -> bool:
+    """Whether a mapping polls, or is about to."""
+    return answer.get("State") not in _STOPPED
+
+
+def mapping(answer: Answer) -> MappingState:
+    """A mapping's settings (AWS: EventSourceMappingConfiguration)."""
+    return MappingState(
+        uuid=answer["UUID"],
+        function_arn=answer.get("FunctionArn", ""),
+        source_arn=answer.get("EventSourceArn", ""),
+        state=answer.get("State", ""),
+        last_modified=utc(answer["LastModified"]) if answer.get("LastModified") else None,
+        last_processing_result=answer.get("LastProcessingResult"),
+        state_transition_reason=answer.get("StateTransitionReason"),
+        starting_position=answer.get("StartingPosition"),
+        tumbling_window_seconds=_or(answer.get("TumblingWindowInSeconds"), 0),
+        reports_partial_batches="ReportBatchItemFailures"
+        in (answer.get("FunctionResponseTypes") or ()),
+        counts_events="EventCount" in ((answer.get("MetricsConfig") or {}).get("Metrics") or ()),
+        filters_events=bool((answer.get("FilterCriteria") or {}).get("Filters"))
+        or bool(answer.get("FilterCriteriaError")),
+        **mapping_settings(answer),
+    )
+
+
+def mapping_settings(answer: Answer) -> dict[str, Any]:
+    """The settings of a mapping that can be changed, by our names."""
+    destination = ((answer.get("DestinationConfig") or {}).get("OnFailure") or {}).get(
+        "Destination"
+    )
+    return {
+        "parallelization_factor": _or(answer.get("ParallelizationFactor"), 1),
+        "batch_size": _or(answer.get("BatchSize"), 100),
+        "batching_window_seconds": _or(answer.get("MaximumBatchingWindowInSeconds"), 0),
+        "bisect_on_error": bool(answer.get("BisectBatchOnFunctionError")),
+        "maximum_retry_attempts": _or(answer.get("MaximumRetryAttempts"), -1),
+        "maximum_record_age_seconds": _or(answer.get("MaximumRecordAgeInSeconds"), -1),
+        "on_failure_destination": destination or None,
+    }
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def function(name: str, answer: Answer) -> FunctionState:
+    """A function's (or a version's) configuration (AWS: GetFunction)."""
+    configuration = answer.get("Configuration") or {}
+    return FunctionState(
+        name=name,
+        memory_mb=configuration.get("MemorySize"),
+        timeout_seconds=configuration.get("Timeout"),
+        last_modified=_moment(configuration.get("LastModified")),
+        state=configuration.get("State"),
+        last_update_status=configuration.get("LastUpdateStatus"),
+        reserved_concurrency=(answer.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+        runs_on_managed_instances=bool(configuration.get("CapacityProviderConfig")),
+        tags=answer.get("Tags") or {},
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Lambda writes ``2026-11-23T12:00:00.000+0000``; what it may write one day is no crash."""
+    try:
+        return utc(datetime.fromisoformat(text)) if text else None
+    except ValueError:
+        return None
+
+
+def account(answer: Answer) -> AccountState | None:
+    """The account's limits (AWS: GetAccountSettings)."""
+    limit = answer.get("AccountLimit") or {}
+    if "ConcurrentExecutions" not in limit or "UnreservedConcurrentExecutions" not in limit:
+        return None
+    return AccountState(
+        concurrency_limit=limit["ConcurrentExecutions"],
+        unreserved_concurrency=limit["UnreservedConcurrentExecutions"],
+    )
+
+
+def kinesis_stream(answer: Answer) -> StreamState:
+    """A Kinesis stream's summary (AWS: DescribeStreamSummary)."""
+    summary = answer["StreamDescriptionSummary"]
+    return StreamState(
+        name=summary["StreamName"],
+        arn=summary["StreamARN"],
+        status=summary.get("StreamStatus", ""),
+        retention_hours=_or(summary.get("RetentionPeriodHours"), 24),
+        open_shards=summary.get("OpenShardCount"),
+        on_demand=(summary.get("StreamModeDetails") or {}).get("StreamMode") == "ON_DEMAND",
+        registered_consumers=summary.get("ConsumerCount"),
+        shard_metrics=tuple(
+            name
+            for part in summary.get("EnhancedMonitoring") or ()
+            for name in part.get("ShardLevelMetrics") or ()
+        ),
+    )
+
+
+def kinesis_shards(answers: Iterable[Answer]) -> tuple[Shard, ...]:
+    """Kinesis shards, open and closed (AWS: ListShards)."""
+    return tuple(
+        Shard(
+            shard_id=shard["ShardId"],
+            first_hash_key=int(shard["HashKeyRange"]["StartingHashKey"]),
+            last_hash_key=int(shard["HashKeyRange"]["EndingHashKey"]),
+            is_open=_is_open(shard),
+            parent=shard.get("ParentShardId"),
+        )
+        for answer in answers
+        for shard in answer.get("Shards") or ()
+    )
+
+
+def _is_open(shard: Answer) -> bool:
+    return not (shard.get("SequenceNumberRange") or {}).get("EndingSequenceNumber")
+
+
+def table_shards(answers: Iterable[Answer]) -> tuple[Shard, ...]:
+    """A DynamoDB stream's shards, which have no range of hash keys to show."""
+    return tuple(
+        Shard(
+            shard_id=shard["ShardId"],
+            is_open=_is_open(shard),
+            parent=shard.get("ParentShardId"),
+        )
+        for answer in answers
+        for shard in answer["StreamDescription"].get("Shards") or ()
+    )
+
+
+def table_stream(aim: Target, answer: Answer, shards: tuple[Shard, ...] | None) -> StreamState:
+    """A DynamoDB stream: always 24 hours, and it scales by itself (AWS: DescribeStream)."""
+    description = answer["StreamDescription"]
+    return StreamState(
+        name=aim.stream,
+        arn=aim.source_arn,
+        status=description.get("StreamStatus", ""),
+        open_shards=sum(shard.is_open for shard in shards) if shards is not None else None,
+        registered_consumers=0,
+    )
+
+
+def other_mappings(answer: Answer, aim: Target) -> tuple[Reader, ...]:
+    """The other mappings of a listing, as readers of the stream."""
+    return tuple(
+        Reader(
+            name=listed.get("FunctionArn", "").partition(":function:")[2] or listed["UUID"],
+            shared_throughput="/consumer/" not in (listed.get("EventSourceArn") or ""),
+            enabled=is_running(listed),
+        )
+        for listed in answer.get("EventSourceMappings") or ()
+        if listed["UUID"] != aim.event_source_mapping
+    )
+
+
+def consumers(answer: Answer, own: str | None) -> tuple[Reader, ...]:
+    """The registered consumers of a stream but our own, each with throughput for itself."""
+    return tuple(
+        Reader(
+            name=consumer["ConsumerName"],
+            shared_throughput=False,
+            enabled=consumer.get("ConsumerStatus") == "ACTIVE",
+        )
+        for consumer in answer.get("Consumers") or ()
+        if consumer["ConsumerARN"] != own
+    )
+
+
+def siblings(answer: Answer, aim: Target) -> int:
+    """How many other running stream mappings of a listing feed the same function."""
+    return sum(
+        is_running(listed) and arns.stream(listed.get("EventSourceArn") or "") is not None
+        for listed in answer.get("EventSourceMappings") or ()
+        if listed["UUID"] != aim.event_source_mapping
+    )
+
+
+def is_kinesis(aim: Target) -> bool:
+    """Whether the mapping reads a Kinesis stream, else it reads a DynamoDB stream."""
+    return aim.kind is SourceKind.KINESIS

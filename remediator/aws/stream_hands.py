@@ -1,0 +1,155 @@
+"""The hands for Kinesis streams: as a whole, and for one range of hash keys.
+
+Source: Kinesis API Reference (UpdateShardCount, SplitShard, MergeShards, ListShards,
+IncreaseStreamRetentionPeriod, DecreaseStreamRetentionPeriod).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from remediator.aws import arns, reading
+from remediator.aws.clients import Clients
+from remediator.aws.failures import aws_errors
+from remediator.aws.limits import Values, number, only, refusal
+from remediator.aws.reading import Answer
+from remediator.model import Shard, Value
+
+
+class StreamHand:
+    """A Kinesis stream's shards, all alike, and its retention."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def read(self, name: str) -> Values:
+        summary = self._summary(name)
+        return {
+            "shard_count": summary["OpenShardCount"],
+            "retention_hours": summary["RetentionPeriodHours"],
+        }
+
+    def write(self, name: str, values: Values) -> None:
+        setting, value = only(values, "shard_count", "retention_hours")
+        {"shard_count": self._scale, "retention_hours": self._retain}[setting](name, value)
+
+    def settled(self, name: str) -> bool:
+        return bool(self._summary(name)["StreamStatus"] == "ACTIVE")
+
+    def _scale(self, name: str, value: Value) -> None:
+        """AWS takes from half to twice the present count at a time."""
+        present = self._summary(name)["OpenShardCount"]
+        count = number("shard_count", value, -(-present // 2), 2 * present)
+        with aws_errors("kinesis"):
+            self._clients.kinesis.update_shard_count(
+                StreamARN=name, TargetShardCount=count, ScalingType="UNIFORM_SCALING"
+            )
+
+    def _retain(self, name: str, value: Value) -> None:
+        hours = number("retention_hours", value, 24, 8760)
+        present = self._summary(name)["RetentionPeriodHours"]
+        if hours == present:
+            return
+        kinesis = self._clients.kinesis
+        change: Callable[..., Any] = (
+            kinesis.increase_stream_retention_period
+            if hours > present
+            else kinesis.decrease_stream_retention_period
+        )
+        with aws_errors("kinesis"):
+            change(StreamARN=name, RetentionPeriodHours=hours)
+
+    def _summary(self, name: str) -> Answer:
+        with aws_errors("kinesis"):
+            answer = self._clients.kinesis.describe_stream_summary(StreamARN=name)
+        return answer["StreamDescriptionSummary"]
+
+
+# --- range of hash keys ------------------------------------------------------------------------
+
+
+class _Range(NamedTuple):
+    """A stream's range of hash keys, both ends in it."""
+
+    stream: str
+    first: int
+    last: int
+
+
+_RANGE = re.compile(r"(?P<stream>[^#]+)#(?P<first>\d{1,39})-(?P<last>\d{1,39})")
+
+
+def _range(name: str) -> _Range:
+    found = _RANGE.fullmatch(name)
+    if found is None or arns.stream(found["stream"]) is None:
+        raise refusal(f"expected a range as stream-arn#first-last, got {name[:300]!r}")
+    return _Range(found["stream"], int(found["first"]), int(found["last"]))
+
+
+class RangeHand:
+    """How many open shards a range of hash keys has: one is split in two, two are merged."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def read(self, name: str) -> Values:
+        """``None`` once the range is no longer made of whole shards: somebody else resharded."""
+        return {"shards": len(self._shards(_range(name))) or None}
+
+    def write(self, name: str, values: Values) -> None:
+        _, wanted = only(values, "shards")
+        span = _range(name)
+        present = self._shards(span)
+        actions = {(1, 2): self._split, (2, 1): self._merge}
+        act = actions.get((len(present), wanted)) if isinstance(wanted, int) else None
+        if act is None:
+            raise refusal(f"shards of {name}: cannot go from {len(present)} to {wanted!r}")
+        act(span, present)
+
+    def settled(self, name: str) -> bool:
+        return StreamHand(self._clients).settled(_range(name).stream)
+
+    def _split(self, span: _Range, present: tuple[Shard, ...]) -> None:
+        if span.first == span.last:
+            raise refusal("a shard of a single hash key cannot be split")
+        with aws_errors("kinesis"):
+            self._clients.kinesis.split_shard(
+                StreamARN=span.stream,
+                ShardToSplit=present[0].shard_id,
+                NewStartingHashKey=str((span.first + span.last + 1) // 2),
+            )
+
+    def _merge(self, span: _Range, present: tuple[Shard, ...]) -> None:
+        with aws_errors("kinesis"):
+            self._clients.kinesis.merge_shards(
+                StreamARN=span.stream,
+                ShardToMerge=present[0].shard_id,
+                AdjacentShardToMerge=present[1].shard_id,
+            )
+
+    def _shards(self, span: _Range) -> tuple[Shard, ...]:
+        """The open shards that make up the range without gap or overhang; else none."""
+        inside = sorted(
+            (shard for shard in self._open(span.stream) if _lies_in(shard, span)),
+            key=lambda shard: shard.first_hash_key,
+        )
+        starts = [shard.first_hash_key for shard in inside] + [span.last + 1]
+        ends = [span.first - 1] + [shard.last_hash_key for shard in inside]
+        tiles = all(start == end + 1 for start, end in zip(starts, ends, strict=True))
+        return tuple(inside) if tiles else ()
+
+    def _open(self, stream: str) -> tuple[Shard, ...]:
+        """All open shards, page after page."""
+        pages: list[Answer] = []
+        arguments: dict[str, Any] = {"StreamARN": stream, "ShardFilter": {"Type": "AT_LATEST"}}
+        while True:
+            with aws_errors("kinesis"):
+                pages.append(self._clients.kinesis.list_shards(**arguments))
+            token = pages[-1].get("NextToken")
+            if not token:
+                return tuple(shard for shard in reading.kinesis_shards(pages) if shard.is_open)
+            arguments = {"StreamARN": stream, "NextToken": token}
+
+
+def _lies_in(shard: Shard, span: _Range) -> bool:
+    return span.first <= shard.first_hash_key and shard.last_hash_key <= span.last

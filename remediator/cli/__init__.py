@@ -1,0 +1,49 @@
+"""The command ``remediator``: the handler's verbs, for people and for CI.
+
+options    what can be said on the command line
+outside    environment, clock, terminal and AWS, as the commands find them
+showing    formats and exit codes
+failures   errors in words, and what to do about them
+looking, acting, journal, tables    the commands
+"""
+
+import typer
+
+from remediator.cli import acting, journal, looking, tables
+from remediator.cli.failures import Commands
+from remediator.cli.options import Version
+from remediator.cli.outside import Outside
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(
+    epilog="Exit codes: 0 nothing to do or done · 1 error · 2 usage · 3 changes proposed · "
+    "4 proposed, but blocked by the policy"
+)
+def remediator(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001, FBT002 - typer's way
+    """Find why a stream's Lambda consumer falls behind, and pull the right lever.
+
+    Nothing is changed by **plan**, **explain** and **collect**; they need reading
+    permissions only.
+    """
+    context.obj = context.obj or Outside.real()
+
+
+for commands in (looking.COMMANDS, acting.COMMANDS, journal.COMMANDS, tables.COMMANDS):
+    for command in commands:
+        app.command(command.name, rich_help_panel=command.panel, epilog=command.example)(
+            command.run
+        )
+app.add_typer(tables.policy, name="policy", rich_help_panel="About the rules")
+
+
+def main() -> None:
+    """Entry of the command line."""
+    app()

@@ -1,0 +1,237 @@
+"""apply, approve, rollback, freeze, unfreeze: they change things, and ask first."""
+
+import typer
+
+from remediator import names
+from remediator.cli import options, showing
+from remediator.cli.failures import usage
+from remediator.cli.looking import incident, one_of
+from remediator.cli.options import Command, Format
+from remediator.cli.outside import Office, Outside, Place, need_journal, open_office, policy_of
+from remediator.commands import Approve, Rollback, SetFreeze
+from remediator.errors import InputError
+from remediator.model import Mode, Report
+from remediator.render import pages
+
+PANEL = "Change things"
+
+
+def apply(
+    context: typer.Context,
+    function: options.Function = None,
+    mapping: options.Mapping = None,
+    stream: options.Stream = None,
+    policy: options.Policy = None,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Make the plan, as the deployed remediator would: journalled, within the policy, watched.
+
+    Needs a policy in mode apply, and --remediator-function: it is woken for the follow-ups, which
+    see whether the change helped and take it back if it did harm.
+    """
+    outside: Outside = context.obj
+    named = one_of(function, mapping, stream)
+    _must_be_askable(outside, yes=yes)
+    office = _acting_office(outside, Place(profile, region, policy, journal, deployment))
+    if not yes:
+        planned = office.runbook(Mode.PLAN).respond(incident(named, outside.clock(), Mode.PLAN))
+        showing.report(outside, planned, Format.TEXT)
+        if showing.EXIT_CODES[planned.outcome.status] != _PROPOSED:
+            raise showing.end(planned)
+        _confirm("Make these changes?", declined=_PROPOSED)
+    done = office.runbook().respond(incident(named, outside.clock(), Mode.APPLY))
+    _show(outside, done, shown)
+
+
+def approve(
+    context: typer.Context,
+    incident_id: options.Incident,
+    policy: options.Policy = None,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Make a plan that waits for approval, if the world still asks for it."""
+    outside: Outside = context.obj
+    which = _incident_id(incident_id)
+    _must_be_askable(outside, yes=yes)
+    office = _acting_office(outside, Place(profile, region, policy, journal, deployment))
+    if not yes:
+        _show_stored(office, which)
+        _confirm("Approve it?", declined=_PROPOSED)
+    _show(outside, office.runbook().run(Approve(incident_id=which, by=outside.user)), shown)
+
+
+def rollback(
+    context: typer.Context,
+    incident_id: options.SomeIncident = None,
+    function: options.Function = None,
+    policy: options.Policy = None,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Put back what is still in effect of an incident, or of a function's latest one.
+
+    Newest first, and only where the setting still holds our value: a person's change stays.
+    """
+    outside: Outside = context.obj
+    command = _rollback(incident_id, function, outside.user)
+    _must_be_askable(outside, yes=yes)
+    office = open_office(outside, Place(profile, region, policy, journal, deployment))
+    need_journal(office)
+    _must_be_opted_in(office)
+    if not yes:
+        if command.incident_id:
+            _show_stored(office, command.incident_id)
+        _confirm("Put the old values back?", declined=0)
+    _show(outside, office.runbook().run(command), shown)
+
+
+def freeze(
+    context: typer.Context,
+    function: options.Function = None,
+    reason: options.Reason = "",
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+) -> None:
+    """Stop all changes, or those of one function, until they are let go on: unfreeze."""
+    place = Place(profile, region, None, journal, deployment)
+    _switch(context.obj, place, function, shown, on=True, reason=reason)
+
+
+def unfreeze(
+    context: typer.Context,
+    function: options.Function = None,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+) -> None:
+    """Let changes go on, all or those of one function."""
+    place = Place(profile, region, None, journal, deployment)
+    _switch(context.obj, place, function, shown, on=False, reason="")
+
+
+_PROPOSED = 3
+
+
+def _switch(
+    outside: Outside, place: Place, function: str | None, shown: Format, *, on: bool, reason: str
+) -> None:
+    scope = bare_function(function) if function else "all"
+    office = open_office(outside, place)
+    need_journal(office)
+    command = SetFreeze(scope=scope, on=on, reason=reason, by=outside.user)
+    _show(outside, office.runbook(Mode.PLAN).run(command), shown)
+
+
+def _acting_office(outside: Outside, place: Place) -> Office:
+    """Everything that acting needs, or an explanation. Raises InputError."""
+    office = open_office(outside, place)
+    need_journal(office)
+    _must_be_opted_in(office)
+    if office.remediator_arn is None or office.settings.follow_up_role_arn is None:
+        raise InputError(
+            "nobody would look whether a change helped: name the deployed remediator with "
+            "--remediator-function NAME or REMEDIATOR_FUNCTION; it is woken for the follow-ups "
+            "(its own settings, or REMEDIATOR_FOLLOW_UP_ROLE_ARN, name the role for that)"
+        )
+    return office
+
+
+def _must_be_opted_in(office: Office) -> None:
+    """Mode plan is a "no" of the policy: exit code 4, before anything is looked at."""
+    if policy_of(office).mode is Mode.PLAN:
+        typer.echo(
+            f"Nothing was changed: mode is plan in {office.settings.policy_file}. Opt in there "
+            "with 'mode: apply', or with REMEDIATOR_MODE=apply. To see what would be done: "
+            "remediator plan",
+            err=True,
+        )
+        raise typer.Exit(4)
+
+
+def _must_be_askable(outside: Outside, *, yes: bool) -> None:
+    if not yes and not outside.interactive():
+        raise typer.BadParameter(
+            "this changes things, and there is no terminal to ask at: say --yes",
+            param_hint="'--yes'",
+        )
+
+
+def _confirm(question: str, *, declined: int) -> None:
+    if not typer.confirm(question, err=True):
+        typer.echo("Nothing was changed.", err=True)
+        raise typer.Exit(declined)
+
+
+def _show(outside: Outside, found: Report, shown: Format) -> None:
+    showing.report(outside, found, shown)
+    raise showing.end(found)
+
+
+def _show_stored(office: Office, incident_id: str) -> None:
+    state = office.runbook(Mode.PLAN).load_incident(incident_id)
+    showing.plain_page(pages.incident(state, ()), Format.TEXT)
+
+
+def _rollback(incident_id: str | None, function: str | None, by: str) -> Rollback:
+    if (incident_id is None) == (function is None):
+        raise typer.BadParameter("name an incident or a --function", param_hint="'INCIDENT'")
+    if incident_id is not None:
+        return Rollback(incident_id=_incident_id(incident_id), by=by)
+    return Rollback(function=bare_function(function), by=by)
+
+
+def _incident_id(value: str) -> str:
+    try:
+        return names.incident_id(value)
+    except InputError as error:
+        raise usage(error, "INCIDENT") from error
+
+
+def bare_function(value: object) -> str:
+    """A function's name without alias or version. Raises a usage error."""
+    try:
+        return str(names.function(value).watched.function)
+    except InputError as error:
+        raise usage(error, "--function") from error
+
+
+COMMANDS = (
+    Command(
+        "apply",
+        PANEL,
+        apply,
+        "Example:  REMEDIATOR_MODE=apply remediator apply --function orders "
+        "--remediator-function remediator",
+    ),
+    Command("approve", PANEL, approve, "Example:  remediator approve inc-0123456789abcdef0123"),
+    Command(
+        "rollback",
+        PANEL,
+        rollback,
+        "Examples:  remediator rollback inc-0123456789abcdef0123   ·   "
+        "remediator rollback --function orders --yes",
+    ),
+    Command(
+        "freeze", PANEL, freeze, 'Example:  remediator freeze --reason "a release is under way"'
+    ),
+    Command("unfreeze", PANEL, unfreeze, "Example:  remediator unfreeze --function orders"),
+)

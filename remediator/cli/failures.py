@@ -1,0 +1,63 @@
+"""Errors in words: where, what, and what to do about it; no traceback where that can be said."""
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from remediator.errors import InputError, PermanentError, RemediatorError, TemporaryError
+
+_SIGN_IN = "Sign in again (aws sso login), or name other credentials with --profile."
+_HINTS = {
+    "NoCredentialsError": "Name credentials with --profile NAME or AWS_PROFILE, or offline: "
+    "--evidence FILE needs none.",
+    "PartialCredentialsError": "The credentials are incomplete: see 'aws configure list'.",
+    "NoRegionError": "Name the Region with --region NAME, AWS_REGION or the profile.",
+    "ProfileNotFound": "See the profiles there are: aws configure list-profiles",
+    "ExpiredToken": _SIGN_IN,
+    "ExpiredTokenException": _SIGN_IN,
+    "SSOTokenLoadError": _SIGN_IN,
+    "TokenRetrievalError": _SIGN_IN,
+    "UnauthorizedSSOTokenError": _SIGN_IN,
+    "InvalidClientTokenId": "AWS does not know these credentials. " + _SIGN_IN,
+    "UnrecognizedClientException": "AWS does not know these credentials. " + _SIGN_IN,
+    "ResourceNotFoundException": "Is it in this account and Region? See --profile and --region.",
+}
+
+
+def hint(error: RemediatorError) -> str:
+    """What to do about it; empty where the message says it all."""
+    if isinstance(error, PermanentError) and error.permission:
+        return f"Grant {error.permission} to whom you are signed in as; see policies/iam.yml."
+    if isinstance(error, PermanentError):
+        return _HINTS.get(error.code, "")
+    if isinstance(error, TemporaryError):
+        return "This may pass: try again. If it stays, check --region and the network."
+    return ""
+
+
+def told(error: RemediatorError) -> str:
+    """The message, then what to do about it."""
+    advice = hint(error)
+    return f"Error: {error}" + (f"\n{advice}" if advice else "")
+
+
+class Commands(TyperGroup):
+    """The commands; an error of ours ends in one message and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RemediatorError as error:
+            typer.echo(told(error), err=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError as error:  # the reader, such as head, has seen enough
+            sys.stderr.close()
+            raise typer.Exit(1) from error
+
+
+def usage(error: InputError, option: str) -> typer.BadParameter:
+    """A wrong option's value as a usage error (exit code 2)."""
+    return typer.BadParameter(str(error), param_hint=f"'{option}'")

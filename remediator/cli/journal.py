@@ -1,0 +1,131 @@
+"""history, report, frozen: what the journal knows."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from remediator import names, wiring
+from remediator.cli import options, showing
+from remediator.cli.acting import bare_function
+from remediator.cli.failures import usage
+from remediator.cli.looking import incident, one_of
+from remediator.cli.options import Command, Format
+from remediator.cli.outside import Office, Outside, Place, need_journal, open_office
+from remediator.errors import InputError
+from remediator.model import Mode
+from remediator.ports import Journal
+from remediator.render import pages
+from remediator.state import Freeze, IncidentState
+
+PANEL = "Look back"
+
+OnlyOpen = Annotated[bool, typer.Option("--open", help="Only those that are not closed.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=400, help="How far back, for an account.")]
+
+
+def history(
+    context: typer.Context,
+    function: options.Function = None,
+    mapping: options.Mapping = None,
+    stream: options.Stream = None,
+    only_open: OnlyOpen = False,  # noqa: FBT002 - typer's way
+    days: Days = 7,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+) -> None:
+    """List incidents, newest first: of one target, else of the whole account in this Region."""
+    outside: Outside = context.obj
+    office = _journal_office(outside, Place(profile, region, None, journal, deployment))
+    if function or mapping or stream:
+        named = one_of(function, mapping, stream)
+        desk = office.runbook(Mode.PLAN)
+        target = desk.choose_target(incident(named, outside.clock(), Mode.PLAN))
+        found = _journal(office).history(target.event_source_mapping)
+        about = f"of {target.function}, mapping {target.event_source_mapping}"
+    else:
+        found, about = _of_account(outside, office, days, only_open=only_open)
+    kept = [state for state in found if state.open or not only_open]
+    if shown is Format.JSON:
+        showing.data([state.model_dump(mode="json") for state in kept])
+    else:
+        showing.plain_page(pages.incidents(kept, about), shown)
+
+
+def _of_account(
+    outside: Outside, office: Office, days: int, *, only_open: bool
+) -> tuple[tuple[IncidentState, ...], str]:
+    account, region = wiring.whoami(office.clients)
+    if only_open:
+        return _journal(office).open_incidents(account, region), f"open in {account}, {region}"
+    since = outside.clock() - timedelta(days=days)
+    return _journal(office).recent(account, region, since), f"of {account}, {region}, {days} days"
+
+
+def report(
+    context: typer.Context,
+    incident_id: options.Incident,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+) -> None:
+    """Tell one incident: where it stands, what was changed, and everything in order of time."""
+    try:
+        which = names.incident_id(incident_id)
+    except InputError as error:
+        raise usage(error, "INCIDENT") from error
+    office = _journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    state = office.runbook(Mode.PLAN).load_incident(which)
+    entries = _journal(office).entries(which)
+    if shown is Format.JSON:
+        told = [entry.model_dump(mode="json") for entry in entries]
+        showing.data({"incident": state.model_dump(mode="json"), "entries": told})
+    else:
+        showing.plain_page(pages.incident(state, entries), shown)
+
+
+def frozen(
+    context: typer.Context,
+    function: options.Function = None,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+) -> None:
+    """Say whether changes are stopped, by whom and why: everywhere, or for one function."""
+    office = _journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    scopes = ["all", *([bare_function(function)] if function else [])]
+    found: Freeze | None = office.runbook(Mode.PLAN).freeze_switch()
+    found = found or _journal(office).frozen(scopes)
+    if shown is Format.JSON:
+        showing.data({"frozen": found.model_dump(mode="json") if found else None})
+    else:
+        showing.plain_page(pages.freeze(found, scopes), shown)
+
+
+def _journal_office(outside: Outside, place: Place) -> Office:
+    office = open_office(outside, place)
+    need_journal(office)
+    return office
+
+
+def _journal(office: Office) -> Journal:
+    return office.runbook(Mode.PLAN).need_journal()
+
+
+COMMANDS = (
+    Command(
+        "history",
+        PANEL,
+        history,
+        "Examples:  remediator history --function orders   ·   remediator history --open",
+    ),
+    Command("report", PANEL, report, "Example:  remediator report inc-0123456789abcdef0123"),
+    Command("frozen", PANEL, frozen, "Example:  remediator frozen --function orders"),
+)

@@ -1,0 +1,124 @@
+"""What can be said on the command line, each option in one place."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+PACKAGE = "iteratorage-remediator"
+
+
+class Format(StrEnum):
+    """How an answer is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
+class Command(NamedTuple):
+    """One command: its name, the panel of the help that lists it, an example of its use."""
+
+    name: str
+    panel: str
+    run: Callable[..., Any]
+    example: str
+
+
+def version_text() -> str:
+    """Name and version of this program."""
+    try:
+        return f"remediator {version(PACKAGE)}"
+    except PackageNotFoundError:
+        return "remediator (not installed)"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+]
+
+# --- what it is about --------------------------------------------------------------------------
+
+Function = Annotated[
+    str | None,
+    typer.Option("--function", metavar="NAME", help="The consumer: name, name:alias or ARN."),
+]
+Mapping = Annotated[
+    str | None,
+    typer.Option("--mapping", metavar="UUID", help="The event source mapping: UUID or ARN."),
+]
+Stream = Annotated[
+    str | None,
+    typer.Option(
+        "--stream",
+        metavar="NAME",
+        help="The stream: Kinesis name or ARN, or DynamoDB stream ARN. The mapping that lags most"
+        " is taken.",
+    ),
+]
+Evidence = Annotated[
+    Path | None,
+    typer.Option(
+        "--evidence",
+        metavar="FILE",
+        help="Offline: a bundle saved by 'remediator collect'; - for standard input. Without AWS.",
+    ),
+]
+Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="As inc-0123456789abcdef0123.")]
+SomeIncident = Annotated[
+    str | None, typer.Argument(metavar="[INCIDENT]", help="As inc-0123456789abcdef0123.")
+]
+
+# --- where and under which rules -----------------------------------------------------------------
+
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="AWS profile.")]
+Region = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.")]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        envvar="REMEDIATOR_POLICY_FILE",
+        help="What may be changed; the shipped policies/guardrails.yml if not said.",
+    ),
+]
+Journal = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        metavar="TABLE",
+        envvar="REMEDIATOR_JOURNAL_TABLE",
+        help="The journal's DynamoDB table. A plan with it knows freezes, budgets and cool-downs.",
+    ),
+]
+Deployment = Annotated[
+    str | None,
+    typer.Option(
+        "--remediator-function",
+        metavar="NAME",
+        envvar="REMEDIATOR_FUNCTION",
+        help="The deployed remediator. Its settings are taken over (journal, quarantine, mode), and"
+        " it is woken for the follow-ups.",
+    ),
+]
+
+# --- how -----------------------------------------------------------------------------------------
+
+Shown = Annotated[Format, typer.Option("--format", "-f", help="How the answer is shown.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (for machines).")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; people will read it.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Where to; standard output if not said."),
+]

@@ -1,0 +1,127 @@
+"""Environment, clock, terminal and AWS, as the commands find them. Tests bring their own."""
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from remediator import wiring
+from remediator.errors import InputError
+from remediator.model import Bundle, Mode
+from remediator.policy import Policy
+from remediator.runbook import Runbook
+from remediator.settings import PREFIX, Settings
+from remediator.wiring import Caller, Clients, Deployed, Door
+
+
+class Outside(NamedTuple):
+    """What the commands need of the world."""
+
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], object]
+    clients: Callable[[str | None, str | None], Clients]
+    interactive: Callable[[], bool]
+    """Whether a person sits at a terminal and can be asked."""
+    user: str
+
+    @classmethod
+    def real(cls) -> "Outside":
+        """This process's."""
+        return cls(
+            environ=os.environ,
+            clock=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+            clients=wiring.clients_of,
+            interactive=lambda: sys.stdin.isatty() and sys.stderr.isatty(),
+            user=_user(),
+        )
+
+
+class Place(NamedTuple):
+    """Where a command works and under which rules, as said on the command line."""
+
+    profile: str | None = None
+    region: str | None = None
+    policy: Path | None = None
+    journal: str | None = None
+    deployment: str | None = None
+
+
+class Office(NamedTuple):
+    """A place that was opened: clients and settings, before anything is looked at."""
+
+    outside: Outside
+    clients: Clients
+    settings: Settings
+    remediator_arn: str | None
+
+    def runbook(self, mode: Mode | None = None) -> Runbook:
+        """The runbook; ``mode`` plan is wired to an actuator that cannot write."""
+        settings = self.settings.model_copy(update={"mode": mode} if mode else {})
+        caller = Caller(f"by-hand-{uuid4()}", self.remediator_arn)
+        door = Door(self.outside.environ, self.outside.clock, self.outside.sleep)
+        return wiring.runbook(settings, caller, door, self.clients)
+
+
+def open_office(outside: Outside, place: Place) -> Office:
+    """Clients and settings: the deployed remediator's own, then the environment's, then said ones.
+
+    Raises InputError for a wrong setting, PermanentError or TemporaryError as AWS answers.
+    """
+    clients = outside.clients(place.profile, place.region)
+    deployed: Deployed | None = None
+    if place.deployment:
+        deployed = wiring.deployed(clients, place.deployment)
+    environ = {
+        **(deployed.environ if deployed else {}),
+        **{key: value for key, value in outside.environ.items() if key.startswith(PREFIX)},
+        **_said(place),
+    }
+    settings = Settings.from_environment(environ, needs_journal=False)
+    return Office(outside, clients, settings, deployed.function_arn if deployed else None)
+
+
+def _said(place: Place) -> dict[str, str]:
+    said: dict[str, str] = {}
+    if place.journal:
+        said[f"{PREFIX}JOURNAL_TABLE"] = place.journal
+    if place.policy:
+        said[f"{PREFIX}POLICY_FILE"] = str(place.policy.resolve())
+    return said
+
+
+def offline(outside: Outside, bundle: Bundle, policy: Path | None) -> Runbook:
+    """The runbook that stands on a saved bundle. Raises InputError for a wrong policy file."""
+    settings = Settings.from_environment(
+        {key: value for key, value in outside.environ.items() if key.startswith(PREFIX)}
+        | _said(Place(policy=policy)),
+        needs_journal=False,
+    )
+    return wiring.offline(bundle, wiring.policy_of(settings), settings.quarantine_queue_arn)
+
+
+def policy_of(office: Office) -> Policy:
+    """The policy that holds here. Raises InputError for a wrong file."""
+    return wiring.policy_of(office.settings)
+
+
+def need_journal(office: Office) -> None:
+    """Raises InputError, with what to do, where no journal is configured."""
+    if office.settings.journal_table is None:
+        raise InputError(
+            "no journal is configured: name its table with --journal TABLE or "
+            "REMEDIATOR_JOURNAL_TABLE, or the deployed remediator with --remediator-function NAME"
+        )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "somebody"

@@ -1,0 +1,93 @@
+"""tree, schema, policy check: what decides, without AWS."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from remediator import policy as policies
+from remediator.cli import showing
+from remediator.cli.options import Command, Format, Shown
+from remediator.diagnosis import TREE
+from remediator.guardrails import GUARDRAILS
+from remediator.model import Bundle, Report
+from remediator.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES
+from remediator.render import markdown, pages
+from remediator.render import tree as drawing
+from remediator.render.page import Table
+from remediator.settings import Settings
+
+PANEL = "About the rules"
+
+TABLES = drawing.Tables(TREE, FIRST_AID, REMEDIES, QUIET_CAUSES, GUARDRAILS)
+
+policy = typer.Typer(no_args_is_help=True, help="About the policy file.")
+
+
+class Schema(StrEnum):
+    """What has a published JSON Schema."""
+
+    REPORT = "report"
+    EVIDENCE = "evidence"
+
+
+def tree(shown: Shown = Format.TEXT) -> None:
+    """Show how it decides: questions, remedies and guardrails, from the very tables that run.
+
+    As Markdown with a Mermaid diagram.
+    """
+    page = drawing.page(TABLES)
+    if shown is Format.JSON:
+        showing.data({section.heading: _records(section.table) for section in page.sections})
+    elif shown is Format.TEXT:
+        showing.plain_page(page, shown)
+    else:
+        typer.echo(markdown.page(page) + f"\n```mermaid\n{drawing.mermaid(TREE)}```")
+
+
+def _records(table: Table | None) -> list[dict[str, str]]:
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows] if table else []
+
+
+def schema(
+    of: Annotated[Schema, typer.Argument(help="The report, or the evidence bundle.")],
+) -> None:
+    """Print a JSON Schema: of the report, or of the evidence that collect saves."""
+    showing.data(schemas()[of])
+
+
+def schemas() -> dict[Schema, dict[str, Any]]:
+    """The published schemas, made from the records themselves."""
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {
+        Schema.REPORT: draft | Report.model_json_schema(mode="serialization"),
+        Schema.EVIDENCE: draft | Bundle.model_json_schema(mode="serialization"),
+    }
+
+
+@policy.command(
+    "check", epilog="Example:  remediator policy check policies/guardrails.yml && git commit"
+)
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The shipped one if not said.")
+    ] = None,
+    shown: Shown = Format.TEXT,
+) -> None:
+    """Read a policy file; name each wrong field by line and path, with what is allowed.
+
+    0: it is understood. 1: it is not.
+    """
+    where = file or Settings.model_fields["policy_file"].default
+    found = policies.load(where)
+    if shown is Format.JSON:
+        showing.data({"file": str(where), "digest": found.digest} | found.model_dump(mode="json"))
+    else:
+        showing.plain_page(pages.policy(found, str(where)), shown)
+
+
+COMMANDS = (
+    Command("tree", PANEL, tree, "Example:  remediator tree --format markdown > docs/tree.md"),
+    Command("schema", PANEL, schema, "Example:  remediator schema report > report.schema.json"),
+)

@@ -1,0 +1,188 @@
+"""The decision tree: Evidence → Diagnosis. One table of questions, read from top to bottom.
+
+Pure: the same Evidence gives the same Diagnosis. Each question names where ``yes``, ``no`` and
+``unseen`` lead: to another question or to a cause. ``remediator tree`` and the README's picture
+are rendered from ``TREE``. Source: RUNBOOK, causes; the order matters.
+"""
+
+from collections.abc import Mapping
+
+from remediator.diagnosis import failing, flowing, running
+from remediator.diagnosis.case import NO, UNSEEN, YES, Case, Leaf, Question
+from remediator.model import Cause, Diagnosis, Evidence, Gap, Step
+from remediator.policy import Policy
+from remediator.signals import Signals, measure
+
+TREE: Mapping[str, Question] = {
+    "stopped_on_purpose": Question(
+        "Did somebody stop it: mapping disabled, concurrency reserved at 0, function gone?",
+        running.stopped_on_purpose,
+        yes=Leaf(Cause.CONSUMER_STOPPED),
+        no="fell_silent",
+        unseen=Leaf(Cause.UNKNOWN),
+    ),
+    "fell_silent": Question(
+        "Do records wait although nothing is invoked and nothing throttled?",
+        running.fell_silent,
+        yes=Leaf(Cause.CONSUMER_STOPPED),
+        no="throttled",
+        unseen="throttled",
+    ),
+    "throttled": Question(
+        "Are invocations throttled, minute after minute?",
+        running.throttled,
+        yes=Leaf(Cause.THROTTLING),
+        no="failing",
+        unseen="failing",
+    ),
+    "failing": Question(
+        "Do invocations end in errors, minute after minute?",
+        failing.failing,
+        yes="everything_fails",
+        no="stuck_in_silence",
+        unseen="stuck_in_silence",
+    ),
+    "everything_fails": Question(
+        "Does everything fail?",
+        failing.everything_fails,
+        yes="just_deployed",
+        no="one_is_stuck",
+        unseen="one_is_stuck",
+    ),
+    "just_deployed": Question(
+        "Was the function changed just before the errors began?",
+        failing.just_deployed,
+        yes=Leaf(Cause.FUNCTION_FAILURE, "deploy"),
+        no="times_out",
+        unseen="times_out",
+    ),
+    "times_out": Question(
+        "Do invocations run into the timeout?",
+        failing.times_out,
+        yes=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        no="split_already",
+        unseen="split_already",
+    ),
+    "split_already": Question(
+        "Are failed batches split already?",
+        failing.split_already,
+        yes="halves_succeed",
+        no="one_shard",
+        unseen="one_shard",
+    ),
+    "halves_succeed": Question(
+        "Has anything succeeded since batches are split?",
+        failing.halves_succeed,
+        yes=Leaf(Cause.POISON_RECORD, "isolated"),
+        no=Leaf(Cause.FUNCTION_FAILURE, "everywhere"),
+        unseen="one_shard",
+    ),
+    "one_shard": Question(
+        "Is there only one shard, so that one record could fail every batch?",
+        failing.one_shard,
+        yes=Leaf(Cause.POISON_RECORD, "suspected"),
+        no=Leaf(Cause.FUNCTION_FAILURE, "everywhere"),
+        unseen=Leaf(Cause.UNKNOWN),
+    ),
+    "one_is_stuck": Question(
+        "Does the oldest record stand still while other batches succeed as usual?",
+        failing.one_is_stuck,
+        yes="stuck_in_timeouts",
+        no="times_out_here_and_there",
+        unseen=Leaf(Cause.UNKNOWN),
+    ),
+    "stuck_in_timeouts": Question(
+        "Does what stands still run into the timeout, as good records may?",
+        failing.times_out,
+        yes=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        no=Leaf(Cause.POISON_RECORD, "isolated"),
+        unseen=Leaf(Cause.POISON_RECORD, "isolated"),
+    ),
+    "times_out_here_and_there": Question(
+        "Do the failing invocations run into the timeout?",
+        failing.times_out,
+        yes=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        no=Leaf(Cause.FUNCTION_FAILURE, "partial"),
+        unseen=Leaf(Cause.FUNCTION_FAILURE, "partial"),
+    ),
+    "stuck_in_silence": Question(
+        "Does the oldest record stand still behind partial batch responses?",
+        failing.stuck_in_silence,
+        yes=Leaf(Cause.POISON_RECORD, "partial_batches"),
+        no="reads_contended",
+        unseen="reads_contended",
+    ),
+    "reads_contended": Question(
+        "Do readers of the stream take each other's read throughput?",
+        flowing.reads_contended,
+        yes=Leaf(Cause.READ_CONTENTION),
+        no="over_soon",
+        unseen="over_soon",
+    ),
+    "over_soon": Question(
+        "Will it be over soon without help?",
+        flowing.over_soon,
+        yes=Leaf(Cause.RECOVERING),
+        no="saturates_downstream",
+        unseen="saturates_downstream",
+    ),
+    "saturates_downstream": Question(
+        "Has the duration been rising with concurrency?",
+        flowing.saturates_downstream,
+        yes=Leaf(Cause.DOWNSTREAM_SATURATED),
+        no="keys_limit",
+        unseen="keys_limit",
+    ),
+    "keys_limit": Question(
+        "Do lanes stand idle because there are too few partition keys?",
+        flowing.keys_limit,
+        yes=Leaf(Cause.HOT_PARTITION_KEY),
+        no="capacity_short",
+        unseen="capacity_short",
+    ),
+    "capacity_short": Question(
+        "Is the capacity too small: lanes always busy, or batches always full?",
+        flowing.capacity_short,
+        yes=Leaf(Cause.SLOW_CONSUMER),
+        no=Leaf(Cause.UNKNOWN),
+        unseen=Leaf(Cause.UNKNOWN),
+    ),
+}
+ROOT = next(iter(TREE))
+
+
+def diagnose(evidence: Evidence, policy: Policy, signals: Signals | None = None) -> Diagnosis:
+    """Walk the tree. Never raises for missing readings: they become gaps, or ``unknown``."""
+    case = Case(evidence, signals or measure(evidence, policy.thresholds), policy)
+    steps: list[Step] = []
+    here: str | Leaf = ROOT
+    detail = ""
+    while isinstance(here, str):
+        question = TREE[here]
+        finding = question.ask(case)
+        steps.append(
+            Step(
+                id=here,
+                question=question.text,
+                answer=finding.answer,
+                because=finding.because,
+                readings=finding.readings,
+            )
+        )
+        detail = finding.detail
+        here = {YES: question.yes, NO: question.no, UNSEEN: question.unseen}[finding.answer]
+    return Diagnosis(
+        cause=here.cause,
+        path=tuple(steps),
+        gaps=(*evidence.gaps, *_unanswered(steps)),
+        detail=here.detail or detail,
+    )
+
+
+def _unanswered(steps: list[Step]) -> tuple[Gap, ...]:
+    return tuple(
+        Gap(reading=step.id, reason=step.because) for step in steps if step.answer is UNSEEN
+    )
+
+
+__all__ = ["ROOT", "TREE", "Leaf", "Question", "diagnose"]

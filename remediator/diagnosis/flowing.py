@@ -1,0 +1,229 @@
+"""Questions about what flows: reads, the end in sight, lanes, keys, capacity."""
+
+from datetime import timedelta
+from math import inf
+
+from remediator import forecast
+from remediator.diagnosis.case import NO, YES, Case, Finding, unseen, when
+from remediator.diagnosis.failing import stuck
+from remediator.metrics import Metric
+from remediator.model import (
+    Answer,
+    Reading,
+    SourceKind,
+)
+from remediator.signals import LAST_MINUTES
+
+
+def reads_contended(case: Case) -> Finding:
+    signals, limits = case.signals, case.policy.thresholds
+    readings = (
+        case.reading("read_throttle_share"),
+        case.reading("read_throttled_minutes", f"of the last {LAST_MINUTES}"),
+        case.reading("other_shared_readers"),
+        case.reading("read_bytes_share"),
+        case.reading("read_calls_share"),
+        case.reading("busy_share"),
+    )
+    if case.evidence.target.kind is SourceKind.DYNAMODB:
+        return _too_many_dynamodb_readers(case, readings)
+    if signals.read_throttled_minutes is None:
+        return unseen("the count of throttled reads", *readings)
+    if signals.read_throttled_minutes < min(limits.sustained_minutes, LAST_MINUTES):
+        return Finding(NO, "reads are not throttled in a sustained way", readings)
+    if signals.falling:
+        return Finding(NO, "the age falls: a backlog drained fast touches the limit", readings)
+    if signals.busy_share is not None and signals.busy_share >= limits.busy_share:
+        return Finding(NO, "every lane is busy: reading is not what holds it up", readings)
+    others = signals.other_shared_readers
+    detail = "mappings" if others else "outside_reader"
+    by = f"{others} other shared readers" if others else "a reader that AWS does not list"
+    return Finding(YES, f"reads are throttled, with {by}", readings, detail)
+
+
+def _too_many_dynamodb_readers(case: Case, readings: tuple[Reading, ...]) -> Finding:
+    """No metric shows it (AWS/DynamoDB has none): two readers a shard are allowed."""
+    others, busy = case.signals.other_shared_readers, case.signals.busy_share
+    if others is None:
+        return unseen("the number of readers", *readings)
+    idle = busy is not None and busy < case.policy.thresholds.busy_share
+    return when(
+        others + 1 > 2 and idle,
+        f"{others + 1} readers of a DynamoDB stream, where two are allowed",
+        *readings,
+        detail="mappings",
+    )
+
+
+def over_soon(case: Case) -> Finding:
+    signals, policy = case.signals, case.policy
+    flow = forecast.observe(case.evidence, signals, policy.thresholds.busy_share)
+    readings = (
+        case.reading("age_seconds", "s"),
+        case.reading("age_slope", "s/s"),
+        case.reading("backlog_records"),
+        case.reading("arrival_per_second", "records/s"),
+        case.reading("processed_per_second", "records/s"),
+    )
+    if signals.age_seconds is None or signals.age_slope is None:
+        return unseen("the age or its slope", *readings)
+    low = signals.age_seconds < policy.thresholds.alarm_seconds and signals.age_slope < 0.5
+    if low:
+        return Finding(YES, f"the age is {signals.age_seconds:.0f} s, below the alarm", readings)
+    if _restarted_lately(case) and _age_is_of_the_restart(case):
+        return Finding(YES, "the age is that of the mapping's restart, just now", readings)
+    ends, patience = _ends_in(case, flow), _patience(case, flow)
+    if ends is not None and ends <= patience:
+        return Finding(YES, f"it will be over in about {ends:.0f} s without help", readings)
+    when = "not in sight" if ends is None else f"about {ends:.0f} s away"
+    return Finding(
+        NO, f"its end is {when}, beyond the {patience:.0f} s that may be waited", readings
+    )
+
+
+def _ends_in(case: Case, flow: forecast.Flow | None) -> float | None:
+    """Seconds until it is over by itself, by the age's own fall or by the forecast.
+
+    While a burst's equally old records are worked off, their age still climbs by a second a
+    second: there the forecast speaks, if every lane is busy with it.
+    """
+    signals = case.signals
+    if signals.falling and signals.age_slope:
+        return (signals.age_seconds or 0.0) / -signals.age_slope
+    busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
+    if flow is None or signals.processed_per_second is None or not busy:
+        return None
+    drains = flow.drains_in(signals.processed_per_second)
+    return None if drains in {None, inf} else drains
+
+
+def _patience(case: Case, flow: forecast.Flow | None) -> float:
+    """How long is waited: as long as any help would take, since help restarts the mapping."""
+    knobs = case.policy.forecast
+    if flow is None:
+        return knobs.patience_seconds
+    best = flow.capacity(case.policy.limits.parallelization_factor)
+    helped = flow.drains_in(best, knobs.restart_seconds)
+    return max(knobs.patience_seconds, 0.0 if helped in {None, inf} else helped or 0.0)
+
+
+def saturates_downstream(case: Case) -> Finding:
+    """A longer duration alone says little: batches grow with the backlog. A lane that gets less
+    done since more of them run does."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    readings = (
+        case.reading("lane_rate", "records/s"),
+        case.reading("usual_lane_rate", "records/s"),
+        case.reading("concurrency"),
+        case.reading("usual_concurrency"),
+        case.reading("duration_ms", "ms"),
+        case.reading("usual_duration_ms", "ms"),
+    )
+    rate, usual = signals.lane_rate, signals.usual_lane_rate
+    running, before = signals.concurrency, signals.usual_concurrency
+    if rate is None or usual is None or running is None or before is None:
+        return unseen("the course of a lane's work and of concurrency", *readings)
+    slower = rate * ratio <= usual
+    wider = running >= ratio * max(1.0, before)
+    return when(
+        slower and wider,
+        "a lane gets less done since more of them run"
+        if slower and wider
+        else "a lane gets as much done as before, or no more of them run",
+        *readings,
+    )
+
+
+def _maybe_saturated(case: Case) -> bool:
+    """Whether lanes look slower, and a reading that would tell why is missing."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    blind = case.evidence.readers is None or any(
+        metric not in case.evidence.metrics
+        for metric in (Metric.READ_RECORDS, Metric.CONCURRENT_EXECUTIONS)
+    )
+    if not blind or saturates_downstream(case).answer is not Answer.UNSEEN:
+        return False
+    running, before = signals.concurrency, signals.usual_concurrency
+    wider = running is None or before is None or running >= ratio * max(1.0, before)
+    took, usual = signals.duration_ms, signals.usual_duration_ms
+    return wider and took is not None and usual is not None and took >= ratio * usual
+
+
+def keys_limit(case: Case) -> Finding:
+    signals, mapping = case.signals, case.evidence.mapping
+    readings = (
+        Reading(
+            name="parallelization_factor",
+            value=mapping.parallelization_factor if mapping else None,
+        ),
+        case.reading("busy_lanes"),
+        case.reading("lanes"),
+        case.reading("concurrency"),
+    )
+    if mapping is None or signals.busy_lanes is None:
+        return unseen("the lanes at work", *readings)
+    factor = mapping.parallelization_factor
+    if factor == 1:
+        return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
+    if _restarted_lately(case):
+        return Finding(NO, "the mapping was changed just now: its lanes are not all seen", readings)
+    one_each = 0.75 <= signals.busy_lanes < 0.75 * factor
+    few = signals.busy_share is not None and signals.busy_share < 0.6
+    reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
+    return when(
+        (one_each or (few and signals.busy_lanes >= 0.75 * (case.evidence.open_shards or 1)))
+        and reserved is None
+        and few,
+        f"only {signals.busy_lanes:.1f} of {signals.lanes} lanes find work: few partition keys",
+        *readings,
+    )
+
+
+def _restarted_lately(case: Case) -> bool:
+    """Whether the newest minutes are still, in part, those of the mapping before its change."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    knobs, limits = case.policy.forecast, case.policy.thresholds
+    shows = timedelta(
+        seconds=knobs.restart_seconds + limits.metric_delay_seconds, minutes=LAST_MINUTES
+    )
+    return changed is not None and case.evidence.gathered_at - changed < shows
+
+
+def _age_is_of_the_restart(case: Case) -> bool:
+    """Whether the mapping stood still for the restart, and nothing is older than that."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    age, idle = case.signals.age_seconds, case.signals.idle_minutes_since_modified
+    if changed is None or age is None or not idle:
+        return False
+    return age <= (case.evidence.gathered_at - changed).total_seconds() + 90
+
+
+def capacity_short(case: Case) -> Finding:
+    signals, limits = case.signals, case.policy.thresholds
+    mapping = case.evidence.mapping
+    readings = (
+        case.reading("busy_share"),
+        case.reading("busy_lanes"),
+        case.reading("records_per_batch"),
+        case.reading("arrival_per_second", "records/s"),
+        case.reading("processed_per_second", "records/s"),
+        case.reading("age_slope", "s/s"),
+        case.reading("cpu_share"),
+    )
+    if signals.busy_lanes is None or signals.age_seconds is None:
+        return unseen("the work of the lanes, or the age", *readings)
+    if signals.error_share is None and stuck(case):
+        return unseen("the count of errors, while the oldest record does not move,", *readings)
+    if _maybe_saturated(case):
+        return unseen("whether lanes slow down as more of them run", *readings)
+    full = mapping and (signals.records_per_batch or 0) >= 0.9 * mapping.batch_size
+    busy = (signals.busy_share or 0) >= limits.busy_share or signals.busy_lanes >= limits.busy_share
+    detail = "cpu_bound" if (signals.cpu_share or 0) >= limits.cpu_bound_share else ""
+    because = (
+        "a lane is busy all the time"
+        if busy
+        else "batches are full"
+        if full
+        else "lanes are idle and batches are not full: this is not for want of capacity"
+    )
+    return when(bool(busy or full), because, *readings, detail=detail)

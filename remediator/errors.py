@@ -1,0 +1,40 @@
+"""What can go wrong, by whose fault it is.
+
+RemediatorError
+├── InputError       the caller's: an event, a policy or an option that cannot be understood
+├── TemporaryError   nobody's for long: throttled, timed out, a resource in use; retrying helps
+├── PermanentError   the world's: denied, gone, refused by AWS; retrying does not help
+└── ConflictError    a setting is not what the plan saw: someone else changed it (invariant 3)
+"""
+
+
+class RemediatorError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class InputError(RemediatorError):
+    """Input that cannot be understood; the message says what was expected and where it broke."""
+
+
+class TemporaryError(RemediatorError):
+    """An AWS call that may succeed when tried again (throttling, time-outs, a resource in use)."""
+
+
+class PermanentError(RemediatorError):
+    """An AWS call that will not succeed by trying again (denied, not found, refused).
+
+    ``permission`` names the IAM action that is missing, where that is the reason; ``gone`` says
+    that the thing itself does not exist (any more).
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", permission: str | None = None, gone: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.permission = permission
+        self.gone = gone
+
+
+class ConflictError(RemediatorError):
+    """Compare-and-set failed: the setting is neither what was planned from nor what was wanted."""

@@ -1,0 +1,129 @@
+"""The Lambda entry: any event in, the JSON report out.
+
+It raises when the world is broken or the event cannot be understood, so that Lambda retries and
+the dead-letter queue fills. Time, environment and waiting come in here and nowhere else.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+
+from remediator import wiring
+from remediator.intake import understand
+from remediator.model import Incident, Report, Status
+from remediator.settings import Settings
+from remediator.wiring import Caller, Door
+
+SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "remediator")
+NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "IteratorAgeRemediator")
+
+logger = Logger(service=SERVICE)
+tracer = Tracer(service=SERVICE)
+metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def real_door() -> Door:
+    """The process's own environment, clock and patience."""
+    return Door(
+        environ=os.environ,
+        clock=lambda: datetime.fromtimestamp(time.time(), UTC),
+        sleep=lambda seconds: time.sleep(seconds),
+    )
+
+
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda's entry. Returns the report (see ``remediator.model.Report``).
+
+    Raises InputError for an event that cannot be understood, TemporaryError or PermanentError
+    when the world is broken.
+    """
+    return serve(event, context, real_door())
+
+
+def serve(event: object, context: Any, door: Door) -> dict[str, Any]:
+    """As ``handler``, with the environment, the clock and the patience of ``door``."""
+    caller = _caller(context)
+    logger.append_keys(request_id=caller.request_id)
+    try:
+        report = _answer(event, caller, door)
+    except Exception as error:
+        logger.exception("the event was not answered", error=type(error).__name__)
+        metrics.add_metric(name="Failures", unit=MetricUnit.Count, value=1)
+        raise
+    _count(report)
+    logger.info("answered", report=_summary(report))
+    return report.model_dump(mode="json")
+
+
+def _answer(event: object, caller: Caller, door: Door) -> Report:
+    settings = Settings.from_environment(door.environ)
+    account, region = _home(caller, settings)
+    asked = understand(
+        event,
+        door.clock(),
+        default_function=settings.target_function,
+        account_id=account,
+        region=region,
+    )
+    runbook = wiring.runbook(settings, caller, door)
+    report = runbook.respond(asked) if isinstance(asked, Incident) else runbook.run(asked)
+    if runbook.notifier is not None and runbook.notifier.failed:
+        unsent = runbook.notifier.failed
+        metrics.add_metric(name="NoticesFailed", unit=MetricUnit.Count, value=unsent)
+    return report
+
+
+def _caller(context: Any) -> Caller:
+    """Lambda's context, which local tools fill in more or less."""
+    arn = getattr(context, "invoked_function_arn", None)
+    return Caller(
+        request_id=str(getattr(context, "aws_request_id", None) or "no-request-id"),
+        function_arn=arn if isinstance(arn, str) and arn.startswith("arn:") else None,
+    )
+
+
+def _home(caller: Caller, settings: Settings) -> tuple[str | None, str | None]:
+    """Our own account and Region, where all that we know of ourselves agrees on them.
+
+    An event about another's resource is refused (see ``remediator.intake``).
+    """
+    known = (caller.function_arn, settings.quarantine_queue_arn, settings.notices_topic_arn)
+    parts = [arn.split(":") for arn in known if arn and arn.count(":") >= 5]
+    accounts, regions = {part[4] for part in parts}, {part[3] for part in parts}
+    return (
+        accounts.pop() if len(accounts) == 1 else None,
+        regions.pop() if len(regions) == 1 else None,
+    )
+
+
+def _count(report: Report) -> None:
+    """The metrics that a dashboard wants: incidents, causes, actions, refusals, recovery."""
+    outcome = report.outcome
+    metrics.add_metric(name="Incidents", unit=MetricUnit.Count, value=1)
+    if report.diagnosis:
+        metrics.add_metric(name=f"Cause_{report.diagnosis.cause}", unit=MetricUnit.Count, value=1)
+    done = sum(result.in_effect for result in outcome.results)
+    metrics.add_metric(name="Actions", unit=MetricUnit.Count, value=done)
+    refused = outcome.status in {Status.BLOCKED, Status.AWAITING_APPROVAL}
+    metrics.add_metric(name="Refusals", unit=MetricUnit.Count, value=int(refused))
+    for name, seconds in (
+        ("TimeToRecovery", report.recovered_in_seconds),
+        ("ForecastError", report.forecast_error_seconds),
+    ):
+        if seconds is not None:
+            metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
+
+
+def _summary(report: Report) -> Mapping[str, Any]:
+    """What a log line says; never a stream record's payload."""
+    return report.model_dump(
+        mode="json",
+        include={"incident_id", "mode", "target", "outcome", "follow_up", "plan", "verdict"},
+    ) | {"cause": report.diagnosis.cause if report.diagnosis else None}

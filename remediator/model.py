@@ -1,0 +1,660 @@
+"""The words of the flow: one frozen record for each stage.
+
+    event → Incident → Evidence → Diagnosis → Plan → GuardedPlan → Outcome → Verdict → FollowUp
+
+Missing is ``None`` with a ``Gap`` that says why, never 0. Units stand in the names.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+Value: TypeAlias = bool | int | str | None
+"""What a setting can hold. ``None`` is "not set", which differs from 0."""
+
+
+class Record(BaseModel):
+    """Base of every record: frozen, strict about unknown fields, and saved as plain JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+class Cause(StrEnum):
+    """Why a consumer lags (RUNBOOK: causes). ``unknown`` is a first-class answer."""
+
+    THROTTLING = "throttling"
+    POISON_RECORD = "poison_record"
+    READ_CONTENTION = "read_contention"
+    SLOW_CONSUMER = "slow_consumer"
+    HOT_PARTITION_KEY = "hot_partition_key"
+    DOWNSTREAM_SATURATED = "downstream_saturated"
+    FUNCTION_FAILURE = "function_failure"
+    CONSUMER_STOPPED = "consumer_stopped"
+    RECOVERING = "recovering"
+    UNKNOWN = "unknown"
+
+
+class RemedyName(StrEnum):
+    """Every lever that this version can plan."""
+
+    RAISE_PARALLELIZATION_FACTOR = "raise_parallelization_factor"
+    ISOLATE_POISON = "isolate_poison"
+    SPLIT_SHARDS = "split_shards"
+    RAISE_RESERVED_CONCURRENCY = "raise_reserved_concurrency"
+    EXTEND_RETENTION = "extend_retention"
+    ESCALATE = "escalate"
+
+
+class Mode(StrEnum):
+    """Whether changes are only described (``plan``, the default) or made (``apply``)."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+
+
+class SourceKind(StrEnum):
+    """The two kinds of stream; a DynamoDB stream has a fixed 24 h and cannot be resharded."""
+
+    KINESIS = "kinesis"
+    DYNAMODB = "dynamodb"
+
+
+class AlarmState(StrEnum):
+    """CloudWatch's three alarm states."""
+
+    ALARM = "ALARM"
+    OK = "OK"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+# --- incident ----------------------------------------------------------------------------------
+
+
+class Watched(Record):
+    """What an alarm or a person points at, before the mapping behind it is known.
+
+    Exactly as named by the caller: a function (with alias or version), a mapping, a Kinesis
+    stream or a DynamoDB table stream.
+    """
+
+    function: str | None = None
+    qualifier: str | None = None
+    event_source_mapping: str | None = None
+    stream: str | None = None
+    """A Kinesis stream's name, or the ARN of a Kinesis or DynamoDB stream."""
+
+    def __str__(self) -> str:
+        if self.event_source_mapping:
+            return f"mapping {self.event_source_mapping}"
+        if self.function:
+            return f"function {self.function}" + (f":{self.qualifier}" if self.qualifier else "")
+        return f"stream {self.stream}"
+
+
+class Alarm(Record):
+    """The CloudWatch alarm of an incident, as far as its event told."""
+
+    name: str
+    arn: str | None = None
+    state: AlarmState
+    previous_state: AlarmState | None = None
+    reason: str = ""
+    threshold: float | None = None
+    """In the unit of the metric: milliseconds for IteratorAge."""
+
+
+class Incident(Record):
+    """One normalised episode: who calls, about what, since when."""
+
+    incident_id: str
+    at: datetime
+    """When the alarm changed state, or when a person asked."""
+    account_id: str | None = None
+    region: str | None = None
+    alarm: Alarm | None = None
+    watched: Watched | None = None
+    """``None`` while a composite alarm's children have still to be looked up."""
+    child_alarms: tuple[str, ...] = ()
+    """Names or ARNs of the alarms that a composite alarm was triggered by."""
+    mode: Mode | None = None
+    """The caller's wish. It can lower the policy's mode, never raise it (invariant 6)."""
+
+    @property
+    def recovered(self) -> bool:
+        """Whether this is the news that the alarm went back to OK."""
+        return self.alarm is not None and self.alarm.state is AlarmState.OK
+
+
+class Target(Record):
+    """The mapping that an incident is about, and what it joins."""
+
+    function: str
+    function_arn: str
+    """As the mapping names it, with alias or version."""
+    qualifier: str | None = None
+    event_source_mapping: str
+    source_arn: str
+    """The stream's ARN, also where the mapping reads through a registered consumer."""
+    consumer_arn: str | None = None
+    kind: SourceKind
+    stream: str
+    """Kinesis: the stream's name. DynamoDB: the table's name."""
+
+    @property
+    def account_id(self) -> str:
+        """Account of the function, from its ARN."""
+        return self.function_arn.split(":")[4]
+
+    @property
+    def region(self) -> str:
+        """Region of the function, from its ARN."""
+        return self.function_arn.split(":")[3]
+
+
+# --- evidence ----------------------------------------------------------------------------------
+
+
+class Gap(Record):
+    """Something that could not be seen, why, and the IAM action that would show it."""
+
+    reading: str
+    reason: str
+    permission: str | None = None
+
+
+class MappingState(Record):
+    """An event source mapping's settings (AWS: EventSourceMappingConfiguration)."""
+
+    uuid: str
+    function_arn: str
+    source_arn: str
+    state: str
+    last_modified: datetime | None = None
+    last_processing_result: str | None = None
+    state_transition_reason: str | None = None
+    parallelization_factor: int = 1
+    batch_size: int = 100
+    batching_window_seconds: int = 0
+    bisect_on_error: bool = False
+    maximum_retry_attempts: int = -1
+    maximum_record_age_seconds: int = -1
+    on_failure_destination: str | None = None
+    reports_partial_batches: bool = False
+    tumbling_window_seconds: int = 0
+    starting_position: str | None = None
+    counts_events: bool = False
+    """Whether the opt-in EventCount metrics are on."""
+    filters_events: bool = False
+
+
+class FunctionState(Record):
+    """A consumer function's settings."""
+
+    name: str
+    memory_mb: int | None = None
+    timeout_seconds: int | None = None
+    last_modified: datetime | None = None
+    state: str | None = None
+    last_update_status: str | None = None
+    reserved_concurrency: int | None = None
+    """``None``: no reservation. 0: stopped on purpose."""
+    runs_on_managed_instances: bool = False
+    tags: Mapping[str, str] = {}
+
+
+class AccountState(Record):
+    """The account's concurrency in this Region (AWS: GetAccountSettings)."""
+
+    concurrency_limit: int
+    unreserved_concurrency: int
+    """The limit less all reservations: a setting, not the present use."""
+
+
+class StreamState(Record):
+    """A stream's summary. DynamoDB streams hold for 24 hours and scale by themselves."""
+
+    name: str
+    arn: str
+    status: str
+    retention_hours: int = 24
+    open_shards: int | None = None
+    on_demand: bool = False
+    registered_consumers: int | None = None
+    shard_metrics: tuple[str, ...] = ()
+
+
+class Shard(Record):
+    """One shard and the range of hash keys that it takes."""
+
+    shard_id: str
+    first_hash_key: int = 0
+    last_hash_key: int = 2**128 - 1
+    is_open: bool = True
+    parent: str | None = None
+
+
+class Reader(Record):
+    """Another consumer of the same stream."""
+
+    name: str
+    shared_throughput: bool
+    """Whether it shares the 2 MB/s and 5 calls/s of each shard (no enhanced fan-out)."""
+    enabled: bool = True
+
+
+class Series(Record):
+    """A metric at one-minute steps: (start of the minute, value), oldest first, gaps left out."""
+
+    points: tuple[tuple[datetime, float], ...] = ()
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The values alone, oldest first."""
+        return tuple(value for _, value in self.points)
+
+
+class Evidence(Record):
+    """All that was read of one mapping at one time; what is not here was not seen."""
+
+    gathered_at: datetime
+    target: Target
+    window_seconds: int
+    period_seconds: int = 60
+    mapping: MappingState | None = None
+    function: FunctionState | None = None
+    account: AccountState | None = None
+    stream: StreamState | None = None
+    shards: tuple[Shard, ...] | None = None
+    readers: tuple[Reader, ...] | None = None
+    """The other readers of the stream; ``None`` when they could not be listed."""
+    sibling_mappings: int | None = None
+    """How many other enabled stream mappings feed the same function."""
+    metrics: Mapping[str, Series] = {}
+    """By name (``signals.METRICS``); a metric without datapoints is not in here."""
+    shard_metrics: Mapping[str, Mapping[str, Series]] = {}
+    """By shard id, then by name; only where enhanced monitoring is on."""
+    gaps: tuple[Gap, ...] = ()
+
+    def lacks(self, reading: str) -> bool:
+        """Whether a reading could not be had: that it is not there says nothing then."""
+        return any(gap.reading == reading for gap in self.gaps)
+
+    @property
+    def open_shards(self) -> int | None:
+        """How many shards take records now."""
+        if self.shards:
+            return sum(shard.is_open for shard in self.shards) or None
+        return self.stream.open_shards if self.stream else None
+
+
+class Bundle(Record):
+    """Evidence as ``remediator collect`` saves it, to plan from offline; its schema is published.
+
+    It holds settings, counts and tags, never what is in the stream's records.
+    """
+
+    schema_version: Literal[1] = 1
+    collected_by: str = ""
+    """Name and version of the program that saved it."""
+    policy_digest: str = ""
+    """Fingerprint of the policy that held when it was saved."""
+    evidence: Evidence
+
+
+# --- diagnosis ---------------------------------------------------------------------------------
+
+
+class Reading(Record):
+    """One number (or word) that a step of the diagnosis leant on."""
+
+    name: str
+    value: float | int | bool | str | None
+    unit: str = ""
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.name}: not seen"
+        shown = f"{self.value:.4g}" if isinstance(self.value, float) else str(self.value)
+        return f"{self.name} = {shown}{' ' if self.unit else ''}{self.unit}"
+
+
+class Answer(StrEnum):
+    """A question's answer; ``unseen`` when its readings are missing."""
+
+    YES = "yes"
+    NO = "no"
+    UNSEEN = "unseen"
+
+
+class Step(Record):
+    """One question of the tree, answered."""
+
+    id: str
+    question: str
+    answer: Answer
+    because: str
+    readings: tuple[Reading, ...] = ()
+
+
+class Diagnosis(Record):
+    """The cause, the path of questions that led to it, and what could not be seen."""
+
+    cause: Cause
+    path: tuple[Step, ...]
+    gaps: tuple[Gap, ...] = ()
+    detail: str = ""
+    """A finding inside the cause, such as ``reservation``, ``timeouts`` or ``single_shard``."""
+
+
+class Option(Record):
+    """What one option would do to the backlog (RUNBOOK: the forecast)."""
+
+    option: str
+    drains_in_seconds: float | None
+    """``None``: never, with this option."""
+    first_loss_in_seconds: float | None = None
+    """When the oldest record expires at this pace; ``None``: none will."""
+    capacity_per_second: float | None = None
+    arrival_per_second: float | None = None
+    backlog_records: float | None = None
+    note: str = ""
+
+
+# --- plan --------------------------------------------------------------------------------------
+
+
+class ResourceKind(StrEnum):
+    """What a change is made to."""
+
+    EVENT_SOURCE_MAPPING = "event_source_mapping"
+    FUNCTION = "function"
+    STREAM = "stream"
+    HASH_RANGE = "hash_range"
+    """A range of hash keys of one stream, as ``stream-arn#first-last``: a shard to split."""
+
+
+class Resource(Record):
+    """One AWS resource: its kind and its name, UUID or ARN as AWS's calls want it."""
+
+    kind: ResourceKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Change(Record):
+    """One setting, from what it is to what it should be."""
+
+    remedy: RemedyName
+    resource: Resource
+    setting: str
+    before: Value
+    after: Value
+    why: str = ""
+    caveats: tuple[str, ...] = ()
+
+    def inverse(self) -> "Change":
+        """The change that puts the old value back (invariant 8)."""
+        return self.model_copy(
+            update={
+                "before": self.after,
+                "after": self.before,
+                "why": f"undo: {self.why}",
+                "caveats": (),
+            }
+        )
+
+
+class Plan(Record):
+    """A wish: one remedy family, perhaps with first aid beside it."""
+
+    incident_id: str
+    target: Target
+    cause: Cause
+    changes: tuple[Change, ...] = ()
+    escalation: str | None = None
+    """Why a person is needed, in plain words; ``None`` when nobody is."""
+    next_commands: tuple[str, ...] = ()
+    forecast: tuple[Option, ...] = ()
+
+
+class Decision(StrEnum):
+    """What a guardrail says of a change."""
+
+    ALLOW = "allow"
+    CLIP = "clip"
+    APPROVE = "approve"
+    BLOCK = "block"
+
+
+class Ruling(Record):
+    """A guardrail's word on one change, with its reason."""
+
+    decision: Decision
+    guardrail: str
+    reason: str
+
+
+class GuardedChange(Record):
+    """A change (already clipped, where it had to be) and the ruling that decided it."""
+
+    change: Change
+    ruling: Ruling
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be made without asking anybody."""
+        return self.ruling.decision in {Decision.ALLOW, Decision.CLIP}
+
+
+class GuardedPlan(Record):
+    """The wish with a ruling for each change. The actuator takes nothing else."""
+
+    plan: Plan
+    changes: tuple[GuardedChange, ...] = ()
+    mode: Mode
+    policy_digest: str = ""
+
+    @property
+    def allowed(self) -> tuple[Change, ...]:
+        """The changes that may be made now."""
+        return tuple(guarded.change for guarded in self.changes if guarded.allowed)
+
+    @property
+    def awaiting_approval(self) -> tuple[Change, ...]:
+        """The changes that wait for a person's word."""
+        return tuple(
+            guarded.change
+            for guarded in self.changes
+            if guarded.ruling.decision is Decision.APPROVE
+        )
+
+
+# --- outcome and after -------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    """What became of an incident in this run."""
+
+    PLANNED = "planned"
+    APPLIED = "applied"
+    PARTLY_APPLIED = "partly_applied"
+    FAILED = "failed"
+    CONFLICT = "conflict"
+    BLOCKED = "blocked"
+    AWAITING_APPROVAL = "awaiting_approval"
+    NOTHING_TO_DO = "nothing_to_do"
+    ESCALATED = "escalated"
+    DUPLICATE = "duplicate"
+    IN_PROGRESS = "in_progress"
+    ROLLED_BACK = "rolled_back"
+    RESTORED = "restored"
+    RECORDED = "recorded"
+
+
+class ChangeStatus(StrEnum):
+    """What became of one change."""
+
+    APPLIED = "applied"
+    SETTLING = "settling"
+    """Written and accepted; AWS had not finished when the bounded wait was over."""
+    ALREADY_SO = "already_so"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class ChangeResult(Record):
+    """One change and what AWS made of it."""
+
+    change: Change
+    status: ChangeStatus
+    detail: str = ""
+
+    @property
+    def in_effect(self) -> bool:
+        """Whether our value is (or is about to be) the setting's value."""
+        return self.status in {ChangeStatus.APPLIED, ChangeStatus.SETTLING}
+
+
+class Outcome(Record):
+    """What we did."""
+
+    status: Status
+    reason: str = ""
+    results: tuple[ChangeResult, ...] = ()
+    at: datetime | None = None
+
+
+class VerdictName(StrEnum):
+    """What our change did to the pipeline, on the alarm's own metric."""
+
+    RECOVERED = "recovered"
+    IMPROVING = "improving"
+    UNCHANGED = "unchanged"
+    WORSE = "worse"
+    TOO_EARLY = "too_early"
+
+
+class Verdict(Record):
+    """Before against after."""
+
+    verdict: VerdictName
+    because: str
+    readings: tuple[Reading, ...] = ()
+
+
+class FollowUpDecision(StrEnum):
+    """What comes next."""
+
+    NONE = "none"
+    CLOSE = "close"
+    WAIT = "wait"
+    NEXT_RUNG = "next_rung"
+    ROLL_BACK = "roll_back"
+    RESTORE = "restore"
+    ESCALATE = "escalate"
+
+
+class FollowUp(Record):
+    """The next look, and what this one decided."""
+
+    decision: FollowUpDecision
+    at: datetime | None = None
+    because: str = ""
+    number: Annotated[int, Field(ge=0)] = 0
+
+
+class PoisonPacket(Record):
+    """Where the records that cannot be processed lie, and how long they can be fetched."""
+
+    source_arn: str
+    shard_id: str | None = None
+    oldest_arrival: datetime | None = None
+    newest_arrival: datetime | None = None
+    first_sequence_number: str | None = None
+    last_sequence_number: str | None = None
+    expires_at: datetime | None = None
+    fetch: tuple[str, ...] = ()
+    """Commands that fetch the range before it expires."""
+
+
+class PlannedChange(Record):
+    """A change as the report tells it: the resource in words, the ruling beside it."""
+
+    remedy: RemedyName
+    resource: str
+    setting: str
+    before: Value
+    after: Value
+    why: str
+    caveats: tuple[str, ...]
+    ruling: Ruling
+
+
+class PlannedChanges(Record):
+    """The plan as the report tells it."""
+
+    changes: tuple[PlannedChange, ...]
+
+
+class Report(Record):
+    """What the handler returns and the CLI prints; its JSON Schema is published."""
+
+    schema_version: int = 1
+    incident_id: str
+    mode: Mode
+    at: datetime
+    target: Target | None = None
+    incident: Incident | None = None
+    diagnosis: Diagnosis | None = None
+    forecast: tuple[Option, ...] = ()
+    guarded_plan: GuardedPlan | None = Field(default=None, exclude=True)
+    outcome: Outcome
+    verdict: Verdict | None = None
+    follow_up: FollowUp = FollowUp(decision=FollowUpDecision.NONE)
+    recovered_in_seconds: float | None = None
+    """From the alarm to the end of the last minute whose age was over it."""
+    forecast_error_seconds: float | None = None
+    """By how much later than forecast the backlog was gone after our change."""
+    poison: PoisonPacket | None = None
+    escalation: str | None = None
+    next_commands: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def plan(self) -> PlannedChanges:
+        """The changes, flat, each with its ruling."""
+        guarded = self.guarded_plan.changes if self.guarded_plan else ()
+        return PlannedChanges(changes=tuple(_flat(change) for change in guarded))
+
+
+def _flat(guarded: GuardedChange) -> PlannedChange:
+    change = guarded.change
+    return PlannedChange(
+        remedy=change.remedy,
+        resource=str(change.resource),
+        setting=change.setting,
+        before=change.before,
+        after=change.after,
+        why=change.why,
+        caveats=change.caveats,
+        ruling=guarded.ruling,
+    )
+
+
+def unseen(gaps: Iterable[Gap]) -> str:
+    """The gaps as one line for people."""
+    return "; ".join(
+        f"{gap.reading} ({gap.reason}{', needs ' + gap.permission if gap.permission else ''})"
+        for gap in gaps
+    )

@@ -1,0 +1,172 @@
+"""Names as AWS writes them, checked before any of them reaches a call, a path or an ARN.
+
+Patterns: Lambda API reference (FunctionName, Qualifier, UUID), Kinesis (StreamName, StreamARN),
+DynamoDB Streams (StreamArn). Each reader takes anything and raises InputError alone.
+"""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from remediator.errors import InputError
+from remediator.model import Watched
+
+_ARN = r"arn:aws[a-z-]*"
+_REGION = r"(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)"
+_ACCOUNT = r"(?P<account>\d{12})"
+_NAME = r"(?P<name>[a-zA-Z0-9_-]{1,64})"
+_QUALIFIER = r"(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128})"
+_STREAM = r"[a-zA-Z0-9_.-]{1,128}"
+_UUID = r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+
+_FUNCTION = re.compile(
+    rf"(?:{_ARN}:lambda:{_REGION}:{_ACCOUNT}:function:|(?P<partial>\d{{12}}):function:)?"
+    rf"{_NAME}(?::{_QUALIFIER})?",
+    re.ASCII,
+)
+_MAPPING = re.compile(
+    rf"(?:{_ARN}:lambda:{_REGION}:{_ACCOUNT}:event-source-mapping:)?{_UUID}",
+    re.ASCII | re.IGNORECASE,
+)
+_STREAM_NAME = re.compile(_STREAM, re.ASCII)
+_KINESIS_ARN = re.compile(
+    rf"(?P<arn>{_ARN}:kinesis:{_REGION}:{_ACCOUNT}:stream/{_STREAM})(?:/consumer/[\w.:-]{{1,150}})?",
+    re.ASCII,
+)
+_DYNAMODB_ARN = re.compile(
+    rf"(?P<arn>{_ARN}:dynamodb:{_REGION}:{_ACCOUNT}"
+    r":table/[a-zA-Z0-9_.-]{1,255}/stream/[0-9T:.-]{1,40})",
+    re.ASCII,
+)
+_ALARM_ARN = re.compile(
+    rf"{_ARN}:cloudwatch:{_REGION}:{_ACCOUNT}:alarm:(?P<name>.{{1,255}})", re.ASCII
+)
+_INCIDENT = re.compile(r"inc-[0-9a-f]{20}")
+_ACCOUNT_ID = re.compile(_ACCOUNT, re.ASCII)
+_REGION_NAME = re.compile(_REGION, re.ASCII)
+_LONGEST = 400
+
+
+class Named(NamedTuple):
+    """Something to watch, and the account and Region that its name spells out."""
+
+    watched: Watched
+    account_id: str | None = None
+    region: str | None = None
+
+
+class Here(NamedTuple):
+    """The moment and the place of this call. ``None``: not known, so not checked."""
+
+    now: datetime
+    default_function: str | None = None
+    """The function of alarms that name neither function nor stream."""
+    account_id: str | None = None
+    region: str | None = None
+
+    def check(self, account: str | None, region: str | None) -> None:
+        """Refuse what lies in another account or Region. Raises InputError."""
+        for what, theirs, ours in (
+            ("account", account, self.account_id),
+            ("Region", region, self.region),
+        ):
+            if theirs and ours and theirs != ours:
+                raise InputError(f"expected {what} {ours}, got something in {what} {theirs}")
+
+
+class AlarmArn(NamedTuple):
+    """An alarm's ARN, taken apart."""
+
+    name: str
+    account_id: str
+    region: str
+
+
+def function(value: object) -> Named:
+    """A function: name, ``name:alias``, partial ARN or ARN, with or without qualifier.
+
+    Raises InputError for anything else.
+    """
+    found = _match(_FUNCTION, value, "a Lambda function's name, name:alias, or ARN")
+    part = found.groupdict()
+    return Named(
+        Watched(function=part["name"], qualifier=part["qualifier"]),
+        part["account"] or part["partial"],
+        part["region"],
+    )
+
+
+def mapping(value: object) -> Named:
+    """An event source mapping: its UUID or its ARN. Raises InputError for anything else."""
+    found = _match(_MAPPING, value, "an event source mapping's UUID")
+    part = found.groupdict()
+    watched = Watched(event_source_mapping=part["uuid"].lower())
+    return Named(watched, part["account"], part["region"])
+
+
+def stream(value: object) -> Named:
+    """A stream: a Kinesis stream's name or ARN (also a consumer's), or a DynamoDB stream's ARN.
+
+    Raises InputError for anything else.
+    """
+    text = value if isinstance(value, str) else ""
+    by_arn = _KINESIS_ARN.fullmatch(text) or _DYNAMODB_ARN.fullmatch(text)
+    if by_arn:
+        return Named(Watched(stream=by_arn["arn"]), by_arn["account"], by_arn["region"])
+    found = _match(
+        _STREAM_NAME, value, "a Kinesis stream's name, or a Kinesis or DynamoDB stream ARN"
+    )
+    return Named(Watched(stream=found[0]))
+
+
+def new_incident_id(*parts: str) -> str:
+    """The id of an incident that these parts tell apart; the same parts give the same id."""
+    return "inc-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def incident_id(value: object) -> str:
+    """An incident's id as this package makes them. Raises InputError for anything else."""
+    return _match(_INCIDENT, value, "an incident id such as inc-0123456789abcdef0123")[0]
+
+
+def alarm_arn(value: object) -> AlarmArn | None:
+    """An alarm's ARN, or ``None`` if it is not one."""
+    found = _ALARM_ARN.fullmatch(text(value) or "")
+    return AlarmArn(found["name"], found["account"], found["region"]) if found else None
+
+
+def account_id(value: object) -> str | None:
+    """Twelve digits, or ``None``."""
+    return value if isinstance(value, str) and _ACCOUNT_ID.fullmatch(value) else None
+
+
+def region(value: object) -> str | None:
+    """A Region's code (not its long name, as SNS has it), or ``None``."""
+    return value if isinstance(value, str) and _REGION_NAME.fullmatch(value) else None
+
+
+def text(value: object, most: int = 1024) -> str | None:
+    """Text that can be stored and printed: no lone surrogates, not longer than ``most``."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:most].encode("utf-8", "replace").decode()
+
+
+def shown(value: object) -> str:
+    """A value for an error message: short, and safe whatever it is."""
+    if isinstance(value, str):
+        return repr(text(value, 60) or "")
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int) and abs(value) < 10**18:
+        return str(value)
+    return f"a value of type {type(value).__name__}"
+
+
+def _match(pattern: re.Pattern[str], value: object, expected: str) -> re.Match[str]:
+    fits = isinstance(value, str) and len(value) <= _LONGEST
+    found = pattern.fullmatch(value) if isinstance(value, str) and fits else None
+    if found is None:
+        raise InputError(f"expected {expected}, got {shown(value)}")
+    return found

@@ -1,0 +1,134 @@
+"""Diagnosis + Evidence + Policy → Plan. One remedy family a turn, first aid beside it.
+
+Pure and deterministic. What does not fit says why, and stands in the escalation.
+"""
+
+from collections.abc import Sequence
+
+from remediator import forecast
+from remediator.model import (
+    Cause,
+    Change,
+    Diagnosis,
+    Evidence,
+    Plan,
+    RemedyName,
+    unseen,
+)
+from remediator.policy import Autonomy, Policy
+from remediator.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES, Pass, Remedy, Situation
+from remediator.signals import Signals, measure
+
+
+def situation(
+    evidence: Evidence,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    *,
+    signals: Signals | None = None,
+    claimed: int = 0,
+    quarantine_arn: str | None = None,
+    destination_usable: bool | None = None,
+) -> Situation:
+    """What the remedies look at. ``claimed`` is concurrency promised to other incidents."""
+    signals = signals or measure(evidence, policy.thresholds)
+    return Situation(
+        evidence=evidence,
+        signals=signals,
+        diagnosis=diagnosis,
+        policy=policy,
+        flow=forecast.observe(evidence, signals, policy.thresholds.busy_share),
+        spare_concurrency=forecast.spare_concurrency(evidence, signals, policy, claimed),
+        spare_reservation=forecast.spare_reservation(evidence, signals, policy, claimed),
+        quarantine_arn=quarantine_arn,
+        destination_usable=destination_usable,
+        careful=_careful(signals, policy),
+    )
+
+
+def _careful(signals: Signals, policy: Policy) -> bool:
+    """Whether a large raise should go in steps: a lane gets less done than before, errors are
+    about, or somebody named alarms of what stands behind."""
+    slower = (
+        signals.lane_rate is not None
+        and signals.usual_lane_rate is not None
+        and signals.lane_rate * policy.thresholds.saturation_ratio <= signals.usual_lane_rate
+    )
+    return slower or bool(policy.downstream_alarms) or (signals.error_minutes or 0) > 0
+
+
+def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) -> Plan:
+    """The first remedy of the cause's row that fits, or an escalation that says why none does."""
+    cause = here.diagnosis.cause
+    chosen, passed = _first_fit(REMEDIES[cause], here, tried)
+    aid, _ = _first_fit(FIRST_AID, here, tried)
+    target = here.evidence.target
+    return Plan(
+        incident_id=incident_id,
+        target=target,
+        cause=cause,
+        changes=(*aid, *chosen),
+        escalation=None if chosen or cause in QUIET_CAUSES else _escalation(here, passed),
+        next_commands=_next_commands(here),
+        forecast=forecast.options(here.evidence, here.signals, here.policy, cause),
+    )
+
+
+def _first_fit(
+    remedies: Sequence[Remedy], here: Situation, tried: Sequence[RemedyName]
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    passed: list[str] = []
+    for remedy in remedies:
+        if remedy.name in tried:
+            passed.append(f"{remedy.name}: tried in this incident, it did not help")
+        elif here.policy.remedy(remedy.name).autonomy is Autonomy.OFF:
+            passed.append(f"{remedy.name}: switched off by the policy")
+        else:
+            proposal = remedy.propose(here)
+            if not isinstance(proposal, Pass):
+                return proposal, tuple(passed)
+            passed.append(f"{remedy.name}: {proposal.reason}")
+    return (), tuple(passed)
+
+
+_ADVICE = {
+    Cause.THROTTLING: "Give the consumer concurrency: ask for a higher account quota "
+    "(Service Quotas L-B99A9384; takes hours), or free what other functions reserve.",
+    Cause.POISON_RECORD: "A record fails whenever it is processed. Fix the consumer, or let the "
+    "record go to a destination.",
+    Cause.READ_CONTENTION: "Readers take each other's 2 MB/s and 5 calls/s a shard. Move one to "
+    "enhanced fan-out, or read less.",
+    Cause.SLOW_CONSUMER: "The consumer is too slow for what arrives. Make it faster, give it more "
+    "memory, or larger batches.",
+    Cause.HOT_PARTITION_KEY: "Few partition keys carry the load, so more lanes gain nothing. "
+    "Spread the key, or make each record cheaper.",
+    Cause.DOWNSTREAM_SATURATED: "What stands behind the function slows down as concurrency rises. "
+    "Adding more would break it: help it first.",
+    Cause.FUNCTION_FAILURE: "The function fails on good records: fix it or roll its deploy back. "
+    "Nothing is discarded meanwhile.",
+    Cause.CONSUMER_STOPPED: "Somebody or something stopped the consumer. It is left alone; the "
+    "records wait until they expire.",
+    Cause.UNKNOWN: "What is wrong could not be told from what was seen.",
+}
+
+
+def _escalation(here: Situation, passed: tuple[str, ...]) -> str:
+    lines = [_ADVICE[here.diagnosis.cause]]
+    if passed:
+        lines.append("Not done: " + "; ".join(passed) + ".")
+    left = here.signals.expires_in_seconds
+    if left is not None:
+        lines.append(f"The oldest record expires in {max(0.0, left) / 3600:.1f} h.")
+    gaps = unseen(here.diagnosis.gaps)
+    if gaps:
+        lines.append(f"Not seen: {gaps}.")
+    return " ".join(lines)
+
+
+def _next_commands(here: Situation) -> tuple[str, ...]:
+    target = here.evidence.target
+    return (
+        f"remediator explain --mapping {target.event_source_mapping}",
+        f"aws lambda get-event-source-mapping --uuid {target.event_source_mapping}",
+        f"aws logs tail /aws/lambda/{target.function} --since 15m",
+    )

@@ -1,0 +1,63 @@
+"""Report → workflow commands that GitHub shows on a pull request.
+
+Source: GitHub Docs, "Workflow commands for GitHub Actions": ``%``, line ends and, in properties,
+``:`` and ``,`` are escaped.
+"""
+
+from remediator.model import GuardedChange, Report, Status
+from remediator.render.pages import cause
+from remediator.render.words import duration, name, setting
+
+_LEVELS = {
+    Status.BLOCKED: "error",
+    Status.FAILED: "error",
+    Status.CONFLICT: "error",
+    Status.PARTLY_APPLIED: "error",
+    Status.ESCALATED: "warning",
+    Status.PLANNED: "warning",
+    Status.AWAITING_APPROVAL: "warning",
+}
+
+
+def annotations(report: Report) -> str:
+    """One line for the cause, one for each change; ends with a newline."""
+    subject = report.target.function if report.target else report.incident_id
+    level = _LEVELS.get(report.outcome.status, "notice")
+    found = cause(report.diagnosis) if report.diagnosis else name(report.outcome.status)
+    lines = [_command(level, f"remediator: {subject}", f"{found}. {_summary(report)}")]
+    plan = report.guarded_plan
+    lines += [
+        _command(level, f"remediator: {subject}", _change(guarded))
+        for guarded in (plan.changes if plan else ())
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _summary(report: Report) -> str:
+    nothing = next((o for o in report.forecast if o.option == "nothing"), None)
+    said = [f"Outcome: {name(report.outcome.status)}"]
+    if nothing is not None and nothing.drains_in_seconds is not None:
+        said.append(f"without help it is over in {duration(nothing.drains_in_seconds)}")
+    if report.escalation:
+        said.append(report.escalation)
+    return "; ".join(said)
+
+
+def _change(guarded: GuardedChange) -> str:
+    change, ruling = guarded.change, guarded.ruling
+    return (
+        f"{ruling.decision}: {change.setting} {setting(change.before)} → {setting(change.after)} "
+        f"({ruling.guardrail}: {ruling.reason})"
+    )
+
+
+def _command(level: str, title: str, message: str) -> str:
+    return f"::{level} title={_property(title)}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

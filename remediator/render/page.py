@@ -1,0 +1,38 @@
+"""What is said, free of how it looks: a title, a few facts, sections."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Tone(StrEnum):
+    """How a page's news feels; a terminal shows it as a colour."""
+
+    GOOD = "good"
+    CALM = "calm"
+    CAREFUL = "careful"
+    BAD = "bad"
+
+
+class Table(NamedTuple):
+    """Rows under column headings; every row has as many cells as there are columns."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Section(NamedTuple):
+    """One heading: paragraphs, then a table, then commands to copy."""
+
+    heading: str
+    lines: tuple[str, ...] = ()
+    table: Table | None = None
+    commands: tuple[str, ...] = ()
+
+
+class Page(NamedTuple):
+    """One record's page. ``facts`` are names with values, read first."""
+
+    title: str
+    tone: Tone = Tone.CALM
+    facts: tuple[tuple[str, str], ...] = ()
+    sections: tuple[Section, ...] = ()

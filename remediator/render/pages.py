@@ -1,0 +1,454 @@
+"""Record → Page: what is said of a report, an incident, a history, a policy, a freeze."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from remediator.model import (
+    Diagnosis,
+    Gap,
+    GuardedPlan,
+    Mode,
+    Option,
+    PoisonPacket,
+    Report,
+    Status,
+    Step,
+    Target,
+)
+from remediator.policy import Policy
+from remediator.render.page import Page, Section, Table, Tone
+from remediator.render.words import duration, moment, name, number, setting
+from remediator.state import Entry, EntryKind, Freeze, IncidentState, TrackedChange
+
+# --- a report ----------------------------------------------------------------------------------
+
+
+def report(found: Report, *, readings: bool = False) -> Page:
+    """A report: why, what will happen, what may be done. ``readings``: cite them, step by step."""
+    plan = found.guarded_plan
+    return Page(
+        title=_title(found),
+        tone=_TONES.get(found.outcome.status, Tone.CALM),
+        facts=_facts(found),
+        sections=tuple(
+            section
+            for section in (
+                *_diagnosis(found.diagnosis, readings=readings),
+                _forecast(found.forecast, plan),
+                _plan(plan),
+                _results(found),
+                _afterwards(found),
+                _poison(found.poison),
+                _escalation(found),
+            )
+            if section is not None
+        ),
+    )
+
+
+_TONES = {
+    Status.PLANNED: Tone.CAREFUL,
+    Status.APPLIED: Tone.GOOD,
+    Status.PARTLY_APPLIED: Tone.BAD,
+    Status.FAILED: Tone.BAD,
+    Status.CONFLICT: Tone.BAD,
+    Status.BLOCKED: Tone.BAD,
+    Status.AWAITING_APPROVAL: Tone.CAREFUL,
+    Status.NOTHING_TO_DO: Tone.GOOD,
+    Status.ESCALATED: Tone.BAD,
+    Status.ROLLED_BACK: Tone.CAREFUL,
+    Status.RESTORED: Tone.GOOD,
+}
+
+
+def _title(found: Report) -> str:
+    if found.target is None:
+        return found.outcome.reason or name(found.outcome.status)
+    told = cause(found.diagnosis) if found.diagnosis else name(found.outcome.status)
+    return f"{found.target.function}: {told}"
+
+
+def cause(diagnosis: Diagnosis) -> str:
+    """The cause in words, with its detail."""
+    detail = f" ({name(diagnosis.detail)})" if diagnosis.detail else ""
+    return f"{name(diagnosis.cause)}{detail}"
+
+
+def _facts(found: Report) -> tuple[tuple[str, str], ...]:
+    incident, outcome = found.incident, found.outcome
+    by_hand = incident is None or incident.alarm is None
+    on_paper = found.mode is Mode.PLAN and by_hand and not outcome.results
+    facts = [
+        *_target_facts(found.target),
+        ("incident", "" if on_paper else found.incident_id),
+        ("alarm", incident.alarm.name if incident and incident.alarm else ""),
+        ("looked at", moment(found.at)),
+        ("mode", found.mode),
+        ("outcome", f"{name(outcome.status)}{': ' if outcome.reason else ''}{outcome.reason}"),
+    ]
+    if found.escalation and outcome.reason == found.escalation:
+        facts[-1] = ("outcome", name(outcome.status))
+    return tuple((label, value) for label, value in facts if value)
+
+
+def _target_facts(target: Target | None) -> tuple[tuple[str, str], ...]:
+    if target is None:
+        return ()
+    qualifier = f":{target.qualifier}" if target.qualifier else ""
+    return (
+        ("function", target.function + qualifier),
+        ("mapping", target.event_source_mapping),
+        ("stream", f"{target.stream} ({target.kind})"),
+    )
+
+
+def _diagnosis(diagnosis: Diagnosis | None, *, readings: bool) -> tuple[Section, ...]:
+    if diagnosis is None:
+        return ()
+    columns = ("question", "answer", "because", *(("readings",) if readings else ()))
+    path = Table(columns, tuple(_step(step, readings=readings) for step in diagnosis.path))
+    why = Section(f"Cause: {cause(diagnosis)}", table=path)
+    return (why, _gaps(diagnosis.gaps)) if diagnosis.gaps else (why,)
+
+
+def _step(step: Step, *, readings: bool) -> tuple[str, ...]:
+    cited = "; ".join(str(reading) for reading in step.readings)
+    return (step.question, step.answer, step.because, *((cited,) if readings else ()))
+
+
+def _gaps(gaps: Sequence[Gap]) -> Section:
+    rows = dict.fromkeys((gap.reading, gap.reason, gap.permission or "") for gap in gaps)
+    return Section(
+        "What could not be seen", table=Table(("reading", "why", "permission"), tuple(rows))
+    )
+
+
+def _forecast(options: Sequence[Option], plan: GuardedPlan | None) -> Section | None:
+    if not options:
+        return None
+    chosen = chosen_option(plan)
+    before = (None, *options)
+    rows = tuple(
+        (
+            f"{option.option}{' (planned)' if option.option == chosen else ''}",
+            _drains(option),
+            duration(option.first_loss_in_seconds, "none"),
+            number(option.capacity_per_second),
+            "" if last and last.note == option.note else option.note,
+        )
+        for last, option in zip(before, options, strict=False)
+    )
+    first = options[0]
+    flow = [
+        f"backlog {number(first.backlog_records)} records" if first.backlog_records else "",
+        f"arrival {number(first.arrival_per_second)}/s" if first.arrival_per_second else "",
+    ]
+    lines = tuple(filter(None, [", ".join(filter(None, flow))]))
+    columns = ("option", "backlog gone in", "first loss in", "records/s", "note")
+    return Section("Forecast", lines, Table(columns, rows))
+
+
+def _drains(option: Option) -> str:
+    never = "never" in option.note
+    return duration(option.drains_in_seconds, "never" if never else "not known")
+
+
+def chosen_option(plan: GuardedPlan | None) -> str | None:
+    """The name of the forecast's option that the plan would take."""
+    for guarded in plan.changes if plan else ():
+        change = guarded.change
+        if change.setting == "parallelization_factor":
+            return f"parallelization_factor {change.after}"
+        if change.setting in {"shards", "shard_count"}:
+            return "split_shards"
+    return None
+
+
+def _plan(plan: GuardedPlan | None) -> Section | None:
+    if plan is None or not plan.changes:
+        return None
+    rows = tuple(
+        (
+            guarded.ruling.decision,
+            guarded.change.setting,
+            f"{setting(guarded.change.before)} → {setting(guarded.change.after)}",
+            guarded.change.remedy,
+            f"{guarded.ruling.guardrail}: {guarded.ruling.reason}",
+        )
+        for guarded in plan.changes
+    )
+    said = dict.fromkeys(
+        line
+        for guarded in plan.changes
+        for line in (_why(guarded.change.why), *map(_caveat, guarded.change.caveats))
+        if line
+    )
+    table = Table(("ruling", "setting", "change", "remedy", "guardrail"), rows)
+    return Section("Plan", tuple(said), table)
+
+
+def _why(why: str) -> str:
+    return f"Why: {why}." if why else ""
+
+
+def _caveat(caveat: str) -> str:
+    return f"Mind: {caveat}."
+
+
+def _results(found: Report) -> Section | None:
+    results = found.outcome.results
+    if not results:
+        return None
+    rows = tuple(
+        (
+            name(result.status),
+            result.change.setting,
+            f"{setting(result.change.before)} → {setting(result.change.after)}",
+            str(result.change.resource),
+            result.detail,
+        )
+        for result in results
+    )
+    undo = (
+        (f"remediator rollback {found.incident_id}",)
+        if found.outcome.status in {Status.APPLIED, Status.PARTLY_APPLIED}
+        else ()
+    )
+    table = Table(("result", "setting", "change", "resource", "detail"), rows)
+    return Section("What was done", table=table, commands=undo)
+
+
+def _afterwards(found: Report) -> Section | None:
+    verdict, step = found.verdict, found.follow_up
+    recovered = found.recovered_in_seconds
+    lines = [
+        f"Verdict: {name(verdict.verdict)}, {verdict.because}." if verdict else "",
+        f"Recovered {duration(recovered)} after the alarm." if recovered is not None else "",
+        f"Next look: {moment(step.at)}. {step.because}" if step.at else "",
+    ]
+    said = tuple(line for line in lines if line)
+    return Section("What comes next", said) if said else None
+
+
+def _poison(packet: PoisonPacket | None) -> Section | None:
+    if packet is None:
+        return None
+    facts = (
+        ("source", packet.source_arn),
+        ("shard", packet.shard_id or "not known: one of several"),
+        ("arrived", moment(packet.oldest_arrival)),
+        ("expires", moment(packet.expires_at)),
+        ("from sequence number", packet.first_sequence_number or ""),
+        ("to sequence number", packet.last_sequence_number or ""),
+    )
+    rows = tuple((label, value) for label, value in facts if value)
+    return Section(
+        "The record that fails", table=Table(("what", "where"), rows), commands=packet.fetch
+    )
+
+
+def _escalation(found: Report) -> Section | None:
+    if not found.escalation and not found.next_commands:
+        return None
+    heading = "A person is needed" if found.escalation else "To look further"
+    lines = (found.escalation,) if found.escalation else ()
+    return Section(heading, lines, commands=found.next_commands)
+
+
+# --- an incident from the journal ----------------------------------------------------------------
+
+
+def incident(state: IncidentState, entries: Sequence[Entry]) -> Page:
+    """One incident as the journal has it: where it stands, what was changed, the timeline."""
+    function = state.target.function if state.target else "unknown function"
+    return Page(
+        title=f"{function}: {name(state.stage)}",
+        tone=_stage_tone(state),
+        facts=tuple((label, value) for label, value in _incident_facts(state) if value),
+        sections=tuple(
+            section
+            for section in (_changes(state.changes), _pending(state), _timeline(entries))
+            if section is not None
+        ),
+    )
+
+
+def _stage_tone(state: IncidentState) -> Tone:
+    if state.open:
+        return Tone.CAREFUL
+    return Tone.GOOD if state.recovered_at else Tone.CALM
+
+
+def _incident_facts(state: IncidentState) -> tuple[tuple[str, str], ...]:
+    alarm = state.incident.alarm
+    took = (state.recovered_at - state.incident.at).total_seconds() if state.recovered_at else None
+    return (
+        *_target_facts(state.target),
+        ("incident", state.incident_id),
+        ("alarm", alarm.name if alarm else ""),
+        ("opened", moment(state.opened_at)),
+        ("last looked at", moment(state.updated_at)),
+        ("cause", cause(state.diagnosis) if state.diagnosis else ""),
+        ("did not help", ", ".join(state.tried)),
+        ("recovered", f"{duration(took)} after it began" if took is not None else ""),
+        ("next look", moment(state.follow_up_at)),
+    )
+
+
+def _changes(changes: Sequence[TrackedChange]) -> Section | None:
+    rows = tuple(
+        (
+            moment(tracked.at),
+            tracked.state,
+            tracked.change.setting,
+            f"{setting(tracked.change.before)} → {setting(tracked.change.after)}",
+            str(tracked.change.resource),
+            tracked.detail,
+        )
+        for tracked in changes
+    )
+    columns = ("at", "state", "setting", "change", "resource", "detail")
+    return Section("Changes", table=Table(columns, rows)) if rows else None
+
+
+def _pending(state: IncidentState) -> Section | None:
+    if state.pending is None:
+        return None
+    plan = _plan(state.pending) or Section("")
+    until = f"It waits for a person's word until {moment(state.pending_until)}."
+    approve = f"remediator approve {state.incident_id}"
+    return Section("Plan that waits", (until, *plan.lines), plan.table, (approve,))
+
+
+def _timeline(entries: Sequence[Entry]) -> Section | None:
+    rows = tuple((moment(e.at), name(e.kind), said(e)) for e in entries)
+    return Section("Timeline", table=Table(("at", "what", "told"), rows)) if rows else None
+
+
+def said(entry: Entry) -> str:
+    """One journal entry as one line."""
+    data = entry.data
+    match entry.kind:
+        case EntryKind.INCIDENT:
+            return _incident_line(data)
+        case EntryKind.EVIDENCE:
+            return _evidence_line(data)
+        case EntryKind.DIAGNOSIS:
+            return _joined(name(str(data.get("cause", ""))), data.get("detail"))
+        case EntryKind.RULING:
+            return _ruling_line(data)
+        case EntryKind.OUTCOME:
+            return _joined(name(str(data.get("status", ""))), data.get("reason"))
+        case EntryKind.VERDICT:
+            return _joined(data.get("verdict"), data.get("because"))
+        case EntryKind.FOLLOW_UP:
+            return _joined(name(str(data.get("decision", ""))), data.get("because"))
+        case EntryKind.APPROVAL:
+            return f"by {data.get('by') or 'hand'}"
+        case _:
+            return _change_line(data) if "setting" in data else _plain(data)
+
+
+def _incident_line(data: Mapping[str, Any]) -> str:
+    alarm, watched = data.get("alarm") or {}, data.get("watched") or {}
+    if alarm:
+        return _joined(f"alarm {alarm.get('name')}", alarm.get("reason"))
+    named = (f"{name(key)} {value}" for key, value in watched.items() if value)
+    return f"by hand: {', '.join(named)}"
+
+
+def _evidence_line(data: Mapping[str, Any]) -> str:
+    shown = {
+        "age_seconds": "age {:.0f} s",
+        "age_slope": "slope {:+.2f} s/s",
+        "backlog_records": "backlog {:.0f} records",
+        "error_share": "errors {:.0%}",
+        "throttle_share": "throttles {:.0%}",
+    }
+    numbers = {key: data[key] for key in shown if isinstance(data.get(key), int | float)}
+    return ", ".join(shown[key].format(value) for key, value in numbers.items())
+
+
+def _ruling_line(data: Mapping[str, Any]) -> str:
+    change, ruling = data.get("change", {}), data.get("ruling", {})
+    return _joined(
+        f"{ruling.get('decision')} {_change_line(change)}",
+        f"{ruling.get('guardrail')}, {ruling.get('reason')}",
+    )
+
+
+def _change_line(data: Mapping[str, Any]) -> str:
+    text = f"{data.get('setting')} {setting(data.get('before'))} → {setting(data.get('after'))}"
+    return _joined(text, data.get("detail"))
+
+
+def _plain(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in data.items())
+
+
+def _joined(first: object, second: object) -> str:
+    return f"{first}: {second}" if second else str(first)
+
+
+def incidents(found: Iterable[IncidentState], about: str) -> Page:
+    """Several incidents, one row each, as given."""
+    rows = tuple(
+        (
+            moment(state.opened_at),
+            state.incident_id,
+            state.target.function if state.target else "",
+            cause(state.diagnosis) if state.diagnosis else "",
+            name(state.stage),
+            _kept(state),
+        )
+        for state in found
+    )
+    columns = ("opened", "incident", "function", "cause", "stage", "in effect")
+    if not rows:
+        return Page(f"No incidents {about}", Tone.GOOD)
+    return Page(f"Incidents {about}", sections=(Section("", table=Table(columns, rows)),))
+
+
+def _kept(state: IncidentState) -> str:
+    return ", ".join(f"{t.change.setting} {setting(t.change.after)}" for t in state.in_effect)
+
+
+# --- policy and freeze ---------------------------------------------------------------------------
+
+
+def policy(found: Policy, file: str) -> Page:
+    """A policy that was understood: its mode, its fingerprint, who decides on each remedy."""
+    rows = tuple(
+        (remedy, found.remedy(remedy).autonomy, number(found.remedy(remedy).per_target))
+        for remedy in sorted(found.remedies)
+    )
+    facts = (
+        ("file", file),
+        ("mode", found.mode.value),
+        ("frozen", "yes" if found.freeze else ""),
+        ("digest", found.digest),
+        ("overrides", str(len(found.overrides)) if found.overrides else ""),
+        ("downstream alarms", ", ".join(found.downstream_alarms)),
+        ("maintenance windows", ", ".join(w.name for w in found.maintenance_windows)),
+    )
+    table = Table(("remedy", "autonomy", "most per target"), rows)
+    return Page(
+        "The policy is understood",
+        Tone.GOOD,
+        tuple((label, value) for label, value in facts if value),
+        (Section("Remedies", table=table),) if rows else (),
+    )
+
+
+def freeze(found: Freeze | None, scopes: Sequence[str]) -> Page:
+    """Whether changes are stopped, by whom and why."""
+    about = " or ".join(scopes)
+    if found is None:
+        return Page(f"Not frozen: {about}", Tone.GOOD)
+    facts = (
+        ("scope", found.scope),
+        ("by", found.by),
+        ("since", moment(found.at)),
+        ("reason", found.reason),
+    )
+    return Page(f"Frozen: {found.scope}", Tone.BAD, facts)

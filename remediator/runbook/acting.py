@@ -1,0 +1,253 @@
+"""One turn: look, plan, guard, pay, schedule the next look, act, record."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from remediator import announcing, verification
+from remediator.errors import ConflictError, PermanentError, TemporaryError
+from remediator.model import (
+    ChangeResult,
+    ChangeStatus,
+    FollowUp,
+    FollowUpDecision,
+    GuardedPlan,
+    Mode,
+    Outcome,
+    Report,
+    Status,
+    Verdict,
+)
+from remediator.runbook import memory, outcomes, spending
+from remediator.runbook.desk import ATTEMPTS, Desk, Look
+from remediator.state import (
+    Entry,
+    EntryKind,
+    IncidentState,
+    Lease,
+)
+
+
+def turn(
+    desk: Desk,
+    state: IncidentState,
+    lease: Lease,
+    look: Look | None = None,
+    *,
+    approved: bool = False,
+) -> Report:
+    """Look, plan, guard, act: once. What an interrupted turn left is settled first."""
+    target = memory.target_of(state)
+    if state.follow_up_at is None and desk.mode_for(state.incident, target) is Mode.APPLY:
+        state = wake_up_in(desk, state, lease, desk.policy.follow_up.first_seconds)
+    executor = desk.make_executor()
+    state = executor.recover(state, lease)
+    look = look or desk.look_at(target)
+    guarded = desk.guarded(
+        look, state.incident, desk.own_ledger(state, target), state.tried, approved=approved
+    )
+    if guarded.mode is Mode.PLAN:
+        outcome = outcomes.on_paper(guarded, look.at)
+        return end_turn(desk, state, lease, look, guarded, outcome)
+    if not guarded.allowed:
+        return end_turn(
+            desk, state, lease, look, guarded, outcomes.without_action(guarded, look.at)
+        )
+    return act(desk, state, lease, look, guarded, approved=approved)
+
+
+def act(
+    desk: Desk,
+    state: IncidentState,
+    lease: Lease,
+    look: Look,
+    guarded: GuardedPlan,
+    *,
+    approved: bool,
+) -> Report:
+    guarded = pay(desk, state, look, guarded, approved=approved)
+    if not guarded.allowed:
+        return end_turn(
+            desk, state, lease, look, guarded, outcomes.without_action(guarded, look.at)
+        )
+    if state.follow_up_at is None or state.follow_up_at <= desk.clock():
+        state = wake_up_in(desk, state, lease, interval(state, look))
+    state = state.model_copy(
+        update={
+            "turn": state.turn + 1,
+            "before": verification.snapshot(look.at, look.signals),
+            "cause": look.diagnosis.cause,
+            "diagnosis": look.diagnosis,
+            "quiet_since": None,
+            "forecast_drains_in_seconds": announcing.drain_time(
+                guarded.plan.forecast, {c.setting: c.after for c in guarded.allowed}
+            ),
+        }
+    )
+    executor = desk.make_executor()
+    state, results = executor.apply(state, lease, guarded)
+    retry = without_destination(desk, look, state, results, approved=approved)
+    if retry is not None:
+        guarded = retry
+        state, results = executor.apply(state, lease, guarded)
+    outcome = Outcome(
+        status=outcomes.status_of(results),
+        reason=outcomes.reasons_of(results),
+        results=results,
+        at=desk.clock(),
+    )
+    return end_turn(desk, state, lease, look, guarded, outcome)
+
+
+def without_destination(
+    desk: Desk,
+    look: Look,
+    state: IncidentState,
+    results: Sequence[ChangeResult],
+    *,
+    approved: bool,
+) -> GuardedPlan | None:
+    """AWS refused the destination: the consumer's role may not write to it. Bisect alone."""
+    refused = any(
+        result.status is ChangeStatus.REFUSED and result.change.setting == "on_failure_destination"
+        for result in results
+    )
+    if not refused:
+        return None
+    again = desk.guarded(
+        look,
+        state.incident,
+        desk.own_ledger(state, memory.target_of(state)),
+        state.tried,
+        approved=approved,
+        usable=False,
+    )
+    return again if again.allowed else None
+
+
+def pay(
+    desk: Desk, state: IncidentState, look: Look, guarded: GuardedPlan, *, approved: bool
+) -> GuardedPlan:
+    """Claim the concurrency and spend the budget before acting (invariants 4 and 6).
+
+    Another incident may be faster: then the ruling is repeated with what it has left.
+    """
+    journal, target = desk.need_journal(), memory.target_of(state)
+    for _ in range(ATTEMPTS):
+        ledger = journal.ledger(target.account_id, target.region)
+        guarded = desk.guarded(
+            look, state.incident, desk.own_ledger(state, target), state.tried, approved=approved
+        )
+        if not guarded.allowed:
+            return guarded
+        try:
+            journal.spend(
+                target.account_id,
+                target.region,
+                desk.clock(),
+                ledger,
+                spending.claim_of(state, look, guarded),
+                spending.spending(state, guarded, desk.clock()),
+            )
+        except ConflictError:
+            continue
+        return guarded
+    raise TemporaryError("too many incidents act in this account at the same moment")
+
+
+def end_turn(
+    desk: Desk,
+    state: IncidentState,
+    lease: Lease,
+    look: Look,
+    guarded: GuardedPlan,
+    outcome: Outcome,
+    verdict: Verdict | None = None,
+    follow_up: FollowUp | None = None,
+) -> Report:
+    journal = desk.need_journal()
+    watching = guarded.mode is Mode.APPLY
+    pending = guarded if outcome.status is Status.AWAITING_APPROVAL else None
+    if watching and state.follow_up_at is None:
+        state = wake_up_in(desk, state, lease, interval(state, look))
+    valid = timedelta(seconds=look.policy.approval_valid_seconds)
+    state = state.model_copy(
+        update={
+            "stage": memory.stage_after(watching=watching, pending=pending is not None),
+            "follow_up_at": state.follow_up_at if watching else None,
+            "cause": look.diagnosis.cause,
+            "learned": memory.taught(look.diagnosis) or state.learned,
+            "diagnosis": look.diagnosis,
+            "before": state.before or verification.snapshot(look.at, look.signals),
+            "pending": pending,
+            "pending_until": look.at + valid if pending else None,
+            "updated_at": desk.clock(),
+        }
+    )
+    follow_up = follow_up or FollowUp(
+        decision=FollowUpDecision.WAIT if watching else FollowUpDecision.NONE,
+        at=state.follow_up_at if watching else None,
+        number=state.follow_up_number,
+        because="to see whether it helped" if outcome.results else "to look again",
+    )
+    report = desk.report_of(
+        state.incident, look, guarded, outcome, verdict=verdict, follow_up=follow_up
+    )
+    state, fresh = memory.announced(state, report)
+    journal.commit(state, record(desk, state, look, guarded, report), lease, desk.clock())
+    if fresh:
+        desk.tell(report)
+    return report
+
+
+def record(
+    desk: Desk, state: IncidentState, look: Look, guarded: GuardedPlan | None, report: Report
+) -> list[Entry]:
+    """The append-only records of a turn: evidence digest, diagnosis, rulings, outcome."""
+    facts: list[tuple[EntryKind, dict[str, object]]] = [
+        (EntryKind.EVIDENCE, look.signals.model_dump(mode="json", exclude_none=True)),
+        (EntryKind.DIAGNOSIS, look.diagnosis.model_dump(mode="json")),
+    ]
+    facts += [
+        (EntryKind.RULING, guarded_change.model_dump(mode="json"))
+        for guarded_change in (guarded.changes if guarded else ())
+    ]
+    facts.append((EntryKind.OUTCOME, report.outcome.model_dump(mode="json")))
+    if report.verdict is not None:
+        facts.append((EntryKind.VERDICT, report.verdict.model_dump(mode="json")))
+    facts.append((EntryKind.FOLLOW_UP, report.follow_up.model_dump(mode="json")))
+    now = desk.clock()
+    return [
+        Entry(incident_id=state.incident_id, kind=kind, at=now, data=data) for kind, data in facts
+    ]
+
+
+def wake_up_in(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -> IncidentState:
+    """Schedule the next look before anything else is done, so that none is forgotten."""
+    at = schedule_look(desk, state.incident_id, state.follow_up_number + 1, seconds)
+    state = state.model_copy(update={"follow_up_at": at, "updated_at": desk.clock()})
+    return desk.need_journal().commit(state, (), lease, desk.clock())
+
+
+def schedule_look(desk: Desk, incident_id: str, number: int, seconds: float) -> datetime:
+    """Ask to be woken for a look, whose number makes it one however often it is asked for."""
+    if desk.scheduler is None:
+        raise PermanentError("there is no scheduler: what is changed could not be checked")
+    at = desk.clock() + timedelta(seconds=seconds)
+    payload = {"follow_up": incident_id, "number": number}
+    desk.scheduler.schedule(f"remediator-{incident_id}-{number}", at, payload)
+    return at
+
+
+def interval(state: IncidentState, look: Look) -> int:
+    """Longer while a long drain goes well, so that a bounded number of looks covers hours."""
+    every = look.policy.follow_up.every_seconds
+    if state.quiet_since is not None:
+        quiet_until = state.quiet_since + timedelta(seconds=look.policy.follow_up.quiet_seconds)
+        return int(max(every, (quiet_until - look.at).total_seconds()))
+    if not state.in_effect:
+        # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.
+        every = min(every * (1 + state.follow_up_number // 3), 1800)
+    if not look.signals.falling or not look.signals.age_slope:
+        return every
+    left = (look.signals.age_seconds or 0.0) / -look.signals.age_slope
+    return int(min(max(every, left / 2), 3600))

@@ -1,0 +1,341 @@
+"""The desk at which an incident is worked on: the ports, the policy, and what all turns need."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from remediator import announcing, forecast, guardrails, planning
+from remediator.diagnosis import diagnose
+from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
+from remediator.execution import Executor
+from remediator.guardrails import Circumstances
+from remediator.model import (
+    Cause,
+    Diagnosis,
+    Evidence,
+    FollowUp,
+    FollowUpDecision,
+    GuardedPlan,
+    Incident,
+    Mode,
+    Outcome,
+    Plan,
+    RemedyName,
+    Report,
+    Status,
+    Target,
+    Verdict,
+)
+from remediator.policy import Policy
+from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Scheduler, Sensor
+from remediator.remedies import Situation
+from remediator.signals import Signals, measure
+from remediator.state import (
+    AccountLedger,
+    ChangeState,
+    Freeze,
+    IncidentState,
+    Lease,
+)
+
+LEASE_SECONDS = 180
+"""Longer than one invocation may run (the template's timeout): a live holder is never robbed."""
+
+
+ATTEMPTS = 5
+"""How often a ruling is repeated because another incident was faster at the ledger."""
+
+
+class Deployment(NamedTuple):
+    """What the template says of this deployment."""
+
+    mode: Mode
+    target_function: str | None = None
+    """The opted-in function's name or pattern; others are only planned for."""
+    quarantine_arn: str | None = None
+    account_id: str | None = None
+
+
+class Look(NamedTuple):
+    """One look at a pipeline: what was read and what it means."""
+
+    at: datetime
+    evidence: Evidence
+    policy: Policy
+    signals: Signals
+    diagnosis: Diagnosis
+
+
+class Desk(NamedTuple):
+    """The stages, wired. ``journal`` and ``scheduler`` may be missing for a plan by hand."""
+
+    sensor: Sensor
+    actuator: Actuator
+    policy: Policy
+    deployment: Deployment
+    clock: Callable[[], datetime]
+    holder: str = "somebody"
+    """Who holds a lease: this invocation's request id."""
+    journal: Journal | None = None
+    scheduler: Scheduler | None = None
+    notifier: Notifier | None = None
+    freeze_switch: Callable[[], Freeze | None] = lambda: None
+    """A freeze switch outside the journal. Raises when it cannot be read."""
+
+    def choose_target(self, incident: Incident) -> Target:
+        if incident.watched is None:
+            raise InputError("the incident names nothing to look at")
+        found = self.sensor.find_targets(incident.watched, self.clock())
+        target = next((t for t in found if self.opted_in(t)), found[0])
+        if incident.account_id and target.account_id not in {incident.account_id, ""}:
+            raise InputError(
+                f"the event is of account {incident.account_id}, the function of "
+                f"{target.account_id}: refused"
+            )
+        return target
+
+    def opted_in(self, target: Target) -> bool:
+        pattern = self.deployment.target_function
+        return pattern is None or fnmatchcase(target.function, pattern)
+
+    def mode_for(
+        self, incident: Incident, target: Target | None, policy: Policy | None = None
+    ) -> Mode:
+        """The lowest of deployment, policy and event; plan for functions not opted in."""
+        wishes = {self.deployment.mode, (policy or self.policy).mode}
+        if incident.mode is not None:
+            wishes.add(incident.mode)
+        if target is not None and not self.opted_in(target):
+            wishes.add(Mode.PLAN)
+        return Mode.PLAN if Mode.PLAN in wishes else Mode.APPLY
+
+    def described_alarms(self, names: Sequence[str]) -> dict[str, DescribedAlarm]:
+        """Alarms by name; empty where they cannot be seen."""
+        try:
+            return {found.alarm.name: found for found in self.sensor.describe_alarms(names)}
+        except (PermanentError, TemporaryError):
+            return {}
+
+    def look_at(self, target: Target) -> Look:
+        now = self.clock()
+        window = self.policy.thresholds.metric_window_minutes * 60
+        evidence = self.sensor.read(target, now, window)
+        tags = evidence.function.tags if evidence.function else {}
+        policy = self.policy.for_target(target.function, target.stream, tags)
+        signals = measure(evidence, policy.thresholds)
+        return Look(now, evidence, policy, signals, diagnose(evidence, policy, signals))
+
+    def situation(
+        self, look: Look, ledger: AccountLedger, incident_id: str, usable: bool | None = None
+    ) -> Situation:
+        return planning.situation(
+            look.evidence,
+            look.diagnosis,
+            look.policy,
+            signals=look.signals,
+            claimed=ledger.claimed_by_others(incident_id, look.at),
+            quarantine_arn=self.deployment.quarantine_arn,
+            destination_usable=self.destination_usable(look) if usable is None else usable,
+        )
+
+    def destination_usable(self, look: Look) -> bool | None:
+        if look.diagnosis.cause is not Cause.POISON_RECORD:
+            return None
+        mapping = look.evidence.mapping
+        own = mapping.on_failure_destination if mapping else None
+        arn = own or self.deployment.quarantine_arn
+        return self.sensor.destination_exists(arn) if arn else None
+
+    def circumstances(
+        self,
+        look: Look,
+        incident: Incident,
+        ledger: AccountLedger,
+        *,
+        approved: bool = False,
+    ) -> Circumstances:
+        freeze, unreadable = self.freeze_of(look.evidence.target)
+        alarms = look.policy.downstream_alarms
+        described = self.described_alarms(alarms) if alarms else {}
+        return Circumstances(
+            now=look.at,
+            incident_id=incident.incident_id,
+            mode=self.mode_for(incident, look.evidence.target, look.policy),
+            freeze=freeze,
+            freeze_unreadable=unreadable,
+            ledger=ledger,
+            downstream={
+                name: described[name].alarm.state.value if name in described else None
+                for name in alarms
+            },
+            approved=approved,
+            tags_unseen=self.tags_unseen(look.evidence),
+        )
+
+    def tags_unseen(self, evidence: Evidence) -> bool:
+        """Whether an override of the policy asks for tags that could not be read."""
+        asked = any(override.match.tags for override in self.policy.overrides)
+        return asked and (evidence.function is None or evidence.lacks("tags"))
+
+    def undo_held_back(self, incident: Incident, look: Look) -> str | None:
+        """Why nothing of ours may be taken back now; ``None`` if it may."""
+        target = look.evidence.target
+        freeze, unreadable = self.freeze_of(target)
+        around = Circumstances(
+            now=look.at,
+            mode=self.mode_for(incident, target, look.policy),
+            freeze=freeze,
+            freeze_unreadable=unreadable,
+        )
+        return guardrails.undo_held_back(look.policy, around)
+
+    def freeze_of(self, target: Target) -> tuple[Freeze | None, str | None]:
+        try:
+            switched = self.freeze_switch()
+        except (PermanentError, TemporaryError) as error:
+            return None, str(error)
+        if switched is not None or self.journal is None:
+            return switched, None
+        return self.journal.frozen(["all", target.function]), None
+
+    def guarded(
+        self,
+        look: Look,
+        incident: Incident,
+        ledger: AccountLedger,
+        tried: Sequence[RemedyName] = (),
+        *,
+        approved: bool = False,
+        usable: bool | None = None,
+    ) -> GuardedPlan:
+        here = self.situation(look, ledger, incident.incident_id, usable)
+        wish = planning.plan(incident.incident_id, here, tried)
+        return guardrails.guard(
+            wish, here, self.circumstances(look, incident, ledger, approved=approved)
+        )
+
+    def ledger_of(self, target: Target) -> AccountLedger:
+        if self.journal is None:
+            return AccountLedger()
+        return self.journal.ledger(target.account_id, target.region)
+
+    def own_ledger(self, state: IncidentState, target: Target) -> AccountLedger:
+        """The account's ledger, less what this incident paid for and did not get."""
+        ledger = self.ledger_of(target)
+        void = [
+            (tracked.change.remedy, tracked.at)
+            for tracked in state.changes
+            if tracked.state is ChangeState.ABANDONED
+        ]
+        in_vain = [
+            spent
+            for spent in ledger.spent
+            if spent.incident_id == state.incident_id
+            and any(
+                spent.remedy is remedy and abs(spent.at - at) < timedelta(minutes=2)
+                for remedy, at in void
+            )
+        ]
+        kept = tuple(spent for spent in ledger.spent if spent not in in_vain)
+        return ledger.model_copy(update={"spent": kept})
+
+    def report_of(
+        self,
+        incident: Incident,
+        look: Look,
+        guarded: GuardedPlan | None,
+        outcome: Outcome,
+        *,
+        verdict: Verdict | None = None,
+        follow_up: FollowUp | None = None,
+    ) -> Report:
+        plan: Plan | None = guarded.plan if guarded else None
+        return Report(
+            incident_id=incident.incident_id,
+            mode=guarded.mode if guarded else self.mode_for(incident, look.evidence.target),
+            at=look.at,
+            target=look.evidence.target,
+            incident=incident,
+            diagnosis=look.diagnosis,
+            forecast=plan.forecast
+            if plan
+            else forecast.options(look.evidence, look.signals, look.policy, look.diagnosis.cause),
+            guarded_plan=guarded,
+            outcome=outcome,
+            verdict=verdict,
+            follow_up=follow_up or FollowUp(decision=FollowUpDecision.NONE),
+            poison=announcing.poison_packet(look.evidence, look.signals)
+            if look.diagnosis.cause is Cause.POISON_RECORD
+            else None,
+            escalation=plan.escalation if plan else None,
+            next_commands=plan.next_commands if plan else (),
+        )
+
+    def brief(
+        self,
+        incident: Incident,
+        status: Status,
+        reason: str,
+        target: Target | None = None,
+        follow_up: FollowUp | None = None,
+    ) -> Report:
+        """A report of something that needed no look."""
+        now = self.clock()
+        return Report(
+            incident_id=incident.incident_id,
+            mode=self.mode_for(incident, target),
+            at=now,
+            target=target,
+            incident=incident,
+            outcome=Outcome(status=status, reason=reason, at=now),
+            follow_up=follow_up or FollowUp(decision=FollowUpDecision.NONE),
+        )
+
+    def tell(self, report: Report, kind: str | None = None) -> None:
+        if self.notifier is not None:
+            self.notifier.notify(announcing.notice(report, kind))
+
+    def need_journal(self) -> Journal:
+        if self.journal is None:
+            raise PermanentError("there is no journal: nothing is changed without one")
+        return self.journal
+
+    def make_executor(self) -> Executor:
+        return Executor(self.actuator, self.need_journal(), self.clock)
+
+    def load_incident(self, incident_id: str) -> IncidentState:
+        state = self.need_journal().load(incident_id)
+        if state is None:
+            raise InputError(f"incident {incident_id} is not in the journal")
+        return state
+
+    def under_lease(
+        self, incident: Incident, target: Target, act: Callable[[Lease], Report]
+    ) -> Report:
+        """Act while nobody else does; a lease that is held elsewhere is an answer, not an error."""
+        journal = self.need_journal()
+        lease = journal.acquire(
+            target.event_source_mapping, self.holder, self.clock(), LEASE_SECONDS
+        )
+        if lease is None:
+            reason = "another invocation acts on this mapping right now"
+            return self.brief(incident, Status.IN_PROGRESS, reason, target)
+        try:
+            return act(lease)
+        except ConflictError as error:
+            return self.brief(incident, Status.CONFLICT, str(error), target)
+        finally:
+            journal.release(lease)
+
+    def with_lease(
+        self, state: IncidentState, act: Callable[[IncidentState, Lease], Report]
+    ) -> Report:
+        """As ``under_lease``, with the incident's state as it is once the lease is held."""
+        if state.target is None:
+            raise PermanentError(f"incident {state.incident_id} has no target")
+        return self.under_lease(
+            state.incident,
+            state.target,
+            lambda lease: act(self.load_incident(state.incident_id), lease),
+        )

@@ -1,0 +1,276 @@
+"""What an incident's state becomes, and what may be concluded from it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from math import ceil
+
+from remediator import verification
+from remediator.errors import PermanentError
+from remediator.model import (
+    Answer,
+    Cause,
+    Change,
+    Decision,
+    Diagnosis,
+    GuardedChange,
+    GuardedPlan,
+    Mode,
+    Plan,
+    RemedyName,
+    Report,
+    ResourceKind,
+    Ruling,
+    Step,
+    Target,
+    Verdict,
+    VerdictName,
+)
+from remediator.policy import RestoreTo
+from remediator.runbook.desk import Look
+from remediator.signals import MINUTE, alarming_ages
+from remediator.state import (
+    IncidentState,
+    Stage,
+    TrackedChange,
+)
+
+_SLOW = ((Cause.SLOW_CONSUMER, ""), (Cause.SLOW_CONSUMER, "cpu_bound"))
+OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, str]]] = {
+    Cause.FUNCTION_FAILURE: ((Cause.POISON_RECORD, "suspected"),),
+    Cause.HOT_PARTITION_KEY: _SLOW,
+    Cause.DOWNSTREAM_SATURATED: (*_SLOW, (Cause.FUNCTION_FAILURE, "partial")),
+    # The account's pool was used up: more lanes would ask it for more.
+    Cause.THROTTLING: _SLOW,
+    # Somebody stopped it and lets it go on: how fast it catches up is theirs to say.
+    Cause.CONSUMER_STOPPED: (
+        *_SLOW,
+        (Cause.THROTTLING, "account"),
+        (Cause.THROTTLING, "unclear"),
+        (Cause.CONSUMER_STOPPED, "no_invocations"),
+    ),
+}
+"""What the readings may say of a cause that our own change has shown to be another."""
+
+
+LEARNED = {Cause.HOT_PARTITION_KEY, Cause.DOWNSTREAM_SATURATED}
+
+
+CONCURRENCY = {"parallelization_factor", "reserved_concurrency", "shard_count", "shards"}
+
+
+def target_of(state: IncidentState) -> Target:
+    if state.target is None:
+        raise PermanentError(f"incident {state.incident_id} has no target")
+    return state.target
+
+
+def stage_after(*, watching: bool, pending: bool) -> Stage:
+    if pending:
+        return Stage.AWAITING_APPROVAL
+    return Stage.WATCHING if watching else Stage.CLOSED
+
+
+def closed(state: IncidentState) -> IncidentState:
+    """Nothing is watched any more, and no plan waits for approval."""
+    return state.model_copy(
+        update={
+            "stage": Stage.CLOSED,
+            "follow_up_at": None,
+            "pending": None,
+            "pending_until": None,
+        }
+    )
+
+
+def stage_while_waiting(state: IncidentState) -> Stage:
+    return Stage.AWAITING_APPROVAL if state.pending is not None else Stage.WATCHING
+
+
+def with_quiet(state: IncidentState, verdict: Verdict, now: datetime) -> IncidentState:
+    """Remember since when it has been quiet, and when it first recovered."""
+    if verdict.verdict is not VerdictName.RECOVERED:
+        return state.model_copy(update={"quiet_since": None})
+    return state.model_copy(
+        update={
+            "quiet_since": state.quiet_since or now,
+            "recovered_at": state.recovered_at or now,
+        }
+    )
+
+
+def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
+    """Whether the cause, as it shows now, makes a change of ours a wrong one."""
+    in_effect = state.in_effect
+    if diagnosis.cause in LEARNED:
+        return any(t.change.setting in CONCURRENCY for t in in_effect)
+    failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail != "timeouts"
+    return failing and any(t.change.remedy is RemedyName.ISOLATE_POISON for t in in_effect)
+
+
+def used_up(state: IncidentState, verdict: Verdict, look: Look) -> IncidentState:
+    """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
+    helped = verification.gained(state.before, look.signals)
+    if helped or verdict.verdict is VerdictName.IMPROVING:
+        return state
+    used = tuple(dict.fromkeys(t.change.remedy for t in state.in_effect))
+    return state.model_copy(update={"tried": tuple(dict.fromkeys((*state.tried, *used)))})
+
+
+def taught(diagnosis: Diagnosis) -> Cause | None:
+    """What a diagnosis teaches for the rest of its incident, without any change of ours."""
+    by_hand = diagnosis.cause is Cause.CONSUMER_STOPPED and diagnosis.detail in {
+        "paused",
+        "reserved_at_0",
+    }
+    by_account = diagnosis.cause is Cause.THROTTLING and diagnosis.detail == "account"
+    return diagnosis.cause if by_hand or by_account else None
+
+
+def as_learned(look: Look, state: IncidentState) -> Look:
+    """A cause that our own change has shown outweighs what the readings say without it."""
+    now = (look.diagnosis.cause, look.diagnosis.detail)
+    if state.learned is None or now not in OUTWEIGHED.get(state.learned, ()):
+        return look
+    step = Step(
+        id="learned",
+        question="What has this incident shown before?",
+        answer=Answer.YES,
+        because=f"{state.learned}: {state.diagnosis.detail if state.diagnosis else ''}",
+    )
+    known = look.diagnosis.model_copy(
+        update={"cause": state.learned, "path": (*look.diagnosis.path, step)}
+    )
+    return look._replace(diagnosis=known)
+
+
+def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:
+    """The diagnosis after a raise that did harm: it is what stands behind the function."""
+    return diagnosis.model_copy(
+        update={"cause": Cause.DOWNSTREAM_SATURATED, "detail": verdict.because}
+    )
+
+
+def announced(
+    state: IncidentState, report: Report, kind: str | None = None
+) -> tuple[IncidentState, bool]:
+    """Whether this is news; the same thing is not told twice (invariant 9, PEERS: noise)."""
+    cause = report.diagnosis.cause.value if report.diagnosis else ""
+    key = f"{kind or report.outcome.status}:{cause}:{state.turn}"
+    if key in state.announced:
+        return state, False
+    return state.model_copy(update={"announced": (*state.announced, key)}), True
+
+
+def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], list[TrackedChange]]:
+    """What goes back and what stays: the prior value only where it carries today's load."""
+    if look.policy.restore is RestoreTo.KEEP:
+        return [], list(state.in_effect)
+    bounded = any(t.change.setting == "maximum_retry_attempts" for t in state.in_effect)
+    back: list[TrackedChange] = []
+    kept: list[TrackedChange] = []
+    for tracked in state.in_effect:
+        (back if prior_is_healthy(tracked, look, bounded=bounded) else kept).append(tracked)
+    return back, kept
+
+
+def prior_is_healthy(tracked: TrackedChange, look: Look, *, bounded: bool) -> bool:
+    """Whether the old value does for today's load. ``bounded``: retries are bounded, which must
+    not stay; splitting failed batches alone may, and harms nobody.
+    """
+    change, signals = tracked.change, look.signals
+    before, after = change.before, change.after
+    if change.resource.kind is ResourceKind.STREAM and change.setting == "retention_hours":
+        age = signals.age_seconds
+        return age is not None and isinstance(before, int) and age < before * 3600 / 2
+    if change.setting not in CONCURRENCY:
+        return bounded or not _restart_would_alarm(change, look)
+    if _restart_would_alarm(change, look):
+        return False
+    if change.remedy is RemedyName.SPLIT_SHARDS and signals.read_throttle_share != 0:
+        return False  # fewer shards have fewer reads to share
+    if not isinstance(before, int) or not isinstance(after, int) or not after:
+        return True
+    if signals.busy_lanes is None or signals.lanes is None:
+        return False
+    lanes_before = signals.lanes * before / after
+    return signals.busy_lanes <= look.policy.forecast.healthy_utilisation * lanes_before
+
+
+def _restart_would_alarm(change: Change, look: Look) -> bool:
+    """Whether the restart of the mapping would delay what arrives by more than the alarm allows.
+
+    Bounded retries are taken back all the same: left behind, they would give up good records in
+    the next outage (invariant 2).
+    """
+    restarts = change.resource.kind is ResourceKind.EVENT_SOURCE_MAPPING
+    long = look.policy.forecast.restart_seconds >= look.policy.thresholds.alarm_seconds
+    return restarts and long and look.signals.arrival_per_second != 0
+
+
+def recovery(state: IncidentState, look: Look) -> dict[str, float]:
+    """How long it took, and by how much the forecast was wrong: seconds, positive when late.
+
+    By the metrics: from the end of the last minute whose age was over the alarm.
+    """
+    over = [
+        at
+        for at, age in alarming_ages(look.evidence)
+        if age >= look.policy.thresholds.alarm_seconds
+    ]
+    if not over or over[-1] < state.incident.at - MINUTE:
+        return {}
+    ended = over[-1] + MINUTE
+    found = {"recovered_in_seconds": max(0.0, (ended - state.incident.at).total_seconds())}
+    acted, forecast = state.before, state.forecast_drains_in_seconds
+    if acted is None or forecast is None or not state.in_effect:
+        return found
+    happened = (ended - acted.at).total_seconds()
+    return found | {"forecast_error_seconds": round(happened - forecast, 1)}
+
+
+def lowered(state: IncidentState, kept: Sequence[TrackedChange], look: Look) -> GuardedPlan:
+    """The smallest healthy value of what could not go back, where the policy wants that."""
+    changes = [
+        change
+        for tracked in kept
+        if look.policy.restore is RestoreTo.SMALLEST_HEALTHY
+        and (change := _smallest_healthy(tracked, look)) is not None
+    ]
+    ruling = Ruling(
+        decision=Decision.ALLOW, guardrail="restore", reason="lowers what was raised, while quiet"
+    )
+    return GuardedPlan(
+        plan=Plan(
+            incident_id=state.incident_id,
+            target=target_of(state),
+            cause=Cause.RECOVERING,
+            changes=tuple(changes),
+        ),
+        changes=tuple(GuardedChange(change=change, ruling=ruling) for change in changes),
+        mode=Mode.APPLY,
+        policy_digest=look.policy.digest,
+    )
+
+
+def _smallest_healthy(tracked: TrackedChange, look: Look) -> Change | None:
+    """ParallelizationFactor alone: shards and reservations are seldom lowered by a little."""
+    change, busy = tracked.change, look.signals.busy_lanes
+    shards, after = look.evidence.open_shards, change.after
+    if change.setting != "parallelization_factor" or busy is None or not shards:
+        return None
+    enough = max(1, ceil(busy / look.policy.forecast.healthy_utilisation / shards))
+    if not isinstance(after, int) or enough >= after:
+        return None
+    why = f"{enough} lanes a shard carry today's load"
+    return change.model_copy(update={"before": after, "after": enough, "why": why, "caveats": ()})
+
+
+def kept_words(kept: Sequence[TrackedChange], lower: GuardedPlan) -> str:
+    """What stays, in words; empty where nothing does."""
+    if not kept:
+        return ""
+    lowered_to = {change.change.setting: change.change.after for change in lower.changes}
+    settings = ", ".join(
+        f"{t.change.setting}={lowered_to.get(t.change.setting, t.change.after)}" for t in kept
+    )
+    return f"; kept, because less would not carry the load or by policy: {settings}"

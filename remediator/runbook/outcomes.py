@@ -1,0 +1,72 @@
+"""What a turn comes to, in one word and a reason. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from remediator.model import (
+    ChangeResult,
+    ChangeStatus,
+    Decision,
+    GuardedPlan,
+    Outcome,
+    Status,
+)
+
+
+def planned_status(guarded: GuardedPlan) -> Status:
+    if guarded.changes:
+        blocked = all(c.ruling.decision is Decision.BLOCK for c in guarded.changes)
+        return Status.BLOCKED if blocked else Status.PLANNED
+    return Status.ESCALATED if guarded.plan.escalation else Status.NOTHING_TO_DO
+
+
+def on_paper(guarded: GuardedPlan, now: datetime) -> Outcome:
+    """What becomes of a plan that is only described; a refusal keeps its reason (invariant 9)."""
+    status = planned_status(guarded)
+    if status is Status.BLOCKED:
+        return without_action(guarded, now)
+    return Outcome(status=status, reason="mode is plan", at=now)
+
+
+def without_action(guarded: GuardedPlan, now: datetime) -> Outcome:
+    """What becomes of a plan of which nothing may be done now."""
+    if guarded.awaiting_approval:
+        reason = guarded.changes[0].ruling.reason
+        return Outcome(status=Status.AWAITING_APPROVAL, reason=reason, at=now)
+    if guarded.changes:
+        reason = "; ".join(
+            dict.fromkeys(f"{c.ruling.guardrail}: {c.ruling.reason}" for c in guarded.changes)
+        )
+        return Outcome(status=Status.BLOCKED, reason=reason, at=now)
+    if guarded.plan.escalation:
+        return Outcome(status=Status.ESCALATED, reason=guarded.plan.escalation, at=now)
+    return Outcome(status=Status.NOTHING_TO_DO, reason=f"cause: {guarded.plan.cause}", at=now)
+
+
+def status_of(results: Sequence[ChangeResult]) -> Status:
+    kinds = {result.status for result in results}
+    ours = any(result.in_effect for result in results)
+    if kinds <= {ChangeStatus.APPLIED, ChangeStatus.SETTLING, ChangeStatus.ALREADY_SO}:
+        return Status.APPLIED
+    if ours:
+        return Status.PARTLY_APPLIED
+    return Status.CONFLICT if ChangeStatus.CONFLICT in kinds else Status.FAILED
+
+
+def undo_status(results: Sequence[ChangeResult], done: Status) -> Status:
+    kinds = {result.status for result in results}
+    fine = {ChangeStatus.APPLIED, ChangeStatus.SETTLING, ChangeStatus.ALREADY_SO}
+    if kinds <= fine:
+        return done
+    return Status.CONFLICT if ChangeStatus.CONFLICT in kinds else Status.FAILED
+
+
+def reasons_of(results: Sequence[ChangeResult]) -> str:
+    return "; ".join(dict.fromkeys(result.detail for result in results if result.detail))
+
+
+def wishes(guarded: GuardedPlan) -> set[tuple[object, ...]]:
+    return {
+        (str(c.change.resource), c.change.setting, c.change.before, c.change.after)
+        for c in guarded.changes
+    }

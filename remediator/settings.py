@@ -1,0 +1,50 @@
+"""Settings from the environment, as template.yml sets it. Read once, at the door."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from remediator.errors import InputError
+from remediator.model import Mode, Record
+
+PREFIX = "REMEDIATOR_"
+ROOT = Path(__file__).resolve().parent.parent
+"""Where the artifact lies: a relative policy path starts here."""
+
+
+class Settings(Record):
+    """One deployment. Empty strings in the environment count as "not set"."""
+
+    mode: Mode | None = None
+    """``None``: the policy file's mode."""
+    target_function: str | None = None
+    policy_file: Path = ROOT / "policies" / "guardrails.yml"
+    journal_table: str | None = None
+    """Nothing is changed without; a plan by hand can do without."""
+    notices_topic_arn: str | None = None
+    quarantine_queue_arn: str | None = None
+    follow_up_role_arn: str | None = None
+    freeze_parameter: str | None = None
+    iterator_age_threshold_seconds: int | None = None
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str], *, needs_journal: bool = True
+    ) -> "Settings":
+        """Read and check every variable. Raises InputError that names the one that is wrong."""
+        given = {
+            field: environ[PREFIX + field.upper()].strip()
+            for field in cls.model_fields
+            if environ.get(PREFIX + field.upper(), "").strip()
+        }
+        if needs_journal and "journal_table" not in given:
+            raise InputError(f"{PREFIX}JOURNAL_TABLE is not set: the name of the journal's table")
+        if given.get("mode", Mode.PLAN) not in set(Mode):
+            raise InputError(f"{PREFIX}MODE: expected {' or '.join(Mode)}, got {given['mode']!r}")
+        threshold = given.get("iterator_age_threshold_seconds", "1")
+        if not threshold.isdecimal() or int(threshold) < 1:
+            raise InputError(
+                f"{PREFIX}ITERATOR_AGE_THRESHOLD_SECONDS: expected whole seconds, got {threshold!r}"
+            )
+        if "policy_file" in given:
+            given["policy_file"] = str(ROOT / given["policy_file"])
+        return cls.model_validate(given)

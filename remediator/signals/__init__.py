@@ -1,0 +1,39 @@
+"""Evidence → Signals: the measures that the diagnosis, the forecast and the verdict lean on.
+
+Pure. A measure whose readings are missing is ``None``, never 0. Two habits of CloudWatch matter
+here: metrics come late and are stamped with the time of invocation, so the newest minutes may be
+incomplete; and a count that stays at zero may be published as nothing at all. A count is taken
+for zero only in minutes in which other metrics of the same family were published.
+"""
+
+from remediator.model import Evidence
+from remediator.policy import Thresholds
+from remediator.signals.age import alarming_ages, measure_age, measure_invocations
+from remediator.signals.flow import measure_flow
+from remediator.signals.outcomes import measure_errors, measure_throttles
+from remediator.signals.record import Signals
+from remediator.signals.series import LAST_MINUTES, MINUTE, without_incomplete_minute
+from remediator.signals.work import measure_reads, measure_shards, measure_work
+
+PARTS = (
+    measure_age,
+    measure_invocations,
+    measure_errors,
+    measure_throttles,
+    measure_work,
+    measure_reads,
+    measure_shards,
+)
+
+
+def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
+    """All measures of one Evidence."""
+    evidence = without_incomplete_minute(evidence)
+    values: dict[str, object] = {}
+    for part in PARTS:
+        values |= part(evidence, thresholds)
+    values |= measure_flow(evidence, values)
+    return Signals.model_validate(values)
+
+
+__all__ = ["LAST_MINUTES", "MINUTE", "Signals", "alarming_ages", "measure"]

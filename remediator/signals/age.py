@@ -1,0 +1,121 @@
+"""The age, its course, and whether anything is invoked at all."""
+
+from datetime import datetime, timedelta
+
+from remediator.metrics import Metric
+from remediator.model import Evidence, Series
+from remediator.policy import Thresholds
+from remediator.signals.series import (
+    INVOCATION_FAMILY,
+    LAST_MINUTES,
+    MINUTE,
+    STREAM_FAMILY,
+    counts_of,
+    mean_of,
+    minutes_seen,
+    series_of,
+    slope,
+)
+
+
+def _age_series(evidence: Evidence) -> Series | None:
+    """The age that is this mapping's own, as far as it can be told.
+
+    AWS/Lambda IteratorAge mixes all mappings of a function, of which the most lagging one is
+    looked at; the stream's own metric mixes all readers, which may read ahead. So the function's
+    is preferred, unless it ended because nothing arrives any more.
+    """
+    own = series_of(evidence, Metric.ITERATOR_AGE_MS)
+    others = [
+        series
+        for metric in (Metric.CONSUMER_BEHIND_MS, Metric.STREAM_ITERATOR_AGE_MS)
+        if (series := series_of(evidence, metric)) and series.points
+    ]
+    if own is None or not own.points:
+        return others[0] if others else None
+    ended = others and others[0].points[-1][0] - own.points[-1][0] >= 2 * MINUTE
+    return others[0] if ended and not _fell_silent(evidence, own.points[-1][0]) else own
+
+
+def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """The mapping's iterator age now, in seconds, by minute; empty when it was not seen."""
+    return _in_seconds(_age_series(evidence))
+
+
+def alarming_ages(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """The ages that the alarm saw, in seconds, by minute, also if they have ended."""
+    return _in_seconds(evidence.metrics.get(Metric.ITERATOR_AGE_MS)) or ages(evidence)
+
+
+def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
+    return [(at, value / 1000) for at, value in series.points] if series else []
+
+
+def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    points = ages(evidence)
+    if not points:
+        return {}
+    newest_at, newest = points[-1]
+    gradient = slope(points)
+    elapsed = max(0.0, (evidence.gathered_at - newest_at - MINUTE).total_seconds())
+    silent = _fell_silent(evidence, newest_at)
+    pace = 1.0 if silent else min(1.0, gradient or 0.0)
+    now_seconds = max(0.0, newest + pace * elapsed)
+    retention = evidence.stream.retention_hours * 3600 if evidence.stream else None
+    peak = max(value for _, value in points)
+    return {
+        "age_seconds": now_seconds,
+        "age_slope": 1.0 if silent else gradient,
+        "age_peak_seconds": peak,
+        "falling": None
+        if gradient is None
+        else not silent and gradient < thresholds.recovering_slope and newest < peak,
+        "onset": evidence.gathered_at - timedelta(seconds=now_seconds),
+        "expires_in_seconds": None if retention is None else retention - now_seconds,
+    }
+
+
+def _fell_silent(evidence: Evidence, newest: datetime) -> bool:
+    """Whether the age stopped coming although records arrive: then nothing takes them."""
+    arrivals = evidence.metrics.get(Metric.INCOMING_RECORDS, Series()).points
+    last = max((at for at, count in arrivals if count > 0), default=newest)
+    return last - newest >= 2 * MINUTE
+
+
+def measure_invocations(evidence: Evidence, _: Thresholds) -> dict[str, object]:
+    minutes = minutes_seen(evidence, INVOCATION_FAMILY)
+    counts = counts_of(evidence, Metric.INVOCATIONS, minutes)
+    if counts is None:
+        return {"silent_minutes": _silence(evidence, _last_sign_of_life(evidence))}
+    active = {at for at, count in zip(minutes, counts, strict=True) if count}
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    since = [
+        at
+        for at in minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
+        if changed is None or at >= changed - MINUTE
+    ]
+    last = next(
+        (at for at, count in zip(reversed(minutes), reversed(counts), strict=True) if count), None
+    )
+    return {
+        "invocations_per_minute": mean_of(counts[-LAST_MINUTES:]),
+        "silent_minutes": _silence(evidence, last),
+        "active_minutes_since_modified": sum(at in active for at in since),
+        "idle_minutes_since_modified": sum(at not in active for at in since),
+    }
+
+
+def _last_sign_of_life(evidence: Evidence) -> datetime | None:
+    """The newest minute of what only invocations publish, where they are not counted."""
+    signs = (Metric.DURATION_MS, Metric.ERRORS, Metric.ITERATOR_AGE_MS)
+    return max(minutes_seen(evidence, signs), default=None)
+
+
+def _silence(evidence: Evidence, last_invocation: datetime | None) -> float | None:
+    """Minutes between the last invocation and the newest minute that the stream published."""
+    published = minutes_seen(evidence, STREAM_FAMILY)
+    if not published:
+        return None
+    if last_invocation is None:
+        return (published[-1] - published[0]).total_seconds() / 60
+    return max(0.0, (published[-1] - last_invocation).total_seconds() / 60)

@@ -1,0 +1,80 @@
+"""What the readings of one Evidence amount to, as one frozen record."""
+
+from datetime import datetime
+
+from remediator.model import Record
+
+
+class Signals(Record):
+    """What the readings of one Evidence amount to. Shares are 0…1, rates per second."""
+
+    age_seconds: float | None = None
+    """Iterator age at ``gathered_at``: the newest datapoint, moved on at its slope."""
+    age_slope: float | None = None
+    """Seconds of age gained per second; 1 means that the oldest record does not move."""
+    age_peak_seconds: float | None = None
+    falling: bool | None = None
+    onset: datetime | None = None
+    """When the age began to climb."""
+    invocations_per_minute: float | None = None
+    silent_minutes: float | None = None
+    """How long nothing has been invoked, by the metrics; 0 while there are invocations."""
+    successes_per_minute: float | None = None
+    least_successes_per_minute: float | None = None
+    """In the worst of the newest minutes: what succeeds all the time, not only since a moment."""
+    newest_error_share: float | None = None
+    usual_successes_per_minute: float | None = None
+    error_share: float | None = None
+    """Errors per invocation in the newest minutes."""
+    error_minutes: int | None = None
+    """How many of the newest minutes had any error."""
+    failing_minutes: int | None = None
+    """How many of the newest minutes were over the error threshold."""
+    failing_since: datetime | None = None
+    successes_since_modified: float | None = None
+    """Invocations that succeeded since the mapping was last changed, as far as the window goes."""
+    active_minutes_since_modified: int | None = None
+    """Minutes with invocations since the mapping was last changed."""
+    idle_minutes_since_modified: int | None = None
+    """Minutes without, while the stream's own metrics were published: it was restarting."""
+    failed_events_per_minute: float | None = None
+    """FailedInvokeEventCount: sees the failures of functions that report partial batches."""
+    throttle_share: float | None = None
+    throttled_minutes: int | None = None
+    account_throttles_per_minute: float | None = None
+    duration_ms: float | None = None
+    usual_duration_ms: float | None = None
+    duration_max_ms: float | None = None
+    concurrency: float | None = None
+    usual_concurrency: float | None = None
+    account_concurrency: float | None = None
+    unreserved_in_use: float | None = None
+    lanes: int | None = None
+    """How many invocations the mapping may run at once: open shards × ParallelizationFactor."""
+    busy_lanes: float | None = None
+    """How many were running on average: invocations × duration."""
+    busy_share: float | None = None
+    arrival_per_second: float | None = None
+    processed_per_second: float | None = None
+    usual_processed_per_second: float | None = None
+    records_per_batch: float | None = None
+    lane_rate: float | None = None
+    """Records that one busy lane gets done in a second. It falls when what stands behind slows
+    down, and not merely because batches have grown."""
+    usual_lane_rate: float | None = None
+    backlog_records: float | None = None
+    read_throttle_share: float | None = None
+    read_throttled_minutes: int | None = None
+    read_bytes_share: float | None = None
+    """Bytes read by all shared readers against 2 MB/s a shard."""
+    read_calls_share: float | None = None
+    """GetRecords calls of all shared readers against 5/s a shard."""
+    other_shared_readers: int | None = None
+    cpu_share: float | None = None
+    """CPU time against duration and the memory's share of a vCPU (Lambda Insights)."""
+    stuck_shards: int | None = None
+    """Shards whose own age climbs like a stopped clock (only with shard-level metrics)."""
+    hot_shard: str | None = None
+    """The shard that takes far more than its even share, where shard metrics show one."""
+    expires_in_seconds: float | None = None
+    """Until the oldest unread record passes the stream's retention."""

@@ -1,0 +1,129 @@
+"""The only place where the ports meet AWS."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from remediator import policy as policies
+from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
+from remediator.aws.clients import Clients, clients_of, default_clients
+from remediator.aws.deployed import Deployed, deployed
+from remediator.aws.journal import DynamoJournal
+from remediator.aws.notifier import AwsNotifier
+from remediator.aws.scheduler import EventBridgeScheduler
+from remediator.aws.sensor import AwsSensor
+from remediator.aws.switch import FreezeSwitch
+from remediator.aws.whoami import whoami
+from remediator.model import Bundle, Mode
+from remediator.policy import Policy
+from remediator.replay import NoActuator, SavedSensor
+from remediator.runbook import Deployment, Runbook
+from remediator.settings import Settings
+from remediator.state import Freeze
+
+
+class Door(NamedTuple):
+    """Where environment, time and waiting come in; the lab brings its own."""
+
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], object]
+
+
+class Caller(NamedTuple):
+    """Who we are in this invocation, from Lambda's context."""
+
+    request_id: str
+    function_arn: str | None
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The policy file, with what the deployment's parameters say in its place."""
+    policy = policies.load(settings.policy_file)
+    update: dict[str, object] = {}
+    if settings.mode is not None:
+        update["mode"] = settings.mode
+    if settings.iterator_age_threshold_seconds is not None:
+        thresholds = policy.thresholds.model_copy(
+            update={"alarm_seconds": settings.iterator_age_threshold_seconds}
+        )
+        update["thresholds"] = thresholds
+    return policy.model_copy(update=update)
+
+
+def runbook(
+    settings: Settings, caller: Caller, door: Door, clients: Clients | None = None
+) -> Runbook:
+    """The runbook of one deployment. A plan is wired to an actuator that cannot write."""
+    clients = clients or default_clients()
+    clients.keep_pace(door.clock, door.sleep)
+    policy = policy_of(settings)
+    acting = policy.mode is Mode.APPLY
+    return Runbook(
+        sensor=AwsSensor(clients),
+        actuator=AwsActuator(clients, door.sleep) if acting else ReadOnlyActuator(clients),
+        policy=policy,
+        deployment=Deployment(
+            mode=policy.mode,
+            target_function=settings.target_function,
+            quarantine_arn=settings.quarantine_queue_arn,
+        ),
+        clock=door.clock,
+        holder=caller.request_id,
+        journal=DynamoJournal(clients.dynamodb, settings.journal_table)
+        if settings.journal_table
+        else None,
+        scheduler=_scheduler(settings, caller, door, clients),
+        notifier=AwsNotifier(clients, settings.notices_topic_arn),
+        freeze_switch=_switch(settings, clients),
+    )
+
+
+def offline(bundle: Bundle, policy: Policy, quarantine_arn: str | None) -> Runbook:
+    """A runbook that stands on saved evidence and touches nothing; its clock is the evidence's."""
+    return Runbook(
+        sensor=SavedSensor(bundle.evidence),
+        actuator=NoActuator(),
+        policy=policy,
+        deployment=Deployment(mode=Mode.PLAN, quarantine_arn=quarantine_arn),
+        clock=lambda: bundle.evidence.gathered_at,
+    )
+
+
+def _switch(settings: Settings, clients: Clients) -> Callable[[], Freeze | None]:
+    if settings.freeze_parameter is None:
+        return lambda: None
+    return FreezeSwitch(clients, settings.freeze_parameter).frozen
+
+
+def _scheduler(
+    settings: Settings, caller: Caller, door: Door, clients: Clients
+) -> EventBridgeScheduler | None:
+    """Wakes this very function; ``None`` where it is not known who that is, or by which role."""
+    function = caller.function_arn or _own_arn(settings, door)
+    if function is None or settings.follow_up_role_arn is None:
+        return None
+    return EventBridgeScheduler(clients, function, settings.follow_up_role_arn, door.clock)
+
+
+def _own_arn(settings: Settings, door: Door) -> str | None:
+    """Our function's ARN from what the runtime and the stack say, where the context is silent."""
+    name, queue = door.environ.get("AWS_LAMBDA_FUNCTION_NAME"), settings.quarantine_queue_arn
+    if not name or not queue:
+        return None
+    partition, _, region, account = queue.split(":")[1:5]
+    return f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+
+
+__all__ = [
+    "Caller",
+    "Clients",
+    "Deployed",
+    "Door",
+    "clients_of",
+    "deployed",
+    "offline",
+    "policy_of",
+    "runbook",
+    "whoami",
+]
