@@ -1,0 +1,181 @@
+"""The bridge: each request of an unmodified boto3 client is answered by the plant, as AWS would.
+
+Order of events in one call: time passes (``latency_seconds``, the plant runs on; not for calls from
+other threads, which run side by side), an injected fault may strike, the quota is taken, the
+operation takes effect, the answer goes back. Services of
+which only the surface matters (the journal's table, topics, queues, the event bus, parameters)
+are moto's, in this process. Everything else is refused.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import RLock, get_ident
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto.core.base_backend import BackendDict
+from moto.core.models import botocore_stubber
+
+from lab.bridge import wire
+from lab.bridge.calls import Call, Fault, FaultPlan
+from lab.bridge.clock import Clock
+from lab.bridge.network import plugged
+from lab.bridge.quotas import Buckets
+from lab.bridge.services import SERVICES
+from lab.bridge.services.base import Aws
+from lab.plant import AwsError
+
+MOTO_SERVICES = frozenset({"dynamodb", "events", "sns", "sqs", "ssm", "sts"})
+
+
+class UnsupportedCallError(Exception):
+    """The lab does not know this call: it must be taught, never guessed."""
+
+
+class Bridge:
+    """Answers the SDK's requests from the plant, at simulated time, and remembers them."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        clock: Clock,
+        *,
+        latency_seconds: float = 0.1,
+        faults: FaultPlan | None = None,
+        lambda_calls_of_others_per_second: float = 0.0,
+    ) -> None:
+        self.aws = aws
+        self.clock = clock
+        self.latency_seconds = latency_seconds
+        self.faults = faults
+        self.calls: list[Call] = []
+        self.unsupported: list[str] = []
+        self._buckets = Buckets(lambda_calls_of_others_per_second)
+        self._lock = RLock()
+        self._home = get_ident()
+
+    @contextmanager
+    def plugged(self) -> Iterator[None]:
+        """Within, every boto3 request of this process ends here.
+
+        Raises RuntimeError inside of moto's ``mock_aws``, which would answer first.
+        """
+        if botocore_stubber.enabled:
+            raise RuntimeError("moto's mock_aws is active; the lab brings its own moto")
+        self._home = get_ident()
+        with plugged(self.answer, self.sleep, self.aws.world.account.spec.region):
+            yield
+
+    def sleep(self, seconds: float) -> None:
+        """Let the plant run on, also when it is another thread that waits."""
+        with self._lock:
+            self.clock.sleep(seconds)
+
+    def answer(self, service: str, operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        """Answer one request. Raises what a fault raises, and UnsupportedCallError."""
+        with self._lock:
+            if service not in SERVICES and service not in MOTO_SERVICES:
+                raise self._unsupported(f"{service}:{operation}")
+            model = wire.operation_model(service, operation)
+            call = self._begin(service, operation, wire.decode(model, request), request)
+            try:
+                response = self._perform(call, request)
+            except AwsError as error:
+                self._end(call, error.code)
+                return wire.refuse(model, request.url, error)
+            except BaseException as error:
+                self._end(call, type(error).__name__)
+                raise
+            self._end(call, None if response.status_code < 300 else str(response.status_code))
+            return response
+
+    def _begin(
+        self, service: str, operation: str, params: dict[str, Any], request: AWSPreparedRequest
+    ) -> Call:
+        call = Call(
+            number=len(self.calls) + 1,
+            service=service,
+            operation=operation,
+            params=params,
+            at=self.clock.now(),
+            attempt=_attempt(request),
+        )
+        self.calls.append(call)
+        return call
+
+    def _end(self, call: Call, error: str | None) -> None:
+        self.calls[call.number - 1] = replace(call, error=error)
+
+    def _perform(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
+        fault = self.faults(call) if self.faults else None
+        if get_ident() == self._home:
+            self.clock.sleep(self.latency_seconds)
+        if fault is not None and not fault.applied:
+            self._strike(fault)
+        self._buckets.take(call.service, call.operation, dict(call.params), self.clock.now())
+        response = self._effect(call, request)
+        if fault is not None:
+            self._strike(fault)
+        return response
+
+    def _strike(self, fault: Fault) -> None:
+        self.clock.sleep(fault.after_seconds)
+        raise fault.error
+
+    def _effect(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
+        if call.service in MOTO_SERVICES:
+            return from_moto(request, self.aws.world.account.spec.account_id)
+        operation = SERVICES[call.service].get(call.operation)
+        if operation is None:
+            raise self._unsupported(call.name)
+        model = wire.operation_model(call.service, call.operation)
+        return wire.respond(model, request.url, operation(self.aws, dict(call.params)))
+
+    def _unsupported(self, name: str) -> UnsupportedCallError:
+        self.unsupported.append(name)
+        return UnsupportedCallError(f"the lab does not know {name}")
+
+
+def _attempt(request: AWSPreparedRequest) -> int:
+    """Which try this is, as the SDK's retry says it in ``amz-sdk-request``."""
+    header: Any = request.headers.get("amz-sdk-request", "attempt=1")
+    text = header.decode() if isinstance(header, bytes) else str(header)
+    return int(text.partition("attempt=")[2].partition(";")[0] or 1)
+
+
+def from_moto(request: AWSPreparedRequest, account_id: str) -> AWSResponse:
+    """Moto's answer to a request. Raises UnsupportedCallError when it has none."""
+    request.headers["x-moto-account-id"] = account_id
+    answered = botocore_stubber.process_request(request)
+    if answered is None:
+        raise UnsupportedCallError(f"moto does not know {request.url}")
+    status, headers, body = answered
+    packed = body.encode() if isinstance(body, str) else bytes(body)
+    return wire.raw_response(str(request.url), status, dict(headers), packed)
+
+
+def forget_moto() -> None:
+    """Empty moto's account: tables, topics, queues of the rehearsal before this one."""
+    BackendDict.reset()
+
+
+FaultFactory = Callable[[Call], Fault]
+
+
+def at_call(number: int, fault: FaultFactory) -> FaultPlan:
+    """A plan: the fault at the call of that number, once."""
+    return lambda call: fault(call) if call.number == number else None
+
+
+def at_operation(name: str, fault: FaultFactory, *, times: int = 1) -> FaultPlan:
+    """A plan: the fault at the first ``times`` calls of ``service:operation``."""
+    seen: list[int] = []
+
+    def plan(call: Call) -> Fault | None:
+        if call.name != name or len(seen) >= times:
+            return None
+        seen.append(call.number)
+        return fault(call)
+
+    return plan

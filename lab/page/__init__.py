@@ -1,0 +1,43 @@
+"""One incident under several strategies, as one HTML page that needs nothing from outside.
+
+The shapes are in ``page.html``, the colours in ``page.css``, hovering and switching in ``page.js``;
+here they become one file. Without scripts everything but hovering and switching works.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from lab.episode import Episode
+from lab.page import words
+from lab.page.view import view
+
+_HERE = Path(__file__).parent
+
+
+def render(episodes: Sequence[Episode], *, title: str = "", lesson: str = "") -> str:
+    """The page of one incident: the episodes of one scenario and seed, one for each strategy.
+
+    ``title`` and ``lesson`` are the scenario's own, for people; all text is escaped.
+
+    Raises:
+        ValueError: there are no episodes, or they are of several incidents.
+    """
+    if len({(episode.scenario, episode.seed) for episode in episodes}) != 1:
+        raise ValueError("a page shows one incident: episodes of one scenario and one seed")
+    return _template().render(view(episodes, title, lesson)._asdict(), words=words)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = lambda name: (_HERE / name).read_text(encoding="utf-8")
+    return environment.get_template("page.html")

@@ -1,0 +1,225 @@
+"""One lane of a shard: batches in order, one at a time, retried, bisected, given up."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import simpy
+
+from lab.plant.function import Ending, Logged, Run
+
+if TYPE_CHECKING:
+    from lab.plant.cursor import Cursor
+
+PAYLOAD_BYTES = 6 * 1024 * 1024
+FAILURES = frozenset({Ending.ERROR, Ending.TIMEOUT})
+"""Endings that count in the metric Errors; a partial batch response does not."""
+RECORD_METADATA_BYTES = 400
+"""Per record around its base64 data in the event: names, times, sequence number, ARNs."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records (positions) on their way through the function."""
+
+    records: list[int]
+    retries: int = 0
+    invocations: int = 0
+    throttles: int = 0
+
+
+class Lane:
+    """A sub-sequence of a shard's records that is processed in order.
+
+    `todo` is a stack: its top is being worked on, below it are the later halves of bisected
+    batches. A lane that belongs to the time before an update is `retired`.
+    """
+
+    def __init__(self, cursor: "Cursor", now: float) -> None:
+        self.cursor = cursor
+        self.queue: deque[int] = deque()
+        self.todo: list[Batch] = []
+        self.busy = False
+        self.retired = False
+        self._window_from = now
+        self._timer_set = False
+
+    def start(self) -> None:
+        """Work on the next batch, if the lane is free and one is ready."""
+        while not (self.busy or self.retired or self.cursor.is_blocked_for(self)):
+            if not self.todo:
+                batch = self._form()
+                if batch is None:
+                    return
+                self.todo.append(batch)
+            self.busy = True
+            self._attempt()
+
+    def _form(self) -> Batch | None:
+        """The next batch: full, 6 MB, or its window over."""
+        queue, cursor = self.queue, self.cursor
+        if not queue:
+            return None
+        settings = cursor.mapping.settings
+        wanted = min(len(queue), settings.batch_size)
+        count = self._fitting(wanted)
+        window = settings.batching_window_seconds
+        if window and count == len(queue) and count < settings.batch_size:
+            rest = self._window_from + window - cursor.world.env.now
+            if rest > 0:
+                self._wait_for_window(rest)
+                return None
+        return Batch([queue.popleft() for _ in range(count)])
+
+    def _fitting(self, wanted: int) -> int:
+        """How many of the first records fit into 6 MB, base64 and metadata included."""
+        shard = self.cursor.shard
+        if wanted * (shard.largest_bytes * 4 / 3 + RECORD_METADATA_BYTES) <= PAYLOAD_BYTES:
+            return wanted
+        total = 0.0
+        for count in range(wanted):
+            position = self.queue[count]
+            size = shard.size_bytes(position, position + 1)
+            total += size * 4 / 3 + RECORD_METADATA_BYTES
+            if total > PAYLOAD_BYTES:
+                return max(1, count)
+        return wanted
+
+    def _wait_for_window(self, seconds: float) -> None:
+        if not self._timer_set:
+            self._timer_set = True
+            self._after(seconds, self._window_over)
+
+    def _window_over(self, _event: simpy.Event) -> None:
+        self._timer_set = False
+        self.start()
+
+    def _again(self, _event: simpy.Event) -> None:
+        if not self.retired:
+            self._attempt()
+            self.start()
+
+    def _attempt(self) -> None:
+        """Invoke the function with the batch on top, or be throttled and come back later."""
+        batch, cursor = self.todo[-1], self.cursor
+        cursor.drop_overdue(batch)
+        if not batch.records:
+            self._done()
+            return
+        mapping, now = cursor.mapping, cursor.world.env.now
+        if batch.invocations or batch.throttles:
+            cursor.reread(batch.records)
+        mapping.counts.invoked += len(batch.records)
+        if not mapping.function.acquire(now):
+            batch.throttles += 1
+            mapping.last_result = "PROBLEM: Function call failed"
+            self._after(mapping.pacing.throttle(batch.throttles), self._again)
+            return
+        batch.invocations += 1
+        batch.throttles = 0
+        Invocation(self, batch, now)
+
+    def _after(self, seconds: float, callback: Callable[[simpy.Event], None]) -> None:
+        self.cursor.world.after(seconds, callback)
+
+    def _done(self) -> None:
+        """The batch on top is over, however it ended."""
+        self.todo.pop()
+        self.busy = False
+        self._window_from = self.cursor.world.env.now
+        self.cursor.batch_over(self)
+
+    def settle(self, batch: Batch, run: Run) -> None:
+        """Take the function's answer to the batch on top and go on."""
+        mapping, cursor = self.cursor.mapping, self.cursor
+        if mapping.takes_as_success(run.ending):
+            mapping.last_result = "OK"
+            mapping.processed += cursor.finish(batch.records)
+            self._done()
+        elif run.ending is Ending.PARTIAL:
+            self._partly_failed(batch, run)
+        else:
+            self._failed(batch, run)
+        self.start()
+
+    def _partly_failed(self, batch: Batch, run: Run) -> None:
+        """What comes before the lowest failed record is done; the rest is tried again.
+
+        The count of retries restarts when the checkpoint advances.
+        """
+        mapping = self.cursor.mapping
+        good, rest = batch.records[: run.failed_at], batch.records[run.failed_at :]
+        if not good:
+            self._failed(batch, run)
+            return
+        mapping.counts.failed += len(batch.records)
+        mapping.processed += self.cursor.finish(good)
+        self.todo[-1] = Batch(rest)
+        self._retry(1)
+
+    def _failed(self, batch: Batch, run: Run) -> None:
+        """Bisect, which costs no retry, or retry while attempts are left, or give up."""
+        mapping = self.cursor.mapping
+        mapping.last_result = "PROBLEM: Function call failed"
+        mapping.counts.failed += len(batch.records)
+        limit = mapping.settings.maximum_retry_attempts
+        if mapping.settings.bisect_on_error and len(batch.records) > 1:
+            self._bisect(batch)
+        elif batch.retries == limit:
+            self.cursor.give_up(batch.records, "RetryAttemptsExhausted", batch, run)
+            self._done()
+        else:
+            batch.retries += 1
+            self._retry(batch.retries)
+
+    def _bisect(self, batch: Batch) -> None:
+        middle = len(batch.records) // 2
+        self.cursor.mapping.splits += 1
+        self.todo[-1:] = [Batch(batch.records[middle:]), Batch(batch.records[:middle])]
+        self._retry(1)
+
+    def _retry(self, attempt: int) -> None:
+        self.cursor.block(self)
+        self._after(self.cursor.mapping.pacing.retry(attempt), self._again)
+
+
+class Invocation:
+    """One batch inside the function."""
+
+    __slots__ = ("batch", "function", "lane", "run", "started_at")
+
+    def __init__(self, lane: Lane, batch: Batch, now: float) -> None:
+        self.lane, self.batch, self.started_at = lane, batch, now
+        cursor = lane.cursor
+        cursor.in_flight += 1
+        self.function = cursor.mapping.function
+        weight, poison_at = cursor.weight(batch.records), cursor.poison_at(batch.records)
+        self.run = self.function.begin(now, weight, poison_at)
+        cursor.world.after(self.run.seconds + self.run.cold_seconds, self._end)
+
+    def _end(self, _event: simpy.Event) -> None:
+        lane, batch, run = self.lane, self.batch, self.run
+        cursor = lane.cursor
+        self.function.end(run)
+        self.function.log.append(self._log_entry())
+        cursor.in_flight -= 1
+        cursor.mapping.delivered(cursor.shard, batch.records, self.started_at, run.ending)
+        if not lane.retired:
+            lane.settle(batch, run)
+        elif cursor.mapping.takes_as_success(run.ending):
+            cursor.mapping.processed += cursor.finish(batch.records)
+        cursor.start_if_quiet()
+
+    def _log_entry(self) -> Logged:
+        cursor, run = self.lane.cursor, self.run
+        age = self.started_at - cursor.shard.arrivals[self.batch.records[-1]]
+        return Logged(
+            cursor.world.env.now,
+            self.started_at,
+            run.seconds * 1000,
+            max(0.0, age * 1000),
+            run.ending in FAILURES,
+            run.cpu_seconds * 1000,
+            cursor.mapping.resource,
+        )

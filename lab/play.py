@@ -1,0 +1,147 @@
+"""Plays one scenario under one strategy: the world runs, and an Episode comes out.
+
+Recovery: from the first call of the template's alarms (ALARM, or the silence of a metric that was
+there before) until the lag, which is the age of the oldest unprocessed record in the plant, is
+below the template's threshold and stays there for a quarter of an hour, or to the end of the run.
+After that the remediator may restore, which restarts the mapping: its lag is not counted. A run
+ends at the horizon; that of a strategy which takes nothing back ends when the lag is gone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.baselines import Strategy
+from lab.bridge import Function, LambdaContext, remediator
+from lab.episode import Episode, Note, SettingChange
+from lab.judging import judged
+from lab.recorder import SETTLED_SECONDS
+from lab.reports import changes_of, notes_of
+from lab.scenarios import Scenario
+from lab.stage import Stage, final_settings, set_up
+from remediator.wiring import Door
+
+CHUNK_SECONDS = 60.0
+CLOCK_SECONDS = 0.001
+"""The rehearsal's clock counts microseconds: it may stop this much short."""
+THRESHOLD_SECONDS = 60.0
+"""The template's default; below it the lag counts as gone."""
+STARVED_SECONDS = 60.0
+"""How much longer than with ``nothing`` a neighbour must be throttled to count as starved."""
+
+
+def _ignored(_event: Any, _context: LambdaContext, _door: Door) -> None:
+    """Deployed in the remediator's place: alarms call, nobody answers."""
+
+
+def play(
+    scenario: Scenario,
+    seed: int,
+    strategy: Strategy,
+    *,
+    to_the_end: bool = False,
+    nothing: Episode | None = None,
+) -> Episode:
+    """One run of a strategy that acts upon the plant directly."""
+    stage = staged(scenario, seed, strategy)
+    run(stage, scenario.horizon_seconds, None if to_the_end else SETTLED_SECONDS)
+    return _episode(stage, scenario, seed, (), tuple(stage.changes), nothing)
+
+
+def play_remediator(
+    scenario: Scenario,
+    seed: int,
+    *,
+    policy: str | None = None,
+    policy_name: str = "",
+    nothing: Episode | None = None,
+) -> Episode:
+    """One run of the remediator, as it ships, in mode apply; always to the horizon."""
+    idle = Strategy(name="remediator", what="")
+    stage = staged(scenario, seed, idle, remediator, policy)
+    run(stage, scenario.horizon_seconds)
+    notes = notes_of(stage.rehearsal.reports, stage.world.start)
+    changes = changes_of(stage.rehearsal.reports, stage.world.start)
+    return _episode(stage, scenario, seed, notes, changes, nothing, policy_name)
+
+
+def run(stage: Stage, end: float, settled_seconds: float | None = None) -> None:
+    """Let the story pass, to its end or until the lag has been gone for a while."""
+    while end - stage.seconds > CLOCK_SECONDS:
+        stage.rehearsal.run_until(min(end, stage.seconds + CHUNK_SECONDS))
+        alarm = alarm_at(stage)
+        if settled_seconds is None or alarm is None or stage.seconds - alarm < settled_seconds:
+            continue
+        if stage.recorder.settled_seconds(THRESHOLD_SECONDS) >= settled_seconds:
+            return
+
+
+def alarm_at(stage: Stage) -> float | None:
+    """When the template's alarms first called: ALARM, or silence after there was a metric."""
+    known: set[str] = set()
+    for at, name, state in stage.rehearsal.transitions:
+        if state == "ALARM" or (state == "INSUFFICIENT_DATA" and name in known):
+            return (at - stage.world.start).total_seconds()
+        known.add(name)
+    return None
+
+
+def staged(
+    scenario: Scenario,
+    seed: int,
+    strategy: Strategy,
+    function: Function = _ignored,
+    policy: str | None = None,
+) -> Stage:
+    """A world at its start, in which the strategy hears the alarms."""
+    stage = set_up(scenario, seed, function, by=strategy.name, policy=policy)
+    strategy.at_start(stage)
+    called: list[float] = []
+
+    def heard(alarm: Any) -> None:
+        if alarm.state.value == "ALARM":
+            strategy.at_alarm(stage)
+        first = alarm_at(stage)
+        if first is not None and not called:
+            called.append(first)
+            strategy.at_first_alarm(stage)
+
+    stage.rehearsal.aws.alarms.on_transition.append(heard)
+    return stage
+
+
+def _episode(
+    stage: Stage,
+    scenario: Scenario,
+    seed: int,
+    notes: tuple[Note, ...],
+    changes: tuple[SettingChange, ...],
+    nothing: Episode | None,
+    policy_name: str = "",
+) -> Episode:
+    recorder, alarm = stage.recorder, alarm_at(stage)
+    ledger = recorder.ledger()
+    usual = nothing.neighbour_throttles if nothing else recorder.starved_seconds
+    facts: Mapping[str, Any] = {
+        "alarm_at_seconds": alarm,
+        "recovered_at_seconds": recorder.recovered_at(alarm, THRESHOLD_SECONDS),
+        "timeline": recorder.timeline(),
+        "ledger": ledger,
+        "lost": ledger.discarded + ledger.expired,
+        "captured_good": recorder.captured_good(),
+        "starved": recorder.starved_seconds > usual + STARVED_SECONDS,
+        "neighbour_throttles": round(recorder.starved_seconds),
+        "final_settings": final_settings(stage.world),
+    }
+    episode = Episode(
+        scenario=scenario.name,
+        strategy=stage.by,
+        seed=seed,
+        true_cause=scenario.causes[0],
+        horizon_seconds=scenario.horizon_seconds,
+        threshold_seconds=THRESHOLD_SECONDS,
+        changes=changes,
+        notes=notes,
+        policy=policy_name,
+        **facts,
+    )
+    return judged(episode, scenario)

@@ -1,0 +1,130 @@
+"""Watches a world from inside: the truth, not its metrics."""
+
+from dataclasses import dataclass, field
+
+from lab.episode import Timeline
+from lab.plant import Ledger, World
+from lab.plant.function import Ending
+from lab.plant.mapping import EventSourceMapping
+from lab.plant.shard import Shard
+from lab.scenarios import CONSUMER, MAPPING, NEIGHBOUR
+
+SAMPLE_SECONDS = 5.0
+COLUMN_SAMPLES = 6
+"""One column of the timeline for so many samples: half a minute."""
+SETTLED_SECONDS = 900.0
+"""For so long the lag must stay away to count as gone; a restore may follow, which restarts."""
+_FAILED = frozenset({Ending.ERROR, Ending.TIMEOUT, Ending.PARTIAL})
+
+
+@dataclass(slots=True)
+class _Columns:
+    seconds: list[float] = field(default_factory=list)
+    age_seconds: list[float] = field(default_factory=list)
+    backlog_records: list[int] = field(default_factory=list)
+    concurrency: list[int] = field(default_factory=list)
+    errors_per_minute: list[float] = field(default_factory=list)
+    throttles_per_minute: list[float] = field(default_factory=list)
+
+
+class Recorder:
+    """Samples the lag of the watched function, and its neighbour's share, every few seconds."""
+
+    def __init__(self, world: World, from_seconds: float) -> None:
+        self.ages: list[tuple[float, float]] = []
+        """(seconds, age of the oldest unprocessed record of any of the function's mappings)"""
+        self.starved_seconds = 0.0
+        self._world = world
+        self._columns = _Columns()
+        self._errors = self._peak = 0
+        self._since = from_seconds
+        for mapping in self.mappings:
+            mapping.observers.append(self._ended)
+        world.at(from_seconds, self._sample)
+
+    @property
+    def mappings(self) -> list[EventSourceMapping]:
+        """All mappings of the watched function."""
+        return [m for m in self._world.mappings.values() if m.function.name == CONSUMER]
+
+    def timeline(self) -> Timeline:
+        """What was seen so far."""
+        names = _Columns.__slots__
+        return Timeline(**{name: tuple(getattr(self._columns, name)) for name in names})
+
+    def recovered_at(self, alarm_at: float | None, threshold: float) -> float | None:
+        """The first sample from which on the lag stays below the threshold for a quarter of an
+        hour, or to the last sample."""
+        if alarm_at is None:
+            return None
+        since = alarm_at
+        for at, age in self.ages:
+            if age >= threshold and at >= since:
+                since = at + SAMPLE_SECONDS
+            elif at - since >= SETTLED_SECONDS:
+                break
+        return since if since <= self.ages[-1][0] else None
+
+    def settled_seconds(self, threshold: float) -> float:
+        """For how long the lag has been below the threshold."""
+        now = self._world.env.now
+        for at, age in reversed(self.ages):
+            if age >= threshold:
+                return now - at
+        return now
+
+    def ledger(self) -> Ledger:
+        """All mappings of the function together."""
+        parts = [self._world.ledger(mapping.uuid) for mapping in self.mappings]
+        names = Ledger.__slots__
+        return Ledger(**{name: sum(getattr(part, name) for part in parts) for name in names})
+
+    def captured_good(self) -> int:
+        """Records at a destination that could have been processed."""
+        mapping = self._world.mappings[MAPPING]
+        shards = mapping.stream.shards
+        good = 0
+        for messages in self._world.destinations.values():
+            for message in messages:
+                batch = message.get("KinesisBatchInfo") or message["DDBStreamBatchInfo"]
+                if batch["streamArn"] == mapping.stream.arn:
+                    good += batch["batchSize"] - _poison_in(shards[batch["shardId"]], batch)
+        return good
+
+    def _ended(self, _shard: Shard, _records: list[int], _began: float, ending: Ending) -> None:
+        self._errors += ending in _FAILED
+
+    def _sample(self) -> None:
+        world, now = self._world, self._world.env.now
+        age = max(world.oldest_unprocessed_age_seconds(mapping.uuid) for mapping in self.mappings)
+        self.ages.append((now, age))
+        self._peak = max(self._peak, world.functions[CONSUMER].running)
+        account = world.account
+        wanted = account.neighbours_want(now)
+        if wanted > account.unreserved_pool - account.running_unreserved and self._competes():
+            self.starved_seconds += SAMPLE_SECONDS
+        if len(self.ages) % COLUMN_SAMPLES == 1:
+            self._close_column(now, age)
+        world.at(now + SAMPLE_SECONDS, self._sample)
+
+    def _competes(self) -> bool:
+        return self._world.neighbours[NEIGHBOUR].reserved_concurrency is None
+
+    def _close_column(self, now: float, age: float) -> None:
+        columns, function = self._columns, self._world.functions[CONSUMER]
+        per_minute = 60.0 / (SAMPLE_SECONDS * COLUMN_SAMPLES)
+        throttles = sum(at > self._since for at in function.throttle_log)
+        columns.seconds.append(now)
+        columns.age_seconds.append(round(age, 1))
+        columns.backlog_records.append(self.ledger().queued)
+        columns.concurrency.append(self._peak)
+        columns.errors_per_minute.append(self._errors * per_minute)
+        columns.throttles_per_minute.append(throttles * per_minute)
+        self._errors, self._peak, self._since = 0, 0, now
+
+
+def _poison_in(shard: Shard, batch: dict[str, str]) -> int:
+    first, last = (
+        shard.position_of(batch[name]) for name in ("startSequenceNumber", "endSequenceNumber")
+    )
+    return sum(first <= position <= last for position in shard.poison)

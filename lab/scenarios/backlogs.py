@@ -1,0 +1,107 @@
+"""Backlogs to which more lanes are not, or not alone, the answer."""
+
+from dataclasses import replace
+from random import Random
+
+from lab.plant import BackendSpec, World
+from lab.scenarios.blueprint import MAPPING, Blueprint, Happening, Scenario
+from lab.scenarios.parts import (
+    Pipeline,
+    a_line,
+    burst,
+    constant,
+    consumer,
+    feed,
+    mapping,
+    onset,
+)
+from remediator.model import Cause
+
+EXPIRY_SECONDS = 24 * 3600.0
+LOAD_SECONDS = 900.0
+
+
+def _saturating_backend(dice: Random) -> Blueprint:
+    """What stands behind takes fewer calls than there are lanes: all of them make it slow."""
+    line = replace(a_line(dice), shards=dice.randint(3, 4))
+    capacity = line.capacity_per_second
+    before, after = capacity * dice.uniform(0.2, 0.3), capacity * dice.uniform(0.8, 1.1)
+    database = BackendSpec(
+        name="orders-database",
+        concurrency=line.shards * dice.uniform(0.5, 0.8),
+        exponent=dice.uniform(1.3, 2.0),
+        errors_per_overload=dice.choice([0.0, 0.05]),
+    )
+    start = onset(dice)
+    end = start + dice.uniform(500, 700)
+    return line.blueprint(
+        burst(before, after, start, end),
+        functions=consumer(line.io_bound(), backend=database.name),
+        backends=(database,),
+        heals_at_seconds=end,
+    )
+
+
+def _producer_burst(dice: Random) -> Blueprint:
+    """Drained at the present capacity before help could have restarted the mapping."""
+    line = a_line(dice)
+    capacity = line.capacity_per_second
+    usual = dice.uniform(0.2, 0.5)
+    start, length = onset(dice), dice.uniform(60, 120)
+    peak = usual + dice.uniform(260, 380) * (1 - usual) / length
+    return line.blueprint(burst(capacity * usual, capacity * peak, start, start + length))
+
+
+def _expiry_near(dice: Random) -> Blueprint:
+    """A load of yesterday that nobody has read; half an hour before it expires somebody notices."""
+    line = Pipeline(shards=dice.randint(1, 2), seconds_per_record=dice.uniform(0.5, 0.8))
+    notices = EXPIRY_SECONDS - dice.uniform(1500, 2000)
+    capacity = line.capacity_per_second
+    load = feed(constant(capacity * dice.uniform(3, 5)), until_seconds=LOAD_SECONDS)
+    trickle = constant(capacity * dice.uniform(0.1, 0.3))
+    (spec,) = mapping(line)
+
+    def switch_on(world: World) -> None:
+        world.update_event_source_mapping(MAPPING, {"Enabled": True})
+        world.add_producer(feed(trickle))
+
+    return line.blueprint(
+        trickle,
+        producers=(load,),
+        mappings=(replace(spec, enabled=False),),
+        happenings=(Happening(notices, "somebody enables the mapping", switch_on),),
+    )
+
+
+SCENARIOS = (
+    Scenario(
+        name="saturating_backend",
+        title="The database behind is at its limit",
+        lesson="Each further call makes every call slower: more lanes get less done. Take back "
+        "what was raised, and help the database first.",
+        causes=(Cause.DOWNSTREAM_SATURATED,),
+        levers=frozenset({"hands_off", "raise_parallelization_factor"}),
+        draw=_saturating_backend,
+        shows_only_when_tried=True,
+    ),
+    Scenario(
+        name="producer_burst",
+        title="A burst that will be over soon",
+        lesson="The age climbs although the consumer is fine: a restart of the mapping would cost "
+        "more than it gains. Wait, and say when it will be over.",
+        causes=(Cause.RECOVERING,),
+        levers=frozenset({"hands_off"}),
+        draw=_producer_burst,
+    ),
+    Scenario(
+        name="expiry_near",
+        title="A backlog of almost a day",
+        lesson="What is older than the retention is gone for good. A longer retention buys time "
+        "and loses nothing; more lanes then drain the backlog.",
+        causes=(Cause.SLOW_CONSUMER,),
+        levers=frozenset({"raise_parallelization_factor", "extend_retention"}),
+        draw=_expiry_near,
+        horizon_seconds=EXPIRY_SECONDS + 2400,
+        watch_from_seconds=EXPIRY_SECONDS - 3600,
+    ),
+)

@@ -1,0 +1,160 @@
+"""A world on which a scenario is played: deployed, watched, and with levers that can be pulled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.bridge import Conditions, Function, Rehearsal
+from lab.episode import Setting, SettingChange
+from lab.plant import AwsError, World
+from lab.plant.mapping import EventSourceMapping
+from lab.recorder import Recorder
+from lab.scenarios import CONSUMER, MAPPING, Scenario
+
+QUARANTINE = "REMEDIATOR_QUARANTINE_QUEUE_ARN"
+_WORDS = {
+    "ParallelizationFactor": "parallelization_factor",
+    "BisectBatchOnFunctionError": "bisect_on_error",
+    "MaximumRetryAttempts": "maximum_retry_attempts",
+    "DestinationConfig": "on_failure_destination",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """What is pulled together; nothing by default."""
+
+    factor: int | None = None
+    reserved: int | None = None
+    bisect: bool = False
+    bounded: bool = False
+    """Retries bounded, with a destination that captures what is given up."""
+    double_shards: bool = False
+
+    def __str__(self) -> str:
+        words = {
+            f"ParallelizationFactor {self.factor}": self.factor,
+            f"reserved concurrency {self.reserved}": self.reserved,
+            "bisect": self.bisect,
+            "bounded retries": self.bounded,
+            "twice the shards": self.double_shards,
+        }
+        return " + ".join(word for word, pulled in words.items() if pulled) or "nothing"
+
+
+@dataclass
+class Stage:
+    """One world while it is played. ``by`` signs the changes that are made through it."""
+
+    world: World
+    by: str
+    recorder: Recorder
+    rehearsal: Rehearsal
+    changes: list[SettingChange] = field(default_factory=list)
+
+    @property
+    def mapping(self) -> EventSourceMapping:
+        """The mapping that the scenario is about."""
+        return self.world.mappings[MAPPING]
+
+    @property
+    def stream_arn(self) -> str:
+        """The watched stream."""
+        return self.mapping.stream.arn
+
+    @property
+    def seconds(self) -> float:
+        """Now, since the world's start."""
+        return self.world.env.now
+
+    def pull(self, levers: Levers) -> None:
+        """Change what the levers say, as far as AWS lets one; what is refused is left."""
+        update: dict[str, Any] = {}
+        if levers.factor is not None:
+            update["ParallelizationFactor"] = levers.factor
+        if levers.bisect or levers.bounded:
+            update["BisectBatchOnFunctionError"] = True
+        if levers.bounded:
+            update["MaximumRetryAttempts"] = 3
+            arn = self.rehearsal.deployment.environ[QUARANTINE]
+            update["DestinationConfig"] = {"OnFailure": {"Destination": arn}}
+        if levers.reserved is not None:
+            self.reserve(levers.reserved)
+        if update:
+            self.update_mapping(update)
+        if levers.double_shards:
+            self.scale_shards(2 * len(self.mapping.stream.open_shards()))
+
+    def update_mapping(self, update: Mapping[str, Any]) -> None:
+        """UpdateEventSourceMapping."""
+        before = final_settings(self.world)
+        try:
+            self.world.update_event_source_mapping(MAPPING, dict(update))
+        except AwsError:
+            return
+        for name, after in update.items():
+            flat = after["OnFailure"]["Destination"] if isinstance(after, dict) else after
+            self._note(_WORDS[name], before[_WORDS[name]], flat)
+
+    def reserve(self, concurrency: int) -> None:
+        """PutFunctionConcurrency."""
+        before = self.world.functions[CONSUMER].reserved_concurrency
+        try:
+            self.world.put_function_concurrency(CONSUMER, concurrency)
+        except AwsError:
+            return
+        self._note("reserved_concurrency", before, concurrency)
+
+    def scale_shards(self, wanted: int) -> None:
+        """UpdateShardCount; a DynamoDB stream has none."""
+        before = len(self.mapping.stream.open_shards())
+        try:
+            self.world.update_shard_count(self.stream_arn, wanted)
+        except AwsError:
+            return
+        self._note("shard_count", before, wanted)
+
+    def _note(self, setting: str, before: Setting, after: Setting) -> None:
+        change = SettingChange(
+            at_seconds=self.seconds, setting=setting, before=before, after=after, by=self.by
+        )
+        self.changes.append(change)
+
+
+def set_up(
+    scenario: Scenario,
+    seed: int,
+    function: Function,
+    *,
+    by: str,
+    policy: str | None = None,
+) -> Stage:
+    """A world with the stack deployed; ``function`` stands in the remediator's place, or is it."""
+    world = scenario.blueprint(seed).build(seed)
+    arn = world.mappings[MAPPING].stream.arn
+    rehearsal = Rehearsal(
+        world,
+        CONSUMER,
+        {"Mode": "apply"},
+        policy,
+        conditions=Conditions(tags={arn: {"remediator": "managed"}}, seed=seed),
+        function=function,
+    )
+    recorder = Recorder(world, scenario.watch_from_seconds)
+    return Stage(world, by, recorder, rehearsal)
+
+
+def final_settings(world: World) -> dict[str, Setting]:
+    """What the levers stand at now."""
+    mapping = world.mappings[MAPPING]
+    settings, stream = mapping.settings, mapping.stream
+    return {
+        "parallelization_factor": settings.parallelization_factor,
+        "batch_size": settings.batch_size,
+        "bisect_on_error": settings.bisect_on_error,
+        "maximum_retry_attempts": settings.maximum_retry_attempts,
+        "on_failure_destination": settings.on_failure_destination,
+        "reserved_concurrency": mapping.function.reserved_concurrency,
+        "shard_count": len(stream.open_shards()),
+        "retention_hours": round(stream.retention_seconds / 3600),
+    }
