@@ -1,0 +1,54 @@
+"""boto3 clients: one of each, patient within limits, safe from threads."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+
+from remediator.aws.clients import Clients, default_clients
+from remediator.errors import PermanentError
+from tests.aws.aws_world import REGION, World
+
+
+def test_each_client_is_made_once_even_from_many_threads(aws: World) -> None:
+    made: list[str] = []
+    aws.session.events.register("creating-client-class.kinesis", lambda **_: made.append("kinesis"))
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        clients = set(pool.map(lambda _: aws.clients.kinesis, range(32)))
+    assert len(clients) == 1
+    assert made == ["kinesis"]
+
+
+def test_patience_is_spelled_out(aws: World) -> None:
+    config: Any = aws.clients.lambda_.meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert (config.connect_timeout, config.read_timeout) == (2, 8)
+    assert aws.clients.region == REGION
+
+
+@pytest.fixture
+def default_session() -> Iterator[None]:
+    """Whatever a test makes of the default session, it is gone afterwards."""
+    before = boto3.DEFAULT_SESSION
+    yield
+    boto3.DEFAULT_SESSION = before
+
+
+@pytest.mark.usefixtures("default_session")
+def test_the_process_s_clients_follow_the_default_session() -> None:
+    boto3.setup_default_session(region_name=REGION)
+    first = default_clients()
+    assert default_clients() is first
+    boto3.setup_default_session(region_name="us-east-1")
+    assert default_clients() is not first
+    assert default_clients().region == "us-east-1"
+
+
+def test_a_missing_region_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    with pytest.raises(PermanentError, match="region"):
+        Clients(boto3.Session()).region  # noqa: B018 - asking is the test

@@ -1,0 +1,196 @@
+"""policies/iam.yml as IAM would weigh it: for every call the actions that it asks for, and on what.
+
+What a call asks for follows the Service Authorization Reference. Only what these statements need
+is known: Allow, wildcards, ``ArnLike`` and ``StringEquals``.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+CAPABILITIES: Mapping[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[1] / "policies" / "iam.yml").read_text(encoding="utf-8")
+)["capabilities"]
+
+
+class Place(NamedTuple):
+    """What ``${...}`` stands for in one stack, and what is true of others' resources."""
+
+    account: str
+    region: str
+    values: Mapping[str, str]
+    """By what stands between the braces: TargetFunction, Journal.Arn…"""
+    tags: Mapping[str, Mapping[str, str]] = {}
+    """By ARN."""
+    functions: Mapping[str, str] = {}
+    """The function's ARN by mapping."""
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+
+
+class Ask(NamedTuple):
+    """One action on one resource, with what IAM knows of the request."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = {}
+
+
+class Call(NamedTuple):
+    """A call as the SDK made it."""
+
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+
+
+def allowing(ask: Ask, place: Place) -> str | None:
+    """Which capability allows it; ``None``: denied."""
+    return next((name for name in CAPABILITIES if _allows(CAPABILITIES[name], ask, place)), None)
+
+
+def _allows(statement: Mapping[str, Any], ask: Ask, place: Place) -> bool:
+    return (
+        ask.action in statement["actions"]
+        and any(_like(each, ask.resource, place) for each in statement["resources"])
+        and all(
+            _holds(operator, wanted, ask, place)
+            for operator, wanted in statement.get("conditions", {}).items()
+        )
+    )
+
+
+def _holds(operator: str, wanted: Mapping[str, Any], ask: Ask, place: Place) -> bool:
+    return all(
+        any(_COMPARE[operator](value, ask.context.get(key, ""), place) for value in _listed(values))
+        for key, values in wanted.items()
+    )
+
+
+def _listed(values: str | list[str]) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _like(pattern: str, text: str, place: Place) -> bool:
+    filled = re.sub(r"\$\{([^}]+)\}", lambda found: _value(found[1], place), pattern)
+    return re.fullmatch(re.escape(filled).replace(r"\*", ".*"), text) is not None
+
+
+def _equal(wanted: str, text: str, _: Place) -> bool:
+    return wanted == text
+
+
+_COMPARE: Mapping[str, Callable[[str, str, Place], bool]] = {
+    "ArnLike": _like,
+    "StringEquals": _equal,
+}
+
+
+def _value(name: str, place: Place) -> str:
+    pseudo = {"AWS::Partition": "aws", "AWS::Region": place.region, "AWS::AccountId": place.account}
+    return (pseudo | dict(place.values))[name]
+
+
+# --- what a call asks for ------------------------------------------------------------------------
+
+
+def asked(call: Call, place: Place) -> Iterable[Ask]:
+    """The actions that IAM is asked about for one call."""
+    special = _SPECIAL.get(f"{call.service}:{call.operation}")
+    if special is not None:
+        return special(call, place)
+    resource = _RESOURCES[call.service](call, place)
+    action = f"{call.service}:{call.operation}".replace("dynamodbstreams:", "dynamodb:")
+    return [Ask(action, resource, _context(call, resource, place))]
+
+
+def _context(call: Call, resource: str, place: Place) -> Mapping[str, str]:
+    tags = {f"aws:ResourceTag/{k}": v for k, v in place.tags.get(resource, {}).items()}
+    mapping = call.params.get("UUID", "")
+    return tags | {"lambda:FunctionArn": place.functions.get(mapping, "")}
+
+
+def _of_lambda(call: Call, place: Place) -> str:
+    if "UUID" in call.params:
+        return place.arn("lambda", f"event-source-mapping:{call.params['UUID']}")
+    if call.operation in {"GetAccountSettings", "ListEventSourceMappings"}:
+        return "*"
+    version = f":{call.params['Qualifier']}" if "Qualifier" in call.params else ""
+    return place.arn("lambda", f"function:{call.params['FunctionName']}{version}")
+
+
+def _of_kinesis(call: Call, place: Place) -> str:
+    named = call.params.get("StreamName")
+    return place.arn("kinesis", f"stream/{named}") if named else str(call.params["StreamARN"])
+
+
+def _of_sqs(call: Call, place: Place) -> str:
+    account = call.params.get("QueueOwnerAWSAccountId", place.account)
+    return f"arn:aws:sqs:{place.region}:{account}:{call.params['QueueName']}"
+
+
+_RESOURCES: Mapping[str, Callable[[Call, Place], str]] = {
+    "lambda": _of_lambda,
+    "kinesis": _of_kinesis,
+    "dynamodbstreams": lambda call, _: str(call.params["StreamArn"]),
+    "dynamodb": lambda call, place: place.arn("dynamodb", f"table/{call.params['TableName']}"),
+    "cloudwatch": lambda *_: "*",
+    "sqs": _of_sqs,
+    "sns": lambda call, _: str(call.params["TopicArn"]),
+    "events": lambda _, place: place.arn("events", "event-bus/default"),
+    "ssm": lambda call, place: place.arn("ssm", f"parameter{call.params['Name']}"),
+}
+
+
+def _function_with_tags(call: Call, place: Place) -> list[Ask]:
+    """GetFunction leaves the tags out without ListTags."""
+    resource = _of_lambda(call, place)
+    bare = place.arn("lambda", f"function:{call.params['FunctionName']}")
+    return [Ask("lambda:GetFunction", resource), Ask("lambda:ListTags", bare)]
+
+
+def _schedule(call: Call, place: Place) -> list[Ask]:
+    name = f"schedule/default/{call.params['Name']}"
+    role = call.params["Target"]["RoleArn"]
+    lent = {"iam:PassedToService": "scheduler.amazonaws.com"}
+    return [
+        Ask("scheduler:CreateSchedule", place.arn("scheduler", name)),
+        Ask("iam:PassRole", role, lent),
+    ]
+
+
+_PARTS = {
+    "Put": "PutItem",
+    "Delete": "DeleteItem",
+    "Update": "UpdateItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+def _transaction(call: Call, place: Place) -> list[Ask]:
+    """A transaction needs the permissions of its parts; there is none of its own."""
+    return [
+        Ask(f"dynamodb:{_PARTS[kind]}", place.arn("dynamodb", f"table/{part['TableName']}"))
+        for item in call.params["TransactItems"]
+        for kind, part in item.items()
+    ]
+
+
+def _batch(call: Call, place: Place) -> list[Ask]:
+    tables = call.params["RequestItems"]
+    return [Ask("dynamodb:BatchGetItem", place.arn("dynamodb", f"table/{name}")) for name in tables]
+
+
+_SPECIAL: Mapping[str, Callable[[Call, Place], Iterable[Ask]]] = {
+    "lambda:GetFunction": _function_with_tags,
+    "scheduler:CreateSchedule": _schedule,
+    "dynamodb:TransactWriteItems": _transaction,
+    "dynamodb:BatchGetItem": _batch,
+    "dynamodb:DescribeStream": lambda call, _: [
+        Ask("dynamodb:DescribeStream", call.params["StreamArn"])
+    ],
+}

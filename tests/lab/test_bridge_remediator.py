@@ -1,0 +1,88 @@
+"""The remediator itself, unmodified, from the alarm to the lever."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lab.bridge import Conditions, Rehearsal
+from lab.bridge.shapes import Delivery
+from lab.plant import (
+    AccountSpec,
+    Behaviour,
+    FunctionSpec,
+    Knobs,
+    MappingSpec,
+    ProducerSpec,
+    StreamSpec,
+    World,
+)
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+FUNCTION = "orders-consumer"
+HOUR = 3600
+APPLY = "version: 1\nmode: apply\n"
+
+
+def clogging() -> World:
+    """0.1 s a record and one lane: 10 records/s, where 30 records/s arrive."""
+    world = World(START, AccountSpec(), Knobs(), seed=1)
+    stream = world.add_stream(StreamSpec(name="orders"))
+    slow = Behaviour(io_seconds_per_record=0.1)
+    world.add_function(FunctionSpec(name=FUNCTION, behaviour=slow))
+    world.add_mapping(MappingSpec(function=FUNCTION, source_arn=stream.arn))
+    world.add_producer(ProducerSpec(stream="orders", rate=lambda _: 30.0))
+    return world
+
+
+def rehearsed(
+    mode: str = "apply", delivery: Delivery = "lambda", conditions: Conditions | None = None
+) -> Rehearsal:
+    rehearsal = Rehearsal(
+        clogging(), FUNCTION, {"Mode": mode}, APPLY, delivery, conditions=conditions
+    )
+    rehearsal.run_until(HOUR)
+    return rehearsal
+
+
+def writes(rehearsal: Rehearsal) -> list[str]:
+    """What was changed of other people's."""
+    theirs = {"lambda", "kinesis"}
+    return [call.name for call in rehearsal.calls if call.service in theirs and not call.is_read]
+
+
+def results(rehearsal: Rehearsal) -> list[Any]:
+    return [report.result for report in rehearsal.reports]
+
+
+@pytest.mark.parametrize("delivery", ["lambda", "sns", "eventbridge"])
+def test_an_alarm_leads_to_the_lever(delivery: Delivery) -> None:
+    rehearsal = rehearsed(delivery=delivery)
+    assert [report.error for report in rehearsal.reports if report.error] == []
+    assert rehearsal.dead_letters == []
+    acted = next(r for r in results(rehearsal) if r["outcome"]["status"] == "applied")
+    assert acted["diagnosis"]["cause"] == "slow_consumer"
+    assert writes(rehearsal)[0] == "lambda:UpdateEventSourceMapping"
+    assert rehearsal.notices
+
+
+def test_plan_mode_changes_nothing() -> None:
+    rehearsal = rehearsed(mode="plan")
+    assert writes(rehearsal) == []
+    planned = [r for r in results(rehearsal) if r["outcome"]["status"] == "planned"]
+    assert planned[0]["plan"]["changes"]
+    assert rehearsal.dead_letters == []
+
+
+def test_with_the_remediator_more_gets_done_than_with_nothing() -> None:
+    alone = clogging()
+    alone.run_until(HOUR)
+    (uuid,) = alone.mappings
+    assert rehearsed().world.ledger(uuid).processed > 1.5 * alone.ledger(uuid).processed
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    first, second = (rehearsed(conditions=Conditions(seed=7)) for _ in range(2))
+    assert results(first) == results(second)
+    assert first.transitions == second.transitions
+    assert sorted(c.name for c in first.calls) == sorted(c.name for c in second.calls)

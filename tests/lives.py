@@ -1,0 +1,234 @@
+"""Lives of an incident, from its alarm to its end: what the faults of the tests are put into."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from remediator.commands import Approve, Rollback
+from remediator.model import (
+    Alarm,
+    AlarmState,
+    Incident,
+    Mode,
+    RemedyName,
+    ResourceKind,
+    Value,
+    Watched,
+)
+from remediator.policy import Autonomy, Budget, Limits, Policy, RemedyPolicy
+from remediator.state import Freeze, Stage
+from tests.histories import ACCOUNT, REGION
+from tests.promises import Promises, settings_of
+from tests.small_account import Author, Weather
+from tests.small_lambda import Host
+
+HOUR = 3600.0
+BOUNDED = Policy(
+    mode=Mode.APPLY,
+    budget=Budget(per_target=4, per_account=6),
+    limits=Limits(concurrency_margin=10),
+)
+"""Tight enough that budgets and claims are met."""
+
+
+def transition(
+    function: str, at: datetime, state: AlarmState = AlarmState.ALARM, word: str = ""
+) -> Incident:
+    """One transition of a function's alarm."""
+    return Incident(
+        incident_id=f"{function}-{state.lower()}-{at:%H%M%S}{word}",
+        at=at,
+        account_id=ACCOUNT,
+        region=REGION,
+        alarm=Alarm(name=f"lag-{function}", state=state),
+        watched=Watched(function=function),
+    )
+
+
+def started(weather: Weather, policy: Policy = BOUNDED) -> Host:
+    """A host whose orders have suffered for ten minutes; its promises are watched."""
+    host = Host(policy)
+    Promises(host)
+    host.account.pipelines["orders"].weather = weather
+    host.account.pass_time(600)
+    return host
+
+
+def clear_up(host: Host) -> None:
+    """Fair weather, no freeze, and time enough for every look; then all must be over."""
+    for pipeline in host.account.pipelines.values():
+        pipeline.weather = Weather.FAIR
+    host.switch, host.mode = None, Mode.APPLY
+    host.journal.unfreeze("all")
+    for _ in range(60):
+        if not (host.pass_time(1800) or host.queue or host.schedules):
+            break
+    assert not host.schedules, "an endless loop of looks"
+    for state in host.journal._states.values():
+        lost = any(str(state.incident_id) in repr(event) for event in host.dead_letters)
+        assert state.stage is Stage.CLOSED or lost, f"{state.incident_id} is {state.stage}"
+
+
+@dataclass(frozen=True)
+class Life:
+    """``live`` takes a fresh host through an incident; ``start`` makes that host."""
+
+    name: str
+    start: Callable[[], Host]
+    live: Callable[[Host], None]
+
+
+def _recovers(host: Host) -> None:
+    host.invoke(transition("orders", host.now))
+    host.pass_time(1800)
+    host.account.pipelines["orders"].weather = Weather.FAIR
+    host.pass_time(HOUR)
+
+
+def _goes_on(host: Host) -> None:
+    host.invoke(transition("orders", host.now))
+    host.pass_time(HOUR)
+
+
+def _is_rolled_back(host: Host) -> None:
+    alarm = transition("orders", host.now)
+    host.invoke(alarm)
+    host.pass_time(420)
+    host.invoke(Rollback(incident_id=alarm.incident_id, by="ada"))
+    host.pass_time(600)
+
+
+def _is_approved(host: Host) -> None:
+    alarm = transition("orders", host.now)
+    host.invoke(alarm)
+    host.pass_time(60)
+    host.invoke(Approve(incident_id=alarm.incident_id, by="ada"))
+    host.pass_time(1800)
+
+
+def _two_at_once(host: Host) -> None:
+    host.invoke(transition("orders", host.now))
+    host.invoke(transition("bills", host.now))
+    host.pass_time(HOUR)
+
+
+def _reserved() -> Host:
+    host = started(Weather.BUSY)
+    orders = host.account.pipelines["orders"]
+    orders.settings[ResourceKind.FUNCTION, "reserved_concurrency"].set(1, Author.HUMAN)
+    host.account.pass_time(600)
+    return host
+
+
+def _needs_approval() -> Host:
+    freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.APPROVE)}
+    return started(Weather.BUSY, BOUNDED.model_copy(update={"remedies": freedom}))
+
+
+def _shards_only() -> Host:
+    """ParallelizationFactor may not be raised, so shards are split, turn after turn."""
+    freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
+    return started(Weather.BUSY, BOUNDED.model_copy(update={"remedies": freedom}))
+
+
+def _both_busy() -> Host:
+    host = started(Weather.BUSY)
+    host.account.pipelines["bills"].weather = Weather.BUSY
+    host.account.pass_time(600)
+    return host
+
+
+LIVES = (
+    Life("busy, then fair", lambda: started(Weather.BUSY), _recovers),
+    Life("a poison record", lambda: started(Weather.POISON), _recovers),
+    Life("saturated downstream", lambda: started(Weather.SATURATED), _goes_on),
+    Life("about to expire", lambda: started(Weather.OLD), _recovers),
+    Life("throttled by its reservation", _reserved, _recovers),
+    Life("approved", _needs_approval, _is_approved),
+    Life("rolled back by hand", lambda: started(Weather.OLD), _is_rolled_back),
+    Life("shards alone", _shards_only, _recovers),
+    Life("two at once", _both_busy, _two_at_once),
+)
+
+
+# --- what may happen in between ------------------------------------------------------------------
+
+
+def _of_orders(host: Host) -> list[str]:
+    return [state.incident_id for state in host.journal.history("mapping-orders")]
+
+
+def _again(host: Host) -> None:
+    """The delivery that runs is delivered once more."""
+    host.invoke(host.running.event)
+
+
+def _other_alarm(host: Host) -> None:
+    host.invoke(transition("orders", host.now, word="-other"))
+
+
+def _neighbour(host: Host) -> None:
+    host.account.pipelines["bills"].weather = Weather.BUSY
+    host.invoke(transition("bills", host.now))
+
+
+def _cleared(host: Host) -> None:
+    host.invoke(transition("orders", host.now, AlarmState.OK))
+
+
+def _rolled_back(host: Host) -> None:
+    for incident_id in _of_orders(host)[:1]:
+        host.invoke(Rollback(incident_id=incident_id, by="ada"))
+
+
+def _approved(host: Host) -> None:
+    for incident_id in _of_orders(host)[:1]:
+        host.invoke(Approve(incident_id=incident_id, by="ada"))
+
+
+def by_a_human(kind: ResourceKind, setting: str, value: Value) -> Callable[[Host], None]:
+    """Somebody sets a value of the orders."""
+
+    def edit(host: Host) -> None:
+        pipeline = host.account.pipelines["orders"]
+        resource = next(
+            resource
+            for resource, name, _ in settings_of(host)
+            if name == setting and pipeline.owns(resource)
+        )
+        assert resource.kind is kind
+        host.account.write(resource, {setting: value}, Author.HUMAN)
+
+    return edit
+
+
+def _frozen(host: Host) -> None:
+    host.journal.freeze(Freeze(scope="all", reason="a release", by="ada", at=host.now))
+
+
+def _planned_only(host: Host) -> None:
+    host.mode = Mode.PLAN
+
+
+def _removed(host: Host) -> None:
+    host.account.pipelines["orders"].gone = True
+
+
+MAPPING = ResourceKind.EVENT_SOURCE_MAPPING
+BETWEEN: dict[str, Callable[[Host], None]] = {
+    "the same delivery": _again,
+    "another alarm of the mapping": _other_alarm,
+    "a neighbour's alarm": _neighbour,
+    "the alarm clears": _cleared,
+    "a rollback": _rolled_back,
+    "an approval": _approved,
+    "a human's factor": by_a_human(MAPPING, "parallelization_factor", 3),
+    "a human's retries": by_a_human(MAPPING, "maximum_retry_attempts", 7),
+    "a human's retention": by_a_human(ResourceKind.STREAM, "retention_hours", 48),
+    "a human's reservation": by_a_human(ResourceKind.FUNCTION, "reserved_concurrency", 2),
+    "a freeze": _frozen,
+    "a lower mode": _planned_only,
+    "the mapping is deleted": _removed,
+}
+HUMAN = frozenset(name for name in BETWEEN if name.startswith("a human") or "deleted" in name)
+"""Not tried between the compare and the write: AWS has no conditional update of these settings."""

@@ -1,0 +1,275 @@
+"""The invariants, looked at from outside: at every write, at every claim, and between invocations.
+
+Numbers are those of the nine invariants. What is checked is what the small account and the journal
+hold, never what a report says of itself.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from remediator.commands import FollowUpDue, Rollback
+from remediator.forecast import ACCOUNT_MINIMUM
+from remediator.model import Incident, Mode, RemedyName, Resource, ResourceKind, Value
+from remediator.state import (
+    ChangeState,
+    Claim,
+    EntryKind,
+    IncidentState,
+    Lease,
+    TrackedChange,
+)
+from tests.histories import ACCOUNT, REGION
+from tests.small_account import Author, Setting
+from tests.small_lambda import TIMEOUT, Host
+
+_RAISING = {"parallelization_factor", "shard_count", "reserved_concurrency"}
+
+
+@dataclass(frozen=True)
+class Write:
+    """One call that changed something."""
+
+    at: datetime
+    mapping: str
+    remedy: RemedyName
+    forward: bool
+    raising: bool
+
+
+class Promises:
+    """Watches a host. Every broken promise raises AssertionError where it is broken."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.writes: list[Write] = []
+        self._turns: Counter[tuple[str, int, str, str]] = Counter()
+        host.watch_write = self.on_write
+        host.watch_claim = self.on_claim
+        host.watch_end = self.hold
+
+    def states(self) -> list[IncidentState]:
+        return list(self.host.journal._states.values())
+
+    # --- at a write -----------------------------------------------------------------------------
+
+    def on_write(self, resource: Resource, values: Mapping[str, Value]) -> None:
+        """Just before the account takes the values."""
+        here = self.host.running
+        by_hand = isinstance(here.event, Rollback)
+        assert here.mode is Mode.APPLY, "6: wrote in mode plan"
+        assert by_hand or not here.frozen_at_start, "6: wrote though frozen"
+        covered = [self._covering(resource, name, value) for name, value in values.items()]
+        state, tracked = covered[0]
+        forward = tracked.state is ChangeState.INTENDED
+        self._keeps_theirs(resource, values, forward=forward)
+        self._captures(resource, values)
+        if forward:
+            self._is_once(state, tracked, resource, values)
+        self._note(resource, values, state, tracked, forward=forward)
+
+    def _covering(
+        self, resource: Resource, name: str, value: Value
+    ) -> tuple[IncidentState, TrackedChange]:
+        """8: the journalled change that this write carries out."""
+        for state in self.states():
+            for tracked in state.changes:
+                change = tracked.change
+                if change.resource != resource or change.setting != name:
+                    continue
+                intended = tracked.state is ChangeState.INTENDED and change.after == value
+                undoing = tracked.state is ChangeState.UNDOING and change.before == value
+                if intended or undoing:
+                    kind = EntryKind.INTENT if intended else EntryKind.UNDOING
+                    entries = self.host.journal.entries(state.incident_id)
+                    assert any(
+                        entry.kind is kind and entry.data["setting"] == name for entry in entries
+                    ), f"8: {name} is in the state, but no entry says so"
+                    return state, tracked
+        raise AssertionError(f"8: {name} = {value!r} of {resource} is not journalled")
+
+    def _keeps_theirs(
+        self, resource: Resource, values: Mapping[str, Value], *, forward: bool
+    ) -> None:
+        """3: a rollback overwrites only what is ours; a plan only what it was made from."""
+        for name, value in values.items():
+            held = self.host.account.setting(resource, name)
+            if held.value == value:
+                continue
+            if not forward:
+                assert held.author is Author.US, f"3: took back {name}, which is a human's"
+                continue
+            _, tracked = self._covering(resource, name, value)
+            assert held.value == tracked.change.before, f"3: {name} is not what the plan saw"
+
+    def _captures(self, resource: Resource, values: Mapping[str, Value]) -> None:
+        """1 and 2: nothing is discarded uncaptured, and no record is too old."""
+        if resource.kind is not ResourceKind.EVENT_SOURCE_MAPPING:
+            return
+        pipeline = self.host.account.owner(resource)
+
+        def after(name: str) -> Value:
+            return values.get(name, pipeline.of_mapping(name))
+
+        assert values.get("maximum_record_age_seconds", -1) == -1, "1: a record age was set"
+        if values.get("maximum_retry_attempts", -1) != -1:
+            assert after("on_failure_destination"), "1: retries end and nothing captures"
+
+    def _is_once(
+        self,
+        state: IncidentState,
+        tracked: TrackedChange,
+        resource: Resource,
+        values: Mapping[str, Value],
+    ) -> None:
+        """7: one turn of an incident changes a setting once."""
+        for name, value in values.items():
+            if self.host.account.setting(resource, name).value != value:
+                key = (state.incident_id, tracked.turn, str(resource), name)
+                self._turns[key] += 1
+                assert self._turns[key] == 1, f"7: {name} changed twice in one turn"
+
+    def _note(
+        self,
+        resource: Resource,
+        values: Mapping[str, Value],
+        state: IncidentState,
+        tracked: TrackedChange,
+        *,
+        forward: bool,
+    ) -> None:
+        """6: within the budgets, and no raise before the last one can have shown."""
+        raising = forward and bool(_RAISING & set(values))
+        mapping = state.target.event_source_mapping if state.target else ""
+        write = Write(self.host.now, mapping, tracked.change.remedy, forward, raising)
+        policy, budget = self.host.policy, self.host.policy.budget
+        earlier = [w for w in self.writes if w.mapping == mapping]
+        since = self.host.now - timedelta(seconds=budget.window_seconds)
+        if forward:
+            made = [w for w in self.writes if w.forward and w.at > since]
+            assert len(made) < budget.per_account, "6: over the account's budget"
+            assert sum(w.mapping == mapping for w in made) < budget.per_target, "6: over the budget"
+        moved = [w.at for w in earlier if w.raising or not w.forward]
+        if raising and moved:
+            pause = self.host.now - max(moved)
+            wait = timedelta(seconds=policy.cooldown.raise_seconds)
+            assert pause + timedelta(seconds=15) >= wait, f"6: raised again after {pause}"
+        self.writes.append(write)
+
+    # --- at a claim -----------------------------------------------------------------------------
+
+    def on_claim(self, claim: Claim) -> None:
+        """4: what is promised now and what is seen in use leave the neighbours their share.
+
+        Earlier claims of the same incident show in the metrics by now. The look lies somewhere
+        between the invocation's begin and now.
+        """
+        account, now = self.host.account, self.host.now
+        ledger = self.host.journal.ledger(ACCOUNT, REGION)
+        claimed = claim.amount + ledger.claimed_by_others(claim.incident_id, now)
+        margin = self.host.policy.limits.concurrency_margin
+        began = self.host.running.deadline - TIMEOUT
+        seen = min(account.in_use_as_seen(began), account.in_use_as_seen())
+        if self._reserves(claim):  # what is reserved must leave 100, and what the others use
+            free = account.pool - max(ACCOUNT_MINIMUM, seen) - margin
+        else:
+            free = account.pool - seen - ACCOUNT_MINIMUM - margin
+        assert claimed <= free, f"4: {claimed} claimed of {free} that are free: {ledger.claims}"
+
+    def _reserves(self, claim: Claim) -> bool:
+        """Whether the claim is for a reservation: only a function that has one asks for that."""
+        state = self.host.journal.load(claim.incident_id)
+        assert state
+        assert state.target
+        pipeline = self.host.account.pipelines[state.target.function]
+        reserved = pipeline.settings[ResourceKind.FUNCTION, "reserved_concurrency"]
+        return reserved.value is not None
+
+    # --- between invocations --------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Between two invocations."""
+        for state in self.states():
+            self._is_not_forgotten(state)
+        self._nothing_is_unowned()
+        self._journal_agrees()
+
+    def _is_not_forgotten(self, state: IncidentState) -> None:
+        """8: an open incident is looked at again, or somebody was told that it is not."""
+        if not state.open:
+            return
+        host, incident = self.host, state.incident_id
+        scheduled = any(payload["follow_up"] == incident for _, payload in host.schedules.values())
+        waiting = [due.event for due in host.queue] + host.dead_letters
+        queued = any(_is_about(event, state) for event in waiting)
+        lease = self._lease(state)
+        live = lease is not None and lease.expires_at > host.now and not host.schedules
+        assert scheduled or queued or live, f"8: {incident} is open, and nobody looks at it again"
+
+    def _lease(self, state: IncidentState) -> Lease | None:
+        uuid = state.target.event_source_mapping if state.target else ""
+        return self.host.journal._leases.get(uuid)
+
+    def _nothing_is_unowned(self) -> None:
+        """8: a value of ours that differs from theirs is known to the journal as ours."""
+        ours = {
+            (str(tracked.change.resource), tracked.change.setting, tracked.change.after)
+            for state in self.states()
+            for tracked in state.changes
+            if tracked.ours_to_undo
+        }
+        for resource, name, setting in settings_of(self.host):
+            if self._is_under_way(resource) or self._is_given_over(resource, name):
+                continue
+            if setting.author is Author.US and setting.value != setting.theirs:
+                known = (str(resource), name, setting.value) in ours
+                assert known, f"8: {name} = {setting.value!r} is ours, and the journal forgot it"
+
+    def _is_under_way(self, resource: Resource) -> bool:
+        """Whether an update has been accepted and does not show yet."""
+        is_mapping = resource.kind is ResourceKind.EVENT_SOURCE_MAPPING
+        return is_mapping and self.host.account.owner(resource).update is not None
+
+    def _is_given_over(self, resource: Resource, name: str) -> bool:
+        """What went with its mapping, and a destination that a human's own retries lean on."""
+        pipeline = self.host.account.owner(resource)
+        if name != "on_failure_destination":
+            return pipeline.gone
+        retries = pipeline.settings[ResourceKind.EVENT_SOURCE_MAPPING, "maximum_retry_attempts"]
+        return pipeline.gone or (retries.author is Author.HUMAN and retries.value != -1)
+
+    def _journal_agrees(self) -> None:
+        """8: what the journal calls applied is what the setting holds, unless a human came."""
+        newest: dict[tuple[str, str], TrackedChange] = {}
+        for state in self.states():
+            for tracked in state.changes:
+                key = str(tracked.change.resource), tracked.change.setting
+                if key not in newest or newest[key].at <= tracked.at:
+                    newest[key] = tracked
+        for resource, name, setting in settings_of(self.host):
+            if self._is_under_way(resource):
+                continue
+            last = newest.get((str(resource), name))
+            if last and last.state is ChangeState.APPLIED and setting.author is Author.US:
+                assert setting.value == last.change.after, f"8: {name} is not as journalled"
+
+
+def settings_of(host: Host) -> Iterator[tuple[Resource, str, Setting]]:
+    """Every setting of the account."""
+    for pipeline in host.account.pipelines.values():
+        ids = {
+            ResourceKind.EVENT_SOURCE_MAPPING: pipeline.uuid,
+            ResourceKind.FUNCTION: pipeline.name,
+            ResourceKind.STREAM: pipeline.target.source_arn,
+        }
+        for (kind, name), setting in pipeline.settings.items():
+            yield Resource(kind=kind, id=ids[kind]), name, setting
+
+
+def _is_about(event: object, state: IncidentState) -> bool:
+    if isinstance(event, FollowUpDue):
+        return event.incident_id == state.incident_id
+    watched = event.watched if isinstance(event, Incident) else None
+    function = state.target.function if state.target else None
+    return watched is not None and watched.function == function

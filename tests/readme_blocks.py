@@ -1,0 +1,376 @@
+"""The README's generated blocks: tables, pictures and a transcript, made from what they tell of.
+
+``make readme`` writes them anew; ``tests/test_readme.py`` holds the README equal to them. A block
+stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+"""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import typer
+from cfnlint.decode.cfn_yaml import load
+from typer.core import TyperCommand, TyperGroup
+from typer.testing import CliRunner
+
+from lab.cli import app as lab_app
+from lab.episode import Episode, from_json
+from lab.scores import misses, scores, told
+from remediator.cli import app
+from remediator.cli.showing import EXIT_CODES
+from remediator.cli.tables import TABLES
+from remediator.diagnosis import TREE
+from remediator.model import Cause
+from remediator.remedies import QUIET_CAUSES, Remedy
+from remediator.render import tree
+from remediator.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+MAKEFILE = ROOT / "Makefile"
+TEMPLATE: Mapping[str, Any] = load(str(ROOT / "template.yml"))
+EXAMPLE = "tests/bundles/slow-consumer.json"
+FENCE = "```"
+
+
+def block(name: str, text: str) -> re.Pattern[str]:
+    """Where a block stands in the text. Raises ValueError if it does not stand there once."""
+    pattern = re.compile(rf"(<!-- begin {name} -->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ValueError(f"README: block {name} stands there {len(pattern.findall(text))} times")
+    return pattern
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+# --- what a command says -------------------------------------------------------------------------
+
+
+def said(*arguments: str) -> tuple[str, int]:
+    """What the command line prints where nobody looks, and its exit code."""
+    found = CliRunner().invoke(app, list(arguments))
+    return "\n".join(line.rstrip() for line in found.output.splitlines()), found.exit_code
+
+
+def transcript() -> str:
+    """A plan from saved evidence, abridged where a line says "...": a real run of the command."""
+    output, code = said("plan", "--evidence", EXAMPLE)
+    shown = "\n".join(_abridged(output.split("\n\n")))
+    shell = f"$ remediator plan --evidence {EXAMPLE}\n{shown}\n$ echo $?\n{code}\n"
+    return f"{FENCE}text\n{shell}{FENCE}\n"
+
+
+def demo() -> str:
+    """The end of ``make demo``, run anew: what was foreseen, and what happened."""
+    with TemporaryDirectory() as directory:
+        told = subprocess.run(
+            [sys.executable, "-c", "from lab.cli import main; main()", "demo"],
+            cwd=directory,
+            env={**os.environ, "COLUMNS": "118", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+        ).stdout
+    end = told[told.index("Foreseen") : told.index("The picture:")]
+    shown = "\n".join(line.rstrip() for line in end.rstrip().splitlines())
+    return f"{FENCE}text\n$ make demo\n...\n{shown}\n{FENCE}\n"
+
+
+_LEFT_OUT = ("What could not be seen", "To look further")
+
+
+def _abridged(sections: Sequence[str]) -> Iterator[str]:
+    for section in sections:
+        if section.startswith(_LEFT_OUT):
+            continue
+        lines = section.splitlines()
+        yield from _fewer_options(lines) if lines[0] == "Forecast" else lines
+        yield ""
+
+
+def _fewer_options(lines: Sequence[str]) -> Iterator[str]:
+    """The factors between are left out."""
+    factors = [line for line in lines if line.startswith("  parallelization_factor")]
+    for line in lines:
+        if line == factors[1]:
+            yield "  ..."
+        if line not in factors or line in {factors[0], factors[-1]} or "(planned)" in line:
+            yield line
+
+
+def annotations() -> str:
+    """The same plan as GitHub shows it on a pull request."""
+    output, _ = said("plan", "--evidence", EXAMPLE, "--format", "github")
+    return f"{FENCE}text\n{output.rstrip()}\n{FENCE}\n"
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+PROGRAMS = {"remediator": app, "remediator-lab": lab_app}
+
+
+def commands(program: str) -> dict[str, TyperCommand]:
+    """Every command of a program, by what is typed for it."""
+    return dict(_commands(typer.main.get_command(PROGRAMS[program]), (program,)))
+
+
+def _commands(group: object, path: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
+    if isinstance(group, TyperCommand):
+        yield " ".join(path), group
+    elif isinstance(group, TyperGroup):
+        for name, command in group.commands.items():
+            yield from _commands(command, (*path, name))
+
+
+def command_table(program: str) -> str:
+    rows = [
+        (f"`{name}`", inspect.cleandoc(command.help or "").split("\n\n")[0])
+        for name, command in commands(program).items()
+    ]
+    return table(("command", "what it does"), ((n, " ".join(what.split())) for n, what in rows))
+
+
+MEANINGS = {
+    0: "nothing to do, or done",
+    1: "error, or a change that could not be made as a whole",
+    2: "usage: the command line was not understood",
+    3: "changes are proposed",
+    4: "changes are proposed, but the policy blocks them",
+}
+
+
+def exit_codes() -> str:
+    statuses = {
+        code: ", ".join(f"`{status}`" for status, ends in EXIT_CODES.items() if ends == code)
+        for code in MEANINGS
+    }
+    return table(
+        ("exit code", "meaning", "`outcome.status` of the report"),
+        ((str(code), meaning, statuses[code] or "–") for code, meaning in MEANINGS.items()),
+    )
+
+
+def make_targets() -> dict[str, str]:
+    """Every documented target of the Makefile, and what it is for."""
+    found = re.findall(r"^([a-zA-Z-]+):.*?## (.+)$", MAKEFILE.read_text("utf-8"), re.MULTILINE)
+    return dict(found)
+
+
+def target_table() -> str:
+    return table(
+        ("command", "what it does"),
+        ((f"`make {name}`", what) for name, what in make_targets().items()),
+    )
+
+
+# --- the deployment ------------------------------------------------------------------------------
+
+
+def parameter_table() -> str:
+    return table(
+        ("parameter", "default", "what it is"),
+        (
+            (f"`{name}`", _default(parameter), " ".join(parameter["Description"].split()))
+            for name, parameter in TEMPLATE["Parameters"].items()
+        ),
+    )
+
+
+def _default(parameter: Mapping[str, Any]) -> str:
+    if "Default" not in parameter:
+        return "(must be given)"
+    return f"`{parameter['Default']}`" if parameter["Default"] != "" else "(empty)"
+
+
+def environment() -> Mapping[str, Any]:
+    """The function's environment, as the template sets it."""
+    function = TEMPLATE["Resources"]["RemediatorFunction"]["Properties"]
+    found: Mapping[str, Any] = function["Environment"]["Variables"]
+    return found
+
+
+UNSET = {
+    "mode": "the policy file's `mode`",
+    "target_function": "a plan may be about any function",
+    "policy_file": "`policies/guardrails.yml`",
+    "journal_table": "the function refuses to run; a plan by hand can do without",
+    "notices_topic_arn": "nobody is told by SNS",
+    "quarantine_queue_arn": "retries are bounded only with a destination of the mapping's own",
+    "follow_up_role_arn": "nothing is changed, since nobody could look again",
+    "freeze_parameter": "there is no switch outside of the journal",
+    "iterator_age_threshold_seconds": "the policy file's `thresholds.alarm_seconds`",
+}
+
+
+def environment_table() -> str:
+    names = {field: f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    return table(
+        ("variable", "the template sets it to", "where it is not set"),
+        (
+            (f"`{name}`", _source(environment()[name]), UNSET[field])
+            for field, name in names.items()
+        ),
+    )
+
+
+def _source(value: Any) -> str:
+    match value:
+        case {"Ref": name}:
+            kind = "the parameter" if name in TEMPLATE["Parameters"] else "the resource"
+            return f"{kind} `{name}`"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"`{name}.{attribute}`"
+        case _:
+            return f"`{value}`"
+
+
+# --- what decides --------------------------------------------------------------------------------
+
+
+def picture() -> str:
+    return f"{FENCE}mermaid\n{tree.mermaid(TREE)}{FENCE}\n"
+
+
+def cause_table() -> str:
+    return table(
+        ("cause", "asked last", "levers, the first that fits"),
+        ((f"`{cause}`", _asked_last(cause), _levers(cause)) for cause in Cause),
+    )
+
+
+def _asked_last(cause: Cause) -> str:
+    """The questions whose answer is this cause, with the answer."""
+    ends = [
+        f"{question.text} {answer}"
+        for question in TREE.values()
+        for answer, end in (("*yes*", question.yes), ("*no*", question.no))
+        if not isinstance(end, str) and end.cause is cause
+    ]
+    return "<br>".join(dict.fromkeys(ends))
+
+
+def _levers(cause: Cause) -> str:
+    levers = [f"`{remedy.name}`" for remedy in TABLES.remedies[cause]]
+    if cause in QUIET_CAUSES:
+        return "none: it waits, and says when it will be over"
+    return ", then ".join([*levers, "a person is called"])
+
+
+def _all_remedies() -> Mapping[str, Remedy]:
+    rows = [*TABLES.remedies.values(), TABLES.first_aid]
+    return {remedy.name: remedy for row in rows for remedy in row}
+
+
+def remedy_table() -> str:
+    return table(
+        ("remedy", "writes by", "mind"),
+        (
+            (
+                f"`{name}`",
+                "<br>".join(f"`{p}`" for p in remedy.permissions),
+                "; ".join(remedy.caveats),
+            )
+            for name, remedy in _all_remedies().items()
+        ),
+    )
+
+
+def guardrail_table() -> str:
+    return table(
+        ("guardrail", "what it holds"),
+        (
+            (f"`{name}`", " ".join((check.__doc__ or "").split()))
+            for name, check in TABLES.guardrails.items()
+        ),
+    )
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "demo": demo,
+    "transcript": transcript,
+    "exit-codes": exit_codes,
+    "tree": picture,
+    "causes": cause_table,
+    "remedies": remedy_table,
+    "guardrails": guardrail_table,
+    "parameters": parameter_table,
+    "environment": environment_table,
+    "commands": partial(command_table, "remediator"),
+    "lab-commands": partial(command_table, "remediator-lab"),
+    "annotations": annotations,
+    "targets": target_table,
+}
+
+
+FIGURES = "lab-figures"
+"""Measured, not made at each run: written only from a file of ``make lab`` that is handed in."""
+_SHOWN = ("nothing", "double_shards", "pf_10", "human_15_minutes", "remediator", "oracle")
+
+
+def lab_figures(episodes: list[Episode]) -> str:
+    """What a run of the lab has measured."""
+    rows = scores(episodes)
+    whole = rows[-1]
+    seeds = len({episode.seed for episode in episodes})
+    figures = (
+        f"Measured by `remediator-lab all --seeds {seeds}`, {whole.incidents} incidents: right "
+        f"cause in {whole.right_cause:.0%}, right lever in {whole.right_lever:.0%}, good records "
+        f"lost or captured {whole.lost}, neighbours starved {whole.starved}, runs a tenth slower "
+        f"than with nothing {whole.slower_than_nothing}. Where a lever is needed, the median time "
+        f"to recovery is {whole.ratio or 0:.2f} times the oracle's. Medians from the alarm to "
+        "recovery:\n"
+    )
+    lines = [
+        figures,
+        table(
+            ("scenario", "right cause", *map(_heading, _SHOWN)),
+            (
+                (
+                    f"`{row.scenario}`",
+                    f"{row.right_cause:.0%}",
+                    *(told(row.median_seconds.get(name)) for name in _SHOWN),
+                )
+                for row in rows[:-1]
+            ),
+        ),
+        *(["What missed:\n"] if misses(episodes) else []),
+        "".join(f"- {miss}\n" for miss in misses(episodes)),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _heading(strategy: str) -> str:
+    return strategy.replace("_", " ")
+
+
+def filled(text: str, measured: list[Episode] | None = None) -> str:
+    """The README with every block as it should be."""
+    made = {name: make() for name, make in BLOCKS.items()}
+    if measured:
+        made[FIGURES] = lab_figures(measured)
+    for name, content in made.items():
+        text = block(name, text).sub(lambda m, new=content: m[1] + new + m[3], text)  # type: ignore[misc]
+    return text
+
+
+def main() -> None:
+    """Write the blocks into the README; the lab's figures from the file that is named, if any."""
+    measured = [episode for file in sys.argv[1:] for episode in from_json(Path(file).read_text())]
+    README.write_text(filled(README.read_text("utf-8"), measured), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,325 @@
+"""A small account in memory: two pipelines that clog, and everything that may go wrong with them.
+
+It is the least that makes the whole flow work: settings that act on a backlog, minute by minute,
+and metrics that show it late. It knows nothing of the remediator but the records it reads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from remediator.metrics import Metric
+from remediator.model import (
+    AccountState,
+    Evidence,
+    FunctionState,
+    Gap,
+    MappingState,
+    Resource,
+    ResourceKind,
+    Series,
+    Shard,
+    SourceKind,
+    StreamState,
+    Target,
+    Value,
+)
+from tests.histories import ACCOUNT, NOW, REGION
+
+QUARANTINE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"
+MINUTE = timedelta(minutes=1)
+METRIC_DELAY = timedelta(seconds=100)
+RESTART = timedelta(seconds=90)
+UNDER_WAY = timedelta(seconds=45)
+"""How long a mapping is Updating, and shows its old values, after a write was accepted."""
+ONE_LANE_PER_SECOND = 10.0
+BATCH = 100
+HISTORY_MINUTES = 30
+
+
+class Author(StrEnum):
+    """Who set a value."""
+
+    FIRST = "first"
+    HUMAN = "human"
+    US = "us"
+
+
+@dataclass
+class Setting:
+    """One value, who set it, and what was there before the remediator came."""
+
+    value: Value
+    author: Author = Author.FIRST
+    theirs: Value = None
+    """The last value that was not ours."""
+
+    def __post_init__(self) -> None:
+        self.theirs = self.value
+
+    def set(self, value: Value, author: Author) -> None:
+        """Who sets what is there already has changed nothing: AWS shows no difference."""
+        if value == self.value:
+            return
+        self.value, self.author = value, author
+        if author is not Author.US:
+            self.theirs = value
+
+
+class Weather(StrEnum):
+    """What a pipeline suffers from."""
+
+    FAIR = "fair"
+    BUSY = "busy"
+    POISON = "poison"
+    BROKEN = "broken"
+    SATURATED = "saturated"
+    OLD = "old"
+    """Busy, and the oldest record is about to expire."""
+
+
+ARRIVAL_PER_SECOND = {Weather.FAIR: 2.0}
+Point = tuple[datetime, dict[Metric, float]]
+
+
+@dataclass
+class Pipeline:
+    """A stream, its function and the mapping between them."""
+
+    name: str
+    shards: int = 2
+    weather: Weather = Weather.FAIR
+    settings: dict[tuple[ResourceKind, str], Setting] = field(default_factory=dict)
+    backlog: float = 0.0
+    modified: datetime = NOW - timedelta(days=30)
+    minutes: list[Point] = field(default_factory=list)
+    gone: bool = False
+    update: tuple[datetime, dict[str, Value], Author] | None = None
+    """What was accepted and has not come into effect: when it will, what, and whose."""
+
+    def __post_init__(self) -> None:
+        mapping, function, stream = (
+            ResourceKind.EVENT_SOURCE_MAPPING,
+            ResourceKind.FUNCTION,
+            ResourceKind.STREAM,
+        )
+        first: dict[tuple[ResourceKind, str], Value] = {
+            (mapping, "parallelization_factor"): 1,
+            (mapping, "batch_size"): BATCH,
+            (mapping, "batching_window_seconds"): 0,
+            (mapping, "bisect_on_error"): False,
+            (mapping, "maximum_retry_attempts"): -1,
+            (mapping, "maximum_record_age_seconds"): -1,
+            (mapping, "on_failure_destination"): None,
+            (function, "reserved_concurrency"): None,
+            (stream, "shard_count"): self.shards,
+            (stream, "retention_hours"): 24,
+        }
+        self.settings = {key: Setting(value) for key, value in first.items()}
+
+    @property
+    def uuid(self) -> str:
+        return f"mapping-{self.name}"
+
+    @property
+    def target(self) -> Target:
+        return Target(
+            function=self.name,
+            function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}",
+            event_source_mapping=self.uuid,
+            source_arn=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}",
+            kind=SourceKind.KINESIS,
+            stream=self.name,
+        )
+
+    def owns(self, resource: Resource) -> bool:
+        return resource.id in {self.uuid, self.name, self.target.source_arn}
+
+    def of_mapping(self, name: str) -> Value:
+        return self.settings[ResourceKind.EVENT_SOURCE_MAPPING, name].value
+
+    @property
+    def lanes(self) -> int:
+        return self.shards * int(self.of_mapping("parallelization_factor") or 1)
+
+    @property
+    def running(self) -> int:
+        """How many invocations its load may have at once."""
+        reserved = self.settings[ResourceKind.FUNCTION, "reserved_concurrency"].value
+        return self.lanes if reserved is None else min(self.lanes, int(reserved))
+
+    def come_into_effect(self, now: datetime) -> None:
+        """Finish the update that is due."""
+        if self.update is None or self.update[0] > now:
+            return
+        due, values, author = self.update
+        for name, value in values.items():
+            self.settings[ResourceKind.EVENT_SOURCE_MAPPING, name].set(value, author)
+        self.modified, self.update = due, None
+
+    # --- a minute passes ------------------------------------------------------------------------
+
+    def live(self, minute: datetime) -> None:
+        """One minute of work and what its metrics say."""
+        arrived = 60 * ARRIVAL_PER_SECOND.get(self.weather, 30.0)
+        captured = self.of_mapping("maximum_retry_attempts") != -1
+        stuck = self.weather is Weather.POISON and not captured
+        restarting = minute < self.modified + RESTART
+        capacity = 0.0 if restarting else 60 * ONE_LANE_PER_SECOND * self.running
+        if self.weather is Weather.SATURATED:
+            capacity = min(capacity, 60 * ONE_LANE_PER_SECOND * 2)
+        failing = self.weather is Weather.BROKEN
+        moved = 0.0 if failing else min(capacity, self.backlog + arrived) / (2 if stuck else 1)
+        self.backlog = max(0.0, self.backlog + arrived - moved)
+        busy = self.backlog > 0
+        seconds = 60 * self.running * BATCH / capacity if capacity and busy else 2.0
+        batches = 6.0 if failing else max(1.0, moved / (BATCH if busy else 20))
+        errors = batches if failing else 4.0 if stuck else 0.0
+        shown: dict[Metric, float] = {
+            Metric.ITERATOR_AGE_MS: 1000 * self._age(arrived, stuck=stuck or failing),
+            Metric.INVOCATIONS: batches + (errors if stuck else 0.0),
+            Metric.ERRORS: errors,
+            Metric.THROTTLES: 60.0 if self.running < self.lanes and busy else 0.0,
+            Metric.DURATION_MS: 1000 * seconds,
+            Metric.DURATION_MAX_MS: 1000 * seconds,
+            Metric.CONCURRENT_EXECUTIONS: float(self.running),
+            Metric.INCOMING_RECORDS: arrived,
+            Metric.READ_RECORDS: moved,
+            Metric.READ_CALLS: 60.0 * self.shards,
+        }
+        self.minutes = [*self.minutes[-HISTORY_MINUTES:], (minute, shown)]
+
+    def _age(self, arrived: float, *, stuck: bool) -> float:
+        if stuck and self.minutes:
+            return self.minutes[-1][1][Metric.ITERATOR_AGE_MS] / 1000 + 60
+        return 60 * self.backlog / arrived + (20 * 3600 if self.weather is Weather.OLD else 0)
+
+    def mapping_state(self) -> MappingState:
+        values = {
+            setting: found.value
+            for (kind, setting), found in self.settings.items()
+            if kind is ResourceKind.EVENT_SOURCE_MAPPING
+        }
+        return MappingState.model_validate(
+            {
+                "uuid": self.uuid,
+                "function_arn": self.target.function_arn,
+                "source_arn": self.target.source_arn,
+                "state": "Updating" if self.update else "Enabled",
+                "last_modified": self.modified,
+                "starting_position": "TRIM_HORIZON",
+                **values,
+            }
+        )
+
+
+class SmallAccount:
+    """Two pipelines, the rest of the account, and the time of day."""
+
+    concurrency_limit = 170
+    neighbours = 20
+    """Invocations of everybody else, always."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.pipelines = {name: Pipeline(name) for name in ("orders", "bills")}
+        self._lived_until = NOW - timedelta(minutes=HISTORY_MINUTES)
+        self.live()
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.live()
+
+    def live(self) -> None:
+        """Let the pipelines live through every minute that is over."""
+        while self._lived_until + MINUTE <= self.now:
+            for pipeline in self.pipelines.values():
+                pipeline.live(self._lived_until)
+                pipeline.come_into_effect(self._lived_until + MINUTE)
+            self._lived_until += MINUTE
+        for pipeline in self.pipelines.values():
+            pipeline.come_into_effect(self.now)
+
+    @property
+    def pool(self) -> int:
+        """The account's unreserved concurrency."""
+        reserved = (
+            pipeline.settings[ResourceKind.FUNCTION, "reserved_concurrency"].value
+            for pipeline in self.pipelines.values()
+        )
+        return self.concurrency_limit - sum(int(one) for one in reserved if one is not None)
+
+    def in_use_as_seen(self, at: datetime | None = None) -> float:
+        """Unreserved concurrency in use, as the newest datapoint has it, now or then."""
+        shown = [self._seen(p, at)[-1][1] for p in self._unreserved()]
+        seen = [minute[Metric.CONCURRENT_EXECUTIONS] for minute in shown]
+        return self.neighbours + sum(seen)
+
+    def _unreserved(self) -> list[Pipeline]:
+        key = ResourceKind.FUNCTION, "reserved_concurrency"
+        return [p for p in self.pipelines.values() if p.settings[key].value is None]
+
+    def _seen(self, pipeline: Pipeline, at: datetime | None = None) -> list[Point]:
+        newest = (at or self.now) - METRIC_DELAY
+        return [(at, shown) for at, shown in pipeline.minutes if at + MINUTE <= newest]
+
+    def owner(self, resource: Resource) -> Pipeline:
+        return next(p for p in self.pipelines.values() if p.owns(resource))
+
+    def setting(self, resource: Resource, name: str) -> Setting:
+        return self.owner(resource).settings[resource.kind, name]
+
+    def write(self, resource: Resource, values: Mapping[str, Value], author: Author) -> bool:
+        """Set values, a mapping's after a while; ``False``: refused, it is being updated."""
+        pipeline = self.owner(resource)
+        if resource.kind is ResourceKind.EVENT_SOURCE_MAPPING:
+            if pipeline.update:
+                return False
+            pipeline.update = (self.now + UNDER_WAY, dict(values), author)
+            return True
+        for name, value in values.items():
+            pipeline.settings[resource.kind, name].set(value, author)
+            if name == "shard_count":
+                pipeline.shards = int(value or 1)
+        return True
+
+    def evidence(self, pipeline: Pipeline, gaps: tuple[Gap, ...] = ()) -> Evidence:
+        """What can be seen of a pipeline now."""
+        seen = self._seen(pipeline)
+        series = {
+            metric: Series(points=tuple((at, shown[metric]) for at, shown in seen))
+            for metric in seen[-1][1]
+        }
+        used = Series(points=((seen[-1][0], self.in_use_as_seen()),))
+        reserved = pipeline.settings[ResourceKind.FUNCTION, "reserved_concurrency"].value
+        retention = pipeline.settings[ResourceKind.STREAM, "retention_hours"].value
+        return Evidence(
+            gathered_at=self.now,
+            target=pipeline.target,
+            window_seconds=3600,
+            mapping=pipeline.mapping_state(),
+            function=FunctionState(
+                name=pipeline.name,
+                memory_mb=1024,
+                timeout_seconds=300,
+                last_modified=NOW - timedelta(days=30),
+                state="Active",
+                reserved_concurrency=None if reserved is None else int(reserved),
+            ),
+            account=AccountState(
+                concurrency_limit=self.concurrency_limit, unreserved_concurrency=self.pool
+            ),
+            stream=StreamState(
+                name=pipeline.name,
+                arn=pipeline.target.source_arn,
+                status="ACTIVE",
+                retention_hours=int(retention or 24),
+                open_shards=pipeline.shards,
+            ),
+            shards=tuple(Shard(shard_id=f"shard-{n}") for n in range(pipeline.shards)),
+            readers=(),
+            sibling_mappings=0,
+            metrics={**series, Metric.UNRESERVED_CONCURRENT_EXECUTIONS: used},
+            gaps=gaps,
+        )

@@ -1,0 +1,426 @@
+"""The decision tree: every cause, every pair that looks alike, every reading missing in turn."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from remediator.diagnosis import ROOT, TREE, Leaf, diagnose
+from remediator.metrics import Metric
+from remediator.model import Answer, Cause, Evidence, Reader, SourceKind
+from remediator.policy import Policy, Thresholds
+from tests.evidence import (
+    NOW,
+    PIPELINES,
+    READINGS,
+    climbing,
+    evidence,
+    falling,
+    hot_key,
+    one_shard_fails,
+    others,
+    overloaded,
+    poison,
+    read_contention,
+    recovering,
+    saturated,
+    since,
+    slow_consumer,
+    stopped,
+    throttled,
+    without,
+)
+
+POLICY = Policy()
+
+
+def cause_of(seen: Evidence, policy: Policy = POLICY) -> tuple[Cause, str]:
+    found = diagnose(seen, policy)
+    return found.cause, found.detail
+
+
+# --- every cause ---------------------------------------------------------------------------------
+
+CAUSES: Mapping[str, tuple[Cause, str]] = {
+    "healthy": (Cause.RECOVERING, ""),
+    "slow-consumer": (Cause.SLOW_CONSUMER, ""),
+    "overloaded": (Cause.SLOW_CONSUMER, ""),
+    "throttled": (Cause.THROTTLING, "reservation"),
+    "poison": (Cause.POISON_RECORD, "isolated"),
+    "one-shard-fails": (Cause.POISON_RECORD, "suspected"),
+    "broken-deploy": (Cause.FUNCTION_FAILURE, "deploy"),
+    "read-contention": (Cause.READ_CONTENTION, "mappings"),
+    "hot-key": (Cause.HOT_PARTITION_KEY, ""),
+    "saturated": (Cause.DOWNSTREAM_SATURATED, ""),
+    "stopped": (Cause.CONSUMER_STOPPED, "paused"),
+    "recovering": (Cause.RECOVERING, ""),
+    "expiring": (Cause.SLOW_CONSUMER, ""),
+}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_each_pipeline_gets_its_cause(name: str) -> None:
+    assert cause_of(PIPELINES[name]()) == CAUSES[name]
+
+
+def test_every_cause_is_among_them() -> None:
+    told = {cause for cause, _ in CAUSES.values()}
+    assert told | {Cause.UNKNOWN} == set(Cause)
+
+
+def test_nothing_seen_at_all_is_unknown_with_its_gaps() -> None:
+    found = diagnose(without(evidence(), *READINGS), POLICY)
+    assert found.cause is Cause.UNKNOWN
+    assert {gap.reading for gap in found.gaps} >= set(READINGS)
+
+
+# --- pairs that look alike -----------------------------------------------------------------------
+
+
+INVOKED = (
+    Metric.ITERATOR_AGE_MS,
+    Metric.INVOCATIONS,
+    Metric.ERRORS,
+    Metric.THROTTLES,
+    Metric.DURATION_MS,
+    Metric.DURATION_MAX_MS,
+    Metric.CONCURRENT_EXECUTIONS,
+)
+"""What is published only where something is invoked."""
+
+
+def wait(minutes: float) -> timedelta:
+    return timedelta(minutes=minutes)
+
+
+def silent(**said: Any) -> Evidence:
+    """Records arrive, nothing is invoked any more, and nothing is throttled."""
+    return without(
+        evidence(**{"stream_iterator_age_ms": climbing()} | said),
+        *(metric for metric in INVOKED if metric not in said),
+    )
+
+
+def split_since(minutes: int, *, errors: Any, **said: Any) -> Evidence:
+    """One shard that has failed for 20 minutes, and splits failed batches since lately."""
+    return one_shard_fails(
+        iterator_age_ms=climbing(1.0, 20),
+        stream_iterator_age_ms=climbing(1.0, 20),
+        errors=errors,
+        bisect_on_error=True,
+        mapping_last_modified=NOW - wait(minutes),
+        **said,
+    )
+
+
+def fails_everywhere(**said: Any) -> Evidence:
+    """Four shards, nothing succeeds, and nobody has deployed anything."""
+    return poison(**{"errors": since(10, 240)} | said)
+
+
+ALIKE = {
+    "stopped: disabled by somebody": (stopped(), Cause.CONSUMER_STOPPED, "paused"),
+    "stopped: reserved at 0": (
+        throttled(reserved_concurrency=0),
+        Cause.CONSUMER_STOPPED,
+        "reserved_at_0",
+    ),
+    "not stopped: reserved at 1": (
+        throttled(reserved_concurrency=1),
+        Cause.THROTTLING,
+        "reservation",
+    ),
+    "stopped: enabled, but nothing is invoked": (
+        silent(),
+        Cause.CONSUMER_STOPPED,
+        "no_invocations",
+    ),
+    "not stopped: nothing is invoked because all is throttled": (
+        silent(throttles=since(10, 60)),
+        Cause.THROTTLING,
+        "unclear",
+    ),
+    "stopped: the function is gone": (
+        evidence(function_state="Failed"),
+        Cause.CONSUMER_STOPPED,
+        "function_gone",
+    ),
+    "throttled by the account's pool": (
+        throttled(reserved_concurrency=None),
+        Cause.THROTTLING,
+        "account",
+    ),
+    "throttles are no errors": (
+        throttled(errors=0, throttles=since(10, 600)),
+        Cause.THROTTLING,
+        "reservation",
+    ),
+    "throttles hide a failure, and are what must go first": (
+        throttled(errors=since(10, 60)),
+        Cause.THROTTLING,
+        "reservation",
+    ),
+    "a single throttled minute is not sustained": (
+        overloaded(throttles=since(1, 100)),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "poison: one shard of four": (poison(), Cause.POISON_RECORD, "isolated"),
+    "failure: all four shards": (fails_everywhere(), Cause.FUNCTION_FAILURE, "everywhere"),
+    "failure: all four shards, right after a deploy": (
+        fails_everywhere(function_last_modified=NOW - wait(13)),
+        Cause.FUNCTION_FAILURE,
+        "deploy",
+    ),
+    "failure: every batch times out": (
+        fails_everywhere(duration_max_ms=since(10, 30_000)),
+        Cause.FUNCTION_FAILURE,
+        "timeouts",
+    ),
+    "one shard, all fails: only suspected": (one_shard_fails(), Cause.POISON_RECORD, "suspected"),
+    "one shard, all fails, split: halves succeed": (
+        split_since(8, errors=since(20, 50)),
+        Cause.POISON_RECORD,
+        "isolated",
+    ),
+    "one shard, all fails, split: nothing succeeds": (
+        split_since(8, errors=since(20, 60)),
+        Cause.FUNCTION_FAILURE,
+        "everywhere",
+    ),
+    "failure: some fail, but every shard moves on": (
+        poison(iterator_age_ms=climbing(0.4), stream_iterator_age_ms=climbing(0.4)),
+        Cause.FUNCTION_FAILURE,
+        "partial",
+    ),
+    "failure: successes are down in every shard": (
+        poison(errors=since(10, 200)),
+        Cause.FUNCTION_FAILURE,
+        "partial",
+    ),
+    "poison behind partial batch responses, by its metric": (
+        poison(errors=0, reports_partial_batches=True, failed_invoke_events=since(10, 60)),
+        Cause.POISON_RECORD,
+        "isolated",
+    ),
+    "poison behind partial batch responses, in the only lane": (
+        evidence(
+            iterator_age_ms=climbing(),
+            stream_iterator_age_ms=climbing(),
+            reports_partial_batches=True,
+            failed_invoke_events=since(10, 60),
+            invoked_events=600,
+        ),
+        Cause.POISON_RECORD,
+        "isolated",
+    ),
+    "failure: every record of the only lane is reported as failed": (
+        evidence(
+            iterator_age_ms=climbing(),
+            stream_iterator_age_ms=climbing(),
+            reports_partial_batches=True,
+            failed_invoke_events=since(10, 600),
+            invoked_events=600,
+        ),
+        Cause.FUNCTION_FAILURE,
+        "partial",
+    ),
+    "poison behind partial batch responses, by its shadow": (
+        poison(errors=0, reports_partial_batches=True),
+        Cause.POISON_RECORD,
+        "partial_batches",
+    ),
+    "contention: readers take each other's reads": (
+        read_contention(),
+        Cause.READ_CONTENTION,
+        "mappings",
+    ),
+    "contention: by a reader that AWS does not list": (
+        read_contention(readers=0),
+        Cause.READ_CONTENTION,
+        "outside_reader",
+    ),
+    "no contention: a backlog drained fast touches the limit": (
+        read_contention(
+            readers=0,
+            iterator_age_ms=falling(3.0, 6),
+            stream_iterator_age_ms=falling(3.0, 6),
+        ),
+        Cause.RECOVERING,
+        "",
+    ),
+    "no contention: every lane is busy, it is the work that takes long": (
+        read_contention(duration_ms=3000, invocations=since(10, 20, 18)),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "too many readers of a DynamoDB stream": (
+        evidence(
+            kind=SourceKind.DYNAMODB, readers=2, iterator_age_ms=climbing(0.6), invocations=20
+        ),
+        Cause.READ_CONTENTION,
+        "mappings",
+    ),
+    "slow: one lane a shard cannot be short of keys": (
+        hot_key(parallelization_factor=1),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "hot key: ten lanes, one at work": (hot_key(), Cause.HOT_PARTITION_KEY, ""),
+    "slow: ten lanes, all at work": (
+        hot_key(invocations=since(10, 600, 30), concurrent_executions=10),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "saturated: a lane gets less done since more of them run": (
+        saturated(),
+        Cause.DOWNSTREAM_SATURATED,
+        "",
+    ),
+    "slow: longer, because batches have grown with the backlog": (
+        saturated(read_records=since(10, 20_000, 600), incoming_records=since(10, 60_000, 600)),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "slow: bound by the processor": (
+        slow_consumer(cpu_total_time_ms=270, memory_mb=512),
+        Cause.SLOW_CONSUMER,
+        "cpu_bound",
+    ),
+    "slow: waits for something": (
+        slow_consumer(cpu_total_time_ms=20, memory_mb=512),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "recovering: falls fast enough": (recovering(), Cause.RECOVERING, ""),
+    "slow: falls, but so slowly that help comes sooner": (
+        overloaded(
+            iterator_age_ms=falling(0.2, 15, 7_200_000),
+            stream_iterator_age_ms=falling(0.2, 15, 7_200_000),
+        ),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "unknown: climbs, while lanes are idle and nothing is wrong": (
+        evidence(iterator_age_ms=climbing(0.5), stream_iterator_age_ms=climbing(0.5)),
+        Cause.UNKNOWN,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_what_looks_alike_is_told_apart(case: str) -> None:
+    seen, cause, detail = ALIKE[case]
+    assert cause_of(seen) == (cause, detail)
+
+
+def test_bounding_retries_is_not_reached_before_successes_were_seen() -> None:
+    """RUNBOOK: with one shard, do not guess; bisect first."""
+    for minutes in range(1, 11):
+        seen = split_since(minutes, errors=since(20, 60))
+        assert cause_of(seen) != (Cause.POISON_RECORD, "isolated")
+
+
+def test_shard_metrics_name_the_shards_that_stand_still() -> None:
+    stuck = {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0)}
+    fine = {Metric.SHARD_ITERATOR_AGE_MS: 400}
+    one = {f"shardId-{n:012}": stuck if n == 2 else fine for n in range(4)}
+    all_four = {f"shardId-{n:012}": stuck for n in range(4)}
+    assert cause_of(poison(shard_metrics=one)) == (Cause.POISON_RECORD, "isolated")
+    assert cause_of(poison(shard_metrics=all_four))[0] is Cause.FUNCTION_FAILURE
+
+
+def test_a_reader_with_its_own_throughput_takes_nothing_from_a_dynamodb_stream_or_a_shard() -> None:
+    apart = (Reader(name="fan-out", shared_throughput=False), *others(1))
+    seen = read_contention(kind=SourceKind.KINESIS).model_copy(update={"readers": apart})
+    found = diagnose(seen, POLICY)
+    step = next(step for step in found.path if step.id == "reads_contended")
+    told = {reading.name: reading.value for reading in step.readings}
+    assert told["other_shared_readers"] == 1
+
+
+def test_thresholds_are_the_policys() -> None:
+    patient = Policy(thresholds=Thresholds(throttle_share=0.9, sustained_minutes=2))
+    assert cause_of(throttled())[0] is Cause.THROTTLING
+    assert cause_of(throttled(), patient)[0] is not Cause.THROTTLING
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", READINGS)
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_missing_reading_never_makes_a_wrong_cause(name: str, missing: str) -> None:
+    found = diagnose(without(PIPELINES[name](), missing), POLICY)
+    assert found.cause in {CAUSES[name][0], Cause.UNKNOWN}
+    assert missing in {gap.reading for gap in found.gaps}
+
+
+LEVERLESS = {
+    Cause.UNKNOWN,
+    Cause.CONSUMER_STOPPED,
+    Cause.DOWNSTREAM_SATURATED,
+    Cause.FUNCTION_FAILURE,
+    Cause.RECOVERING,
+}
+"""Causes by which nothing is raised and nothing is discarded."""
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_two_missing_readings_pull_no_wrong_lever(name: str) -> None:
+    blind_spots = {("stream", "shards")}  # whose loss alone makes lanes uncountable
+    wrong = [
+        (gone, found.cause)
+        for gone in combinations(READINGS, 2)
+        if gone not in blind_spots
+        and (found := diagnose(without(PIPELINES[name](), *gone), POLICY)).cause
+        not in LEVERLESS | {CAUSES[name][0]}
+    ]
+    assert wrong == []
+
+
+def test_a_count_that_was_never_published_is_not_zero() -> None:
+    found = diagnose(without(poison(), Metric.ERRORS), POLICY)
+    step = next(step for step in found.path if step.id == "failing")
+    assert step.answer is Answer.UNSEEN
+    assert "failing" in {gap.reading for gap in found.gaps}
+
+
+def test_where_invocations_are_not_counted_their_other_traces_show_that_it_runs() -> None:
+    assert cause_of(without(evidence(), Metric.INVOCATIONS))[0] is not Cause.CONSUMER_STOPPED
+    assert cause_of(silent())[0] is Cause.CONSUMER_STOPPED
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_step_says_why_and_cites_its_readings(name: str) -> None:
+    path = diagnose(PIPELINES[name](), POLICY).path
+    assert path[0].id == ROOT
+    assert all(step.because for step in path)
+    assert all(step.readings for step in path)
+
+
+def test_the_same_evidence_gives_the_same_diagnosis() -> None:
+    for build in PIPELINES.values():
+        assert diagnose(build(), POLICY) == diagnose(build(), POLICY)
+
+
+def test_every_question_can_be_reached_and_no_path_runs_in_a_circle() -> None:
+    order = list(TREE)
+    reached = {ROOT}
+    for name, question in TREE.items():
+        for end in (question.yes, question.no, question.unseen):
+            if isinstance(end, str):
+                assert order.index(end) > order.index(name)
+                reached.add(end)
+    assert reached == set(TREE)
+
+
+def test_the_leaves_are_all_causes() -> None:
+    ends = [end for q in TREE.values() for end in (q.yes, q.no, q.unseen)]
+    assert {end.cause for end in ends if isinstance(end, Leaf)} == set(Cause)

@@ -1,0 +1,270 @@
+"""What was not seen allows nothing, and what is refused is not forgotten: a story for each rule."""
+
+from collections.abc import Callable
+from datetime import time
+
+import pytest
+
+from remediator.commands import Approve, FollowUpDue, Rollback
+from remediator.model import Gap, Mode, RemedyName, ResourceKind, Status
+from remediator.policy import (
+    Autonomy,
+    Budget,
+    FollowUps,
+    MaintenanceWindow,
+    Match,
+    Override,
+    Policy,
+    RemedyPolicy,
+)
+from remediator.state import ChangeState, Freeze, IncidentState, Stage
+from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
+from tests.small_account import QUARANTINE, Author, Weather
+from tests.small_lambda import Disturbance, Fault, Host, Kind
+
+UPDATED_SECONDS = 60
+"""Until an update of a mapping has come into effect."""
+BY_TAG = Override(match=Match(tags={"team": "payments"}), set={"remedies": {}})
+
+
+def alarmed(host: Host) -> str:
+    """The orders' alarm is delivered; returns the incident's id."""
+    alarm = transition("orders", host.now)
+    host.invoke(alarm)
+    return alarm.incident_id
+
+
+def acted(weather: Weather = Weather.BUSY, policy: Policy = BOUNDED) -> tuple[Host, str]:
+    """A host whose orders' incident has had its first turn."""
+    host = started(weather, policy)
+    incident = alarmed(host)
+    host.account.pass_time(UPDATED_SECONDS)
+    return host, incident
+
+
+def state_of(host: Host, incident_id: str) -> IncidentState:
+    state = host.journal.load(incident_id)
+    assert state is not None
+    return state
+
+
+def factor(host: Host) -> object:
+    """The ParallelizationFactor, once no update is under way."""
+    host.account.pass_time(UPDATED_SECONDS)
+    return host.account.pipelines["orders"].of_mapping("parallelization_factor")
+
+
+def look(host: Host, incident_id: str, fault: Fault | None = None) -> None:
+    """The next look is due now."""
+    name = next(n for n, (_, p) in host.schedules.items() if p["follow_up"] == incident_id)
+    at, payload = host.schedules.pop(name)
+    host.account.pass_time(max(0.0, (at - host.now).total_seconds()))
+    host.invoke(FollowUpDue(incident_id=incident_id, number=payload["number"]), fault)
+
+
+def test_unread_tags_block_where_the_policy_differs_by_tag() -> None:
+    host = started(Weather.BUSY, BOUNDED.model_copy(update={"overrides": (BY_TAG,)}))
+    host.gaps = (Gap(reading="tags", reason="denied", permission="lambda:ListTags"),)
+    alarmed(host)
+    assert host.reports[-1].outcome.status is Status.BLOCKED
+    assert "unknown_policy" in host.reports[-1].outcome.reason
+
+
+def test_unread_tags_block_nothing_where_no_override_asks_for_them() -> None:
+    host = started(Weather.BUSY)
+    host.gaps = (Gap(reading="tags", reason="denied"),)
+    alarmed(host)
+    assert host.reports[-1].outcome.status is Status.APPLIED
+
+
+def test_an_unread_reservation_is_not_taken_for_none() -> None:
+    host = started(Weather.BUSY)
+    host.gaps = (Gap(reading="reserved_concurrency", reason="denied"),)
+    alarmed(host)
+    assert host.reports[-1].outcome.status is Status.AWAITING_APPROVAL
+    assert factor(host) == 1
+
+
+def test_a_denied_read_does_not_give_a_change_up() -> None:
+    host, incident = acted()
+    reads = 1 + _call(host, incident, "actuator.read")
+    look(host, incident, Fault(Kind.DENIED, reads))
+    assert [t.state for t in state_of(host, incident).changes] == [ChangeState.APPLIED]
+    host.pass_time(3600)
+    clear_up(host)
+
+
+def _call(host: Host, incident: str, name: str) -> int:
+    """How many calls a look makes before the first of that name."""
+    twin, same = acted()
+    assert same == incident
+    look(twin, incident)
+    return twin.lived[-1].calls.index(name)
+
+
+def test_a_refused_rollback_stays_ours_and_is_tried_again() -> None:
+    host, incident = acted()
+    raised = factor(host)
+    host.invoke(Rollback(incident_id=incident), Fault(Kind.DENIED, _write_of_rollback()))
+    assert host.reports[-1].outcome.status is Status.FAILED
+    assert factor(host) == raised
+    assert [t.state for t in state_of(host, incident).changes] == [ChangeState.APPLIED]
+    look(host, incident)
+    assert factor(host) == 1
+    assert state_of(host, incident).stage is Stage.CLOSED
+
+
+def _write_of_rollback() -> int:
+    twin, incident = acted()
+    twin.invoke(Rollback(incident_id=incident))
+    return twin.lived[-1].calls.index("actuator.write") + 1
+
+
+def test_a_rollback_that_died_half_way_is_finished_by_the_next_look() -> None:
+    host, incident = acted()
+    host.invoke(Rollback(incident_id=incident), Fault(Kind.CRASH_BEFORE, _write_of_rollback()))
+    assert factor(host) != 1
+    host.pass_time(600)
+    assert factor(host) == 1
+    assert state_of(host, incident).stage is Stage.CLOSED
+
+
+def test_shards_raised_in_two_turns_go_back_one_turn_at_a_time() -> None:
+    freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
+    host, incident = acted(Weather.SATURATED, BOUNDED.model_copy(update={"remedies": freedom}))
+    orders = host.account.pipelines["orders"]
+    shards = orders.settings[ResourceKind.STREAM, "shard_count"]
+    assert shards.value == 4
+    state = state_of(host, incident)
+    (first,) = state.changes
+    again = first.change.model_copy(update={"before": 4, "after": 8})
+    lease = host.journal.acquire(orders.uuid, "test", host.now, 1)
+    twice = (first, first.model_copy(update={"change": again, "turn": 2}))
+    host.journal.commit(state.model_copy(update={"changes": twice}), (), lease, host.now)
+    shards.set(8, Author.US)
+    host.account.pass_time(2)
+
+    host.invoke(Rollback(incident_id=incident))
+    assert shards.value == 4
+    assert state_of(host, incident).open
+    look(host, incident)
+    assert shards.value == 2
+    assert not state_of(host, incident).open
+
+
+def test_a_human_who_came_to_one_of_several_settings_keeps_only_that_one() -> None:
+    host, incident = acted(Weather.POISON)
+    by_a_human(MAPPING, "maximum_retry_attempts", 7)(host)
+    host.account.pass_time(UPDATED_SECONDS)
+    host.invoke(Rollback(incident_id=incident))
+    host.account.pass_time(UPDATED_SECONDS)
+    orders = host.account.pipelines["orders"]
+    assert orders.of_mapping("bisect_on_error") is False
+    assert orders.of_mapping("maximum_retry_attempts") == 7
+    assert orders.of_mapping("on_failure_destination"), "a human's retries lean on it"
+
+
+def test_a_destination_removed_at_the_last_moment_keeps_retries_unbounded() -> None:
+    host = started(Weather.POISON)
+    orders = host.account.pipelines["orders"]
+    orders.settings[MAPPING, "on_failure_destination"].set(QUARANTINE, Author.HUMAN)
+    read = _first_call(Weather.POISON, "actuator.read")
+
+    def remove() -> None:
+        orders.settings[MAPPING, "on_failure_destination"].set(None, Author.HUMAN)
+
+    host.invoke(transition("orders", host.now), meanwhile={read: remove})
+    assert orders.of_mapping("maximum_retry_attempts") == -1
+    assert host.reports[-1].outcome.status is Status.CONFLICT
+
+
+def _first_call(weather: Weather, name: str) -> int:
+    twin, _ = acted(weather)
+    return twin.lived[0].calls.index(name) + 1
+
+
+def test_a_plan_of_a_closed_incident_can_not_be_approved_any_more() -> None:
+    freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.APPROVE)}
+    host, incident = acted(policy=BOUNDED.model_copy(update={"remedies": freedom}))
+    host.invoke(Rollback(incident_id=incident))
+    host.invoke(Approve(incident_id=incident))
+    assert host.reports[-1].outcome.status is Status.NOTHING_TO_DO
+    assert factor(host) == 1
+
+
+def test_a_look_that_finds_the_mapping_busy_comes_back() -> None:
+    host, incident = acted()
+    host.journal.acquire("mapping-orders", "somebody else", host.now, 3600)
+    look(host, incident)
+    assert host.reports[-1].outcome.status is Status.IN_PROGRESS
+    assert any(payload["follow_up"] == incident for _, payload in host.schedules.values())
+
+
+def test_an_alarm_of_which_every_delivery_dies_is_taken_up_by_the_first_look() -> None:
+    read = _first_call(Weather.BUSY, "sensor.read")
+    host = started(Weather.BUSY)
+    deaths = (read, read - 2, read - 2)  # the look is scheduled, and noted, only once
+    host.disturbances = {
+        delivery: Disturbance(Fault(Kind.CRASH_BEFORE, at)) for delivery, at in enumerate(deaths, 1)
+    }
+    incident = alarmed(host)
+    host.pass_time(200)
+    assert len(host.dead_letters) == 1
+    assert factor(host) == 1
+    look(host, incident)
+    assert host.reports[-1].outcome.status is Status.IN_PROGRESS, "the dead one's lease lives"
+    look(host, incident)
+    assert factor(host) != 1
+
+
+def test_a_budget_that_is_spent_stops_what_a_human_has_reset() -> None:
+    once = BOUNDED.model_copy(update={"budget": Budget(window_seconds=7200, per_target=1)})
+    host, incident = acted(policy=once)
+    by_a_human(MAPPING, "parallelization_factor", 1)(host)
+    for _ in range(9):
+        look(host, incident)
+        assert factor(host) == 1
+    assert any("budget" in report.outcome.reason for report in host.reports)
+
+
+def test_a_mapping_that_is_gone_closes_its_incident() -> None:
+    host, incident = acted()
+    host.account.pipelines["orders"].gone = True
+    look(host, incident)
+    assert state_of(host, incident).stage is Stage.CLOSED
+    assert state_of(host, incident).in_effect == ()
+
+
+@pytest.mark.parametrize("weather", [Weather.BROKEN, Weather.BUSY, Weather.SATURATED])
+def test_the_number_of_looks_is_bounded_whatever_they_see(weather: Weather) -> None:
+    few = BOUNDED.model_copy(update={"follow_up": FollowUps(most=6)})
+    host, incident = acted(weather, few)
+    for _ in range(50):
+        host.pass_time(3600)
+    looks = [i for i in host.lived if isinstance(i.event, FollowUpDue)]
+    assert len(looks) <= 7
+    assert state_of(host, incident).stage is Stage.CLOSED
+
+
+def _a_freeze(host: Host) -> None:
+    host.journal.freeze(Freeze(scope="all", reason="a release", by="ada", at=host.now))
+
+
+def _a_lower_mode(host: Host) -> None:
+    host.mode = Mode.PLAN
+
+
+def _a_maintenance_window(host: Host) -> None:
+    always = MaintenanceWindow(name="night", start=time(0, 0), end=time(23, 59, 59))
+    host.policy = host.policy.model_copy(update={"maintenance_windows": (always,)})
+
+
+@pytest.mark.parametrize("stop", [_a_freeze, _a_lower_mode, _a_maintenance_window])
+def test_what_is_stopped_is_not_even_rolled_back_by_itself(stop: Callable[[Host], None]) -> None:
+    host, incident = acted(Weather.SATURATED)
+    raised = factor(host)
+    stop(host)
+    for _ in range(4):
+        look(host, incident)
+    assert factor(host) == raised
+    assert host.reports[-1].outcome.status is Status.BLOCKED

@@ -1,0 +1,236 @@
+"""The arithmetic of draining, as RUNBOOK states it, and its limits."""
+
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remediator import forecast
+from remediator.forecast import Flow
+from remediator.model import Evidence
+from remediator.policy import ForecastKnobs, Limits, Policy
+from remediator.signals import measure
+from tests.anything import POLICIES, blinded, evidences
+from tests.evidence import (
+    READINGS,
+    evidence,
+    expiring,
+    overloaded,
+    slow_consumer,
+    throttled,
+    without,
+)
+
+KNOBS = ForecastKnobs()
+DEFAULTS = Policy()
+
+
+def flow(
+    *,
+    shards: float = 1,
+    factor: int = 1,
+    lane: float | None = 1.0,
+    arrival: float | None = 0.0,
+    backlog: float | None = 1000.0,
+    expires: float | None = 86_400.0,
+) -> Flow:
+    """One lane that does one record a second, and a thousand that wait: the reference demo."""
+    return Flow(
+        shards=shards,
+        parallelization_factor=factor,
+        lane_capacity_per_second=lane,
+        arrival_per_second=arrival,
+        backlog_records=backlog,
+        expires_in_seconds=expires,
+    )
+
+
+def seen_flow(seen: Evidence, policy: Policy = DEFAULTS) -> Flow | None:
+    return forecast.observe(seen, measure(seen, policy.thresholds), policy.thresholds.busy_share)
+
+
+# --- the reference demo --------------------------------------------------------------------------
+
+
+def test_a_thousand_records_at_one_a_second_take_a_thousand_seconds() -> None:
+    assert forecast.nothing(flow()).drains_in_seconds == 1000
+
+
+def test_ten_lanes_take_a_tenth_after_the_restart() -> None:
+    option = forecast.with_factor(flow(), 10, KNOBS)
+    assert option.drains_in_seconds == KNOBS.restart_seconds + 100
+
+
+def test_a_larger_batch_helps_as_much_if_the_time_is_per_invocation() -> None:
+    option = forecast.with_batch_size(flow(), 10, 10.0, KNOBS)
+    assert option.drains_in_seconds == KNOBS.restart_seconds + 100
+    assert "only if" in option.note
+
+
+def test_a_split_gains_nothing_for_the_present_backlog() -> None:
+    option = forecast.with_split(flow())
+    assert option.drains_in_seconds == forecast.nothing(flow()).drains_in_seconds
+    assert "does not drain faster" in option.note
+
+
+def test_the_reference_demo_is_seen_as_it_is() -> None:
+    seen = seen_flow(slow_consumer())
+    assert seen is not None
+    assert seen.lane_capacity_per_second == pytest.approx(1.0)
+    assert seen.backlog_records == pytest.approx(500, rel=0.5)
+
+
+# --- the arithmetic ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("of", "seconds"),
+    [
+        pytest.param(flow(arrival=0.5), 2000, id="what arrives meanwhile is drained, too"),
+        pytest.param(flow(arrival=1.0), None, id="as much arrives as is done: never"),
+        pytest.param(flow(arrival=2.0), None, id="more arrives than is done: never"),
+        pytest.param(flow(backlog=0.0), 0, id="nothing waits"),
+        pytest.param(flow(shards=4, factor=2), 125, id="eight lanes"),
+        pytest.param(flow(lane=None), None, id="the lane's pace was not seen"),
+        pytest.param(flow(arrival=None), None, id="the arrival was not seen"),
+        pytest.param(flow(backlog=None), None, id="the backlog was not seen"),
+    ],
+)
+def test_when_the_backlog_is_gone(of: Flow, seconds: float | None) -> None:
+    assert forecast.nothing(of).drains_in_seconds == seconds
+
+
+def test_never_and_not_known_are_told_apart() -> None:
+    assert "never" in forecast.nothing(flow(arrival=2.0)).note
+    assert "cannot be computed" in forecast.nothing(flow(lane=None)).note
+
+
+def test_what_arrives_during_the_restart_waits_as_well() -> None:
+    assert flow(arrival=0.5).drains_in(1.0, delay_seconds=100) == 100 + (1000 + 50) / 0.5
+
+
+@pytest.mark.parametrize(
+    ("of", "lost_in"),
+    [
+        pytest.param(flow(expires=900), 900, id="expires before it is drained"),
+        pytest.param(flow(expires=1100), None, id="drained in time"),
+        pytest.param(flow(arrival=2.0, expires=3600), 3600, id="never drained"),
+        pytest.param(flow(expires=-5), 0, id="expiring already"),
+        pytest.param(flow(expires=None), None, id="the retention was not seen"),
+    ],
+)
+def test_when_the_first_record_is_lost(of: Flow, lost_in: float | None) -> None:
+    assert forecast.nothing(of).first_loss_in_seconds == lost_in
+
+
+def test_expiry_is_said_of_an_old_backlog() -> None:
+    seen = expiring()
+    loss = forecast.options(seen, measure(seen, Policy().thresholds), Policy())[0]
+    assert loss.option == "nothing"
+    assert seen_flow(seen).expires_in_seconds == pytest.approx(3600, abs=300)  # type: ignore[union-attr]
+
+
+# --- which factor --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("of", "most", "factor"),
+    [
+        pytest.param(flow(backlog=100), 10, 2, id="the smallest that drains in time"),
+        pytest.param(flow(backlog=600), 10, 10, id="all of them are needed"),
+        pytest.param(flow(backlog=6000), 10, 10, id="none is enough: the most"),
+        pytest.param(flow(backlog=6000), 4, 4, id="bounded from above"),
+        pytest.param(flow(backlog=60, arrival=3.0), 10, 5, id="with headroom afterwards"),
+        pytest.param(flow(lane=None), 10, 2, id="readings are missing: a small step"),
+        pytest.param(flow(backlog=None, factor=4), 10, 8, id="a small step from where it is"),
+        pytest.param(flow(arrival=None, factor=8), 10, 10, id="a small step within bounds"),
+    ],
+)
+def test_the_smallest_factor_that_does_it(of: Flow, most: int, factor: int) -> None:
+    assert forecast.smallest_factor(of, most, Policy()) == factor
+
+
+FLOWS = st.builds(
+    Flow,
+    shards=st.integers(1, 20).map(float),
+    parallelization_factor=st.integers(1, 9),
+    lane_capacity_per_second=st.none() | st.floats(0, 1e5),
+    arrival_per_second=st.none() | st.floats(0, 1e5),
+    backlog_records=st.none() | st.floats(0, 1e9),
+    expires_in_seconds=st.none() | st.floats(-1e6, 1e7),
+)
+
+
+@given(of=FLOWS, policy=POLICIES, more=st.integers(1, 9))
+@settings(max_examples=200, deadline=None)
+def test_a_factor_is_raised_never_lowered_and_never_beyond_the_most(
+    of: Flow, policy: Policy, more: int
+) -> None:
+    most = min(10, of.parallelization_factor + more)
+    assert of.parallelization_factor < forecast.smallest_factor(of, most, policy) <= most
+
+
+@given(of=FLOWS)
+@settings(max_examples=200, deadline=None)
+def test_more_lanes_never_drain_more_slowly(of: Flow) -> None:
+    times = [of.drains_in(of.capacity(factor)) for factor in range(1, 11)]
+    known = [time for time in times if time is not None]
+    assert known == sorted(known, reverse=True)
+    assert len(known) in {0, 10}
+
+
+# --- what concurrency is free --------------------------------------------------------------------
+
+
+def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
+    policy = Policy(limits=Limits.model_validate(limits))
+    return forecast.spare_concurrency(seen, measure(seen, policy.thresholds), policy, claimed)
+
+
+@pytest.mark.parametrize(
+    ("seen", "claimed", "free"),
+    [
+        pytest.param(evidence(), 0, 1000 - 50 - 120, id="less use, the minimum and the margin"),
+        pytest.param(evidence(), 500, 330, id="less what others were promised"),
+        pytest.param(evidence(), 5000, 0, id="never below none"),
+        pytest.param(without(evidence(), "account"), 0, None, id="the account was not seen"),
+        pytest.param(
+            evidence(unreserved_concurrent_executions=None, account_concurrent_executions=None),
+            0,
+            88,
+            id="its use was not seen: a small share",
+        ),
+        pytest.param(
+            evidence(unreserved_concurrent_executions=None, account_concurrent_executions=300),
+            0,
+            580,
+            id="the account's whole use stands in",
+        ),
+        pytest.param(throttled(reserved_concurrency=10), 0, 9, id="inside a reservation"),
+    ],
+)
+def test_what_may_run_at_once_besides(seen: Evidence, claimed: int, free: int | None) -> None:
+    assert spare(seen, claimed) == free
+
+
+# --- for any evidence ----------------------------------------------------------------------------
+
+
+@given(seen=evidences() | blinded(), policy=POLICIES)
+@settings(max_examples=200, deadline=None)
+def test_every_option_is_forecast_for_any_evidence(seen: Evidence, policy: Policy) -> None:
+    found = forecast.options(seen, measure(seen, policy.thresholds), policy)
+    for option in found:
+        assert option.drains_in_seconds is None or 0 <= option.drains_in_seconds < inf
+        assert option.first_loss_in_seconds is None or option.first_loss_in_seconds >= 0
+    assert [option.option for option in found][:1] in ([], ["nothing"])
+    assert bool(found) is (seen.mapping is not None and seen.open_shards is not None)
+
+
+@pytest.mark.parametrize("missing", READINGS)
+def test_a_forecast_without_a_reading_makes_no_numbers_up(missing: str) -> None:
+    seen = without(overloaded(), missing)
+    for option in forecast.options(seen, measure(seen, Policy().thresholds), Policy()):
+        computed = option.capacity_per_second is not None and option.backlog_records is not None
+        assert computed or option.drains_in_seconds is None

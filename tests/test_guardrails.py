@@ -1,0 +1,759 @@
+"""Guardrails: each one's word on a change, and that no plan exceeds its policy, whatever it is."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from remediator import planning
+from remediator.diagnosis import diagnose
+from remediator.guardrails import (
+    GUARDRAILS,
+    Circumstances,
+    comes_back,
+    guard,
+    rule,
+    undo_held_back,
+)
+from remediator.model import (
+    Cause,
+    Change,
+    Decision,
+    Evidence,
+    GuardedPlan,
+    Mode,
+    RemedyName,
+    Resource,
+    ResourceKind,
+    Ruling,
+)
+from remediator.policy import (
+    Autonomy,
+    Budget,
+    Cooldown,
+    Limits,
+    MaintenanceWindow,
+    Policy,
+    RemedyPolicy,
+)
+from remediator.remedies import Situation
+from remediator.signals import measure
+from remediator.state import AccountLedger, Claim, Freeze, Spent
+from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
+from tests.evidence import (
+    FUNCTION_ARN,
+    MAPPING,
+    NOW,
+    PIPELINES,
+    QUARANTINE,
+    STREAM_ARN,
+    evidence,
+    expiring,
+    one_shard_fails,
+    overloaded,
+    poison,
+    recovering,
+    slow_consumer,
+    throttled,
+    without,
+)
+
+DEFAULTS = Policy()
+CALM = Circumstances(now=NOW, incident_id="ours", mode=Mode.APPLY)
+KINDS = {
+    "parallelization_factor": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
+    "maximum_retry_attempts": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
+    "maximum_record_age_seconds": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
+    "reserved_concurrency": (ResourceKind.FUNCTION, "orders"),
+    "shard_count": (ResourceKind.STREAM, STREAM_ARN),
+    "retention_hours": (ResourceKind.STREAM, STREAM_ARN),
+    "shards": (ResourceKind.HASH_RANGE, f"{STREAM_ARN}#0-1"),
+}
+REMEDY_OF = {
+    "parallelization_factor": RemedyName.RAISE_PARALLELIZATION_FACTOR,
+    "reserved_concurrency": RemedyName.RAISE_RESERVED_CONCURRENCY,
+    "shard_count": RemedyName.SPLIT_SHARDS,
+    "shards": RemedyName.SPLIT_SHARDS,
+    "retention_hours": RemedyName.EXTEND_RETENTION,
+}
+
+
+def change(setting: str, before: Any, after: Any) -> Change:
+    kind, name = KINDS[setting]
+    return Change(
+        remedy=REMEDY_OF.get(setting, RemedyName.ISOLATE_POISON),
+        resource=Resource(kind=kind, id=name),
+        setting=setting,
+        before=before,
+        after=after,
+    )
+
+
+FACTOR = change("parallelization_factor", 1, 4)
+"""Four lanes instead of one."""
+
+
+def situation(seen: Evidence, policy: Policy = DEFAULTS, **known: Any) -> Situation:
+    return planning.situation(seen, diagnose(seen, policy), policy, **known)
+
+
+def ruling(
+    made: Change,
+    seen: Evidence,
+    policy: Policy = DEFAULTS,
+    around: Circumstances = CALM,
+) -> Ruling:
+    return rule(made, situation(seen, policy), around).ruling
+
+
+def spent(minutes_ago: float, remedy: RemedyName, mapping: str = MAPPING) -> Spent:
+    at = NOW - timedelta(minutes=minutes_ago)
+    return Spent(incident_id="before", mapping=mapping, remedy=remedy, at=at)
+
+
+def after(*paid: Spent, **said: Any) -> Circumstances:
+    return CALM._replace(ledger=AccountLedger(spent=paid), **said)
+
+
+# --- each guardrail's word -----------------------------------------------------------------------
+
+SPLIT, FACTORS = RemedyName.SPLIT_SHARDS, RemedyName.RAISE_PARALLELIZATION_FACTOR
+RETENTION = change("retention_hours", 24, 168)
+RETRIES = change("maximum_retry_attempts", -1, 3)
+NOON = MaintenanceWindow.model_validate({"name": "noon", "start": "11:00", "end": "13:00"})
+BUSY_ACCOUNT = {"unreserved_concurrent_executions": 880, "account_concurrent_executions": 880}
+NAMED = Policy(downstream_alarms=("database",))
+
+WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str]] = {
+    "nothing against it": (FACTOR, slow_consumer(), Policy(), CALM, Decision.ALLOW, "policy"),
+    "frozen by the policy": (
+        FACTOR,
+        slow_consumer(),
+        Policy(freeze=True),
+        CALM,
+        Decision.BLOCK,
+        "freeze",
+    ),
+    "frozen by somebody": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        CALM._replace(freeze=Freeze(scope="all", reason="sale", by="ann", at=NOW)),
+        Decision.BLOCK,
+        "freeze",
+    ),
+    "the switch cannot be read": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        CALM._replace(freeze_unreadable="denied"),
+        Decision.BLOCK,
+        "freeze",
+    ),
+    "a maintenance window": (
+        FACTOR,
+        slow_consumer(),
+        Policy(maintenance_windows=(NOON,)),
+        CALM,
+        Decision.BLOCK,
+        "maintenance_window",
+    ),
+    "stopped on purpose stays so": (
+        FACTOR,
+        slow_consumer(mapping_state="Disabled"),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "stopped_on_purpose",
+    ),
+    "but its records may be kept for longer": (
+        RETENTION,
+        expiring(mapping_state="Disabled"),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "managed instances": (
+        FACTOR,
+        slow_consumer(runs_on_managed_instances=True),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "managed_instances",
+    ),
+    "the mapping is being updated": (
+        FACTOR,
+        slow_consumer(mapping_state="Updating"),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "resource_busy",
+    ),
+    "the stream is being updated": (
+        change("shard_count", 1, 2),
+        slow_consumer(stream_status="UPDATING"),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "resource_busy",
+    ),
+    "a human changed the mapping in mid-incident": (
+        FACTOR,
+        slow_consumer(mapping_last_modified=NOW - timedelta(minutes=4)),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "human_change",
+    ),
+    "it was we who changed it": (
+        FACTOR,
+        slow_consumer(mapping_last_modified=NOW - timedelta(minutes=4)),
+        Policy(cooldown=Cooldown(raise_seconds=60)),
+        after(spent(4, FACTORS)),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "a change that is still taking effect": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        after(spent(1, SPLIT)),
+        Decision.BLOCK,
+        "cooldown",
+    ),
+    "another mapping's change is another's": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        after(spent(1, SPLIT, "another")),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "first aid starts no cool-down": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        after(spent(1, RemedyName.EXTEND_RETENTION)),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "first aid does not wait": (
+        RETENTION,
+        expiring(),
+        Policy(),
+        after(spent(1, FACTORS)),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "lowering cools down for longer": (
+        change("parallelization_factor", 8, 4),
+        slow_consumer(parallelization_factor=8),
+        Policy(),
+        after(spent(10, FACTORS)),
+        Decision.BLOCK,
+        "cooldown",
+    ),
+    "the mapping's budget is spent": (
+        FACTOR,
+        slow_consumer(),
+        Policy(budget=Budget(per_target=2)),
+        after(spent(20, SPLIT), spent(30, FACTORS)),
+        Decision.BLOCK,
+        "budget",
+    ),
+    "the account's budget is spent": (
+        FACTOR,
+        slow_consumer(),
+        Policy(budget=Budget(per_account=2)),
+        after(spent(20, SPLIT, "b"), spent(30, FACTORS, "c")),
+        Decision.BLOCK,
+        "budget",
+    ),
+    "the remedy's own budget is spent": (
+        FACTOR,
+        slow_consumer(),
+        Policy(remedies={FACTORS: RemedyPolicy(per_target=1)}),
+        after(spent(30, FACTORS)),
+        Decision.BLOCK,
+        "budget",
+    ),
+    "what was spent before the window does not count": (
+        FACTOR,
+        slow_consumer(),
+        Policy(budget=Budget(per_target=1)),
+        after(spent(61, FACTORS)),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "more than the limit": (
+        change("parallelization_factor", 1, 10),
+        slow_consumer(),
+        Policy(limits=Limits(parallelization_factor=4)),
+        CALM,
+        Decision.CLIP,
+        "limit",
+    ),
+    "one more than the limit": (
+        change("parallelization_factor", 1, 5),
+        slow_consumer(),
+        Policy(limits=Limits(parallelization_factor=4)),
+        CALM,
+        Decision.CLIP,
+        "limit",
+    ),
+    "as much as the limit": (
+        FACTOR,
+        slow_consumer(),
+        Policy(limits=Limits(parallelization_factor=4)),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "at the limit already": (
+        change("parallelization_factor", 4, 8),
+        slow_consumer(parallelization_factor=4),
+        Policy(limits=Limits(parallelization_factor=4)),
+        CALM,
+        Decision.BLOCK,
+        "limit",
+    ),
+    "one shard more than allowed": (
+        change("shards", 1, 2),
+        overloaded(),
+        Policy(limits=Limits(shards=4)),
+        CALM,
+        Decision.BLOCK,
+        "shard_limit",
+    ),
+    "neighbours use nearly all": (
+        change("parallelization_factor", 1, 10),
+        overloaded(**BUSY_ACCOUNT, unreserved_concurrency=1010),
+        Policy(),
+        CALM,
+        Decision.CLIP,
+        "neighbours",
+    ),
+    "neighbours use all": (
+        FACTOR,
+        overloaded(**BUSY_ACCOUNT),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "neighbours",
+    ),
+    "the account was not seen": (
+        FACTOR,
+        without(slow_consumer(), "account"),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "neighbours",
+    ),
+    "shards were not seen": (
+        FACTOR,
+        without(slow_consumer(), "shards", "stream"),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "neighbours",
+    ),
+    "a reservation takes from the pool": (
+        change("reserved_concurrency", 10, 900),
+        throttled(reserved_concurrency=10),
+        Policy(limits=Limits(reserved_concurrency=1000)),
+        CALM,
+        Decision.CLIP,
+        "neighbours",
+    ),
+    "a maximum record age discards the backlog": (
+        change("maximum_record_age_seconds", -1, 3600),
+        poison(on_failure_destination=QUARANTINE),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "discard",
+    ),
+    "bounded retries that capture": (
+        RETRIES,
+        poison(on_failure_destination=QUARANTINE),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "bounded retries that capture nothing": (
+        RETRIES,
+        poison(),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "discard",
+    ),
+    "bounded retries on a mere suspicion": (
+        RETRIES,
+        one_shard_fails(on_failure_destination=QUARANTINE),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "discard",
+    ),
+    "downstream is in ALARM": (
+        FACTOR,
+        slow_consumer(),
+        NAMED,
+        CALM._replace(downstream={"database": "ALARM"}),
+        Decision.BLOCK,
+        "downstream",
+    ),
+    "downstream could not be seen": (
+        FACTOR,
+        slow_consumer(),
+        NAMED,
+        CALM,
+        Decision.BLOCK,
+        "downstream",
+    ),
+    "downstream is well": (
+        FACTOR,
+        slow_consumer(),
+        NAMED,
+        CALM._replace(downstream={"database": "OK"}),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "downstream's alarm does not keep us from lowering": (
+        change("parallelization_factor", 8, 4),
+        slow_consumer(parallelization_factor=8),
+        NAMED,
+        CALM._replace(downstream={"database": "ALARM"}),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "the mapping starts at LATEST": (
+        FACTOR,
+        slow_consumer(starting_position="LATEST"),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "latest_position",
+    ),
+    "the remedy asks first": (
+        FACTOR,
+        slow_consumer(),
+        Policy(remedies={FACTORS: RemedyPolicy(autonomy=Autonomy.APPROVE)}),
+        CALM,
+        Decision.APPROVE,
+        "autonomy",
+    ),
+    "somebody has approved": (
+        FACTOR,
+        slow_consumer(),
+        Policy(remedies={FACTORS: RemedyPolicy(autonomy=Autonomy.APPROVE)}),
+        CALM._replace(approved=True),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "an approval lifts no block": (
+        FACTOR,
+        slow_consumer(),
+        Policy(freeze=True),
+        CALM._replace(approved=True),
+        Decision.BLOCK,
+        "freeze",
+    ),
+    "the remedy is switched off": (
+        FACTOR,
+        slow_consumer(),
+        Policy(remedies={FACTORS: RemedyPolicy(autonomy=Autonomy.OFF)}),
+        CALM,
+        Decision.BLOCK,
+        "autonomy",
+    ),
+    "the tags were not seen, and they matter": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        CALM._replace(tags_unseen=True),
+        Decision.BLOCK,
+        "unknown_policy",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_each_guardrail_says(case: str) -> None:
+    made, seen, policy, around, decision, guardrail = WORDS[case]
+    said = ruling(made, seen, policy, around)
+    assert (said.decision, said.guardrail) == (decision, guardrail)
+    assert said.reason
+
+
+def test_every_guardrail_has_its_case() -> None:
+    assert {guardrail for *_, guardrail in WORDS.values()} == {*GUARDRAILS, "policy"}
+
+
+def test_a_clip_leaves_what_fits() -> None:
+    clipped = rule(
+        change("parallelization_factor", 1, 10),
+        situation(overloaded(**BUSY_ACCOUNT, unreserved_concurrency=1010)),
+        CALM,
+    )
+    # 1010 in the pool, 880 in use, 100 + 20 for the neighbours: ten more for four shards.
+    assert clipped.change.after == 3
+
+
+def test_what_other_incidents_have_claimed_is_not_free() -> None:
+    seen = overloaded(unreserved_concurrent_executions=800)
+    claims = (Claim(incident_id="theirs", amount=80, expires_at=NOW + timedelta(minutes=5)),)
+    ledger = AccountLedger(claims=claims)
+    free = situation(seen).spare_concurrency
+    left = situation(seen, claimed=ledger.claimed_by_others("ours", NOW)).spare_concurrency
+    assert (free, left) == (80, 0)
+    assert ledger.claimed_by_others("theirs", NOW) == 0
+
+
+def test_changes_of_one_remedy_stand_or_fall_together() -> None:
+    seen = poison()
+    here = situation(seen, quarantine_arn=QUARANTINE)
+    wish = planning.plan("ours", here)
+    assert {made.setting for made in wish.changes} == {
+        "bisect_on_error",
+        "maximum_retry_attempts",
+        "on_failure_destination",
+    }
+    gone = here._replace(destination_usable=False)
+    assert guard(wish, here, CALM).allowed == wish.changes
+    assert guard(wish, gone, CALM).allowed == ()
+
+
+def test_first_aid_does_not_wait_for_a_remedy_that_is_held_back() -> None:
+    policy = Policy(remedies={FACTORS: RemedyPolicy(autonomy=Autonomy.APPROVE)})
+    here = situation(expiring(), policy)
+    allowed = guard(planning.plan("ours", here), here, CALM).allowed
+    assert [made.setting for made in allowed] == ["retention_hours"]
+
+
+def test_one_plan_does_not_overspend_a_budget_by_its_second_change() -> None:
+    policy = Policy(budget=Budget(per_target=1))
+    here = situation(expiring(), policy)
+    guarded = guard(planning.plan("ours", here), here, CALM)
+    assert [made.setting for made in guarded.allowed] == ["retention_hours"]
+    assert guarded.changes[1].ruling.guardrail == "budget"
+
+
+@pytest.mark.parametrize(
+    ("case", "again"),
+    [
+        ("a change that is still taking effect", True),
+        ("the mapping is being updated", True),
+        ("a maintenance window", True),
+        ("downstream is in ALARM", False),
+        ("stopped on purpose stays so", False),
+        ("nothing against it", False),
+    ],
+)
+def test_a_no_that_ends_by_itself_is_worth_another_look(case: str, again: bool) -> None:
+    made, seen, policy, around, *_ = WORDS[case]
+    here = situation(seen, policy)
+    plan = planning.plan("ours", here).model_copy(update={"changes": (made,)})
+    assert comes_back(guard(plan, here, around)) is again
+
+
+@pytest.mark.parametrize(
+    ("around", "policy", "held"),
+    [
+        pytest.param(CALM, Policy(), False, id="may be undone"),
+        pytest.param(CALM._replace(mode=Mode.PLAN), Policy(), True, id="mode plan"),
+        pytest.param(CALM, Policy(freeze=True), True, id="frozen"),
+        pytest.param(CALM, Policy(maintenance_windows=(NOON,)), True, id="maintenance"),
+    ],
+)
+def test_to_undo_is_a_change_too(around: Circumstances, policy: Policy, held: bool) -> None:
+    assert bool(undo_held_back(policy, around)) is held
+
+
+def test_a_window_over_midnight_ends_in_the_morning() -> None:
+    night = MaintenanceWindow.model_validate({"name": "night", "start": "22:00", "end": "04:00"})
+    covered = [hour for hour in range(24) if night.covers(datetime(2026, 11, 23, hour, tzinfo=UTC))]
+    assert covered == [0, 1, 2, 3, 22, 23]
+
+
+# --- for any evidence, any policy, any circumstances ---------------------------------------------
+
+TRIED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LIMITS = {
+    "parallelization_factor": "parallelization_factor",
+    "shard_count": "shards",
+    "reserved_concurrency": "reserved_concurrency",
+    "retention_hours": "retention_hours",
+    "maximum_retry_attempts": "retry_attempts",
+}
+RAISING = {"parallelization_factor", "reserved_concurrency", "shard_count", "shards"}
+
+
+def guarded(seen: Evidence, policy: Policy, around: Circumstances) -> GuardedPlan:
+    claimed = around.ledger.claimed_by_others("ours", NOW)
+    here = situation(seen, policy, claimed=claimed, quarantine_arn=QUARANTINE)
+    return guard(planning.plan("ours", here), here, around)
+
+
+@TRIED
+@given(seen=evidences() | blinded(), policy=POLICIES, around=CIRCUMSTANCES)
+def test_no_guarded_plan_exceeds_its_policy(
+    seen: Evidence, policy: Policy, around: Circumstances
+) -> None:
+    """Invariants 1 to 6, counted anew from evidence and policy."""
+    plan = guarded(seen, policy, around)
+    if plan.allowed:
+        _nothing_stops_us(policy, around)
+        _within_budget(plan, policy, around)
+    for made in plan.allowed:
+        _within_limits(made, policy)
+        _within_autonomy(made, policy, around)
+        _neighbours_keep_theirs(made, seen, policy, around)
+        _downstream_is_well(made, policy, around)
+        _nothing_good_is_discarded(made, plan, seen)
+        _from_what_is_there(made, seen)
+
+
+def _nothing_stops_us(policy: Policy, around: Circumstances) -> None:
+    assert not policy.freeze
+    assert around.freeze is None
+    assert around.freeze_unreadable is None
+    assert not any(window.covers(around.now) for window in policy.maintenance_windows)
+
+
+def _within_budget(plan: GuardedPlan, policy: Policy, around: Circumstances) -> None:
+    since = around.now - timedelta(seconds=policy.budget.window_seconds)
+    paid = [one for one in around.ledger.spent if one.at > since]
+    made = len({(change.remedy, change.resource) for change in plan.allowed})
+    assert len(paid) + made <= policy.budget.per_account
+    assert len([one for one in paid if one.mapping == MAPPING]) + made <= policy.budget.per_target
+
+
+def _within_limits(made: Change, policy: Policy) -> None:
+    if made.setting in LIMITS and isinstance(made.after, int):
+        assert made.after <= getattr(policy.limits, LIMITS[made.setting])
+
+
+def _within_autonomy(made: Change, policy: Policy, around: Circumstances) -> None:
+    word = policy.remedy(made.remedy).autonomy
+    assert word is Autonomy.AUTO or (word is Autonomy.APPROVE and around.approved)
+
+
+def _neighbours_keep_theirs(
+    made: Change, seen: Evidence, policy: Policy, around: Circumstances
+) -> None:
+    """Invariant 4: what is in use, 100, the margin and what others were promised stay free."""
+    if made.setting not in RAISING or seen.account is None:
+        return
+    reserved = seen.function.reserved_concurrency if seen.function else None
+    added = _added_concurrency(made, seen)
+    claimed = around.ledger.claimed_by_others("ours", NOW)
+    pool = seen.account.unreserved_concurrency - added
+    margin = policy.limits.concurrency_margin + claimed
+    if made.setting == "reserved_concurrency":
+        assert pool >= 100 + margin
+    elif reserved is not None:
+        assert added <= reserved
+    else:
+        used = measure(seen, policy.thresholds).unreserved_in_use or 0
+        assert pool - used >= 100 + margin
+
+
+def _added_concurrency(made: Change, seen: Evidence) -> int:
+    assert isinstance(made.before, int)
+    assert isinstance(made.after, int)
+    each = {
+        "parallelization_factor": seen.open_shards or 0,
+        "reserved_concurrency": 1,
+    }.get(made.setting, seen.mapping.parallelization_factor if seen.mapping else 0)
+    return (made.after - made.before) * each
+
+
+def _downstream_is_well(made: Change, policy: Policy, around: Circumstances) -> None:
+    if made.setting in RAISING:
+        states = [around.downstream.get(name) for name in policy.downstream_alarms]
+        assert not {"ALARM", None} & set(states)
+
+
+def _nothing_good_is_discarded(made: Change, plan: GuardedPlan, seen: Evidence) -> None:
+    assert made.setting != "maximum_record_age_seconds"
+    if made.setting != "maximum_retry_attempts":
+        return
+    assert plan.plan.cause is Cause.POISON_RECORD
+    own = seen.mapping.on_failure_destination if seen.mapping else None
+    captured = {one.after for one in plan.allowed if one.setting == "on_failure_destination"}
+    assert own or captured
+
+
+def _from_what_is_there(made: Change, seen: Evidence) -> None:
+    """A plan starts from the settings that were seen, and changes them."""
+    assert made.before != made.after
+    where = {
+        ResourceKind.EVENT_SOURCE_MAPPING: seen.mapping,
+        ResourceKind.FUNCTION: seen.function,
+        ResourceKind.STREAM: seen.stream,
+    }.get(made.resource.kind)
+    if where is not None and made.setting != "shard_count":
+        assert getattr(where, made.setting) == made.before
+
+
+@TRIED
+@given(
+    seen=st.sampled_from([slow_consumer(), poison(), throttled(), overloaded(), evidence()]),
+    policy=POLICIES,
+    setting=st.sampled_from(sorted(LIMITS)),
+    before=st.none() | st.integers(1, 12),
+    after_=st.integers(1, 1200),
+)
+def test_no_wish_however_large_passes_a_limit(
+    seen: Evidence, policy: Policy, setting: str, before: int | None, after_: int
+) -> None:
+    """A guardrail trusts no remedy to have kept within the policy by itself."""
+    ruled = rule(change(setting, before, after_), situation(seen, policy), CALM)
+    if ruled.allowed:
+        _within_limits(ruled.change, policy)
+
+
+@TRIED
+@given(seen=evidences(), policy=POLICIES, around=CIRCUMSTANCES)
+def test_undone_newest_first_every_setting_is_what_it_was(
+    seen: Evidence, policy: Policy, around: Circumstances
+) -> None:
+    changes = [one.change for one in guarded(seen, policy, around).changes]
+    before = {(made.resource, made.setting): made.before for made in changes}
+    world = dict(before)
+    for made in (*changes, *(one.inverse() for one in reversed(changes))):
+        assert world[made.resource, made.setting] == made.before
+        world[made.resource, made.setting] = made.after
+    assert world == before
+
+
+@TRIED
+@given(seen=evidences(), policy=POLICIES, around=CIRCUMSTANCES)
+def test_the_same_question_gets_the_same_plan(
+    seen: Evidence, policy: Policy, around: Circumstances
+) -> None:
+    shuffled = seen.model_copy(update={"metrics": dict(reversed(list(seen.metrics.items())))})
+    again = Evidence.model_validate_json(seen.model_dump_json())
+    first = guarded(seen, policy, around)
+    assert guarded(shuffled, policy, around) == first
+    assert guarded(again, policy, around) == first
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_with_nothing_allowed_nothing_is_changed(name: str) -> None:
+    off = {remedy: RemedyPolicy(autonomy=Autonomy.OFF) for remedy in RemedyName}
+    assert guarded(PIPELINES[name](), Policy(remedies=off), CALM).changes == ()
+
+
+def test_quiet_pipelines_are_left_alone() -> None:
+    assert FUNCTION_ARN.endswith(evidence().target.function)
+    for seen in (evidence(), recovering()):
+        plan = guarded(seen, Policy(), CALM)
+        assert (plan.changes, plan.plan.escalation) == ((), None)

@@ -1,0 +1,428 @@
+"""Exactly policies/iam.yml is enough for every path, and every statement is needed by some path.
+
+Two judges. moto's enforcement refuses a call whose action the role was not granted. It asks with
+the resource ``*`` for everything but SQS and takes a condition that it cannot see for a Deny, so
+there the role gets the actions alone. It asks for ``dynamodb:TransactWriteItems``, an action that
+AWS does not have (a transaction needs the permissions of its parts), and for CloudWatch's actions
+by the name that requests are signed with; those are granted beside. GetAccountSettings and the
+DescribeStream of DynamoDB Streams it does not know: they are answered before they reach it. Its
+denial is XML whatever the protocol, so that some SDK clients see no more than a 403.
+
+ARNs, conditions and the parts of transactions are weighed by ``tests/iam.py`` on every call as it
+was made: on these ones, and on those of a whole incident in the lab.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from moto import mock_aws
+from moto.core.authorization import enable_iam_authentication
+
+from lab.bridge import Conditions, Rehearsal
+from lab.plant import (
+    AccountSpec,
+    Behaviour,
+    FunctionSpec,
+    Knobs,
+    MappingSpec,
+    ProducerSpec,
+    StreamSpec,
+)
+from lab.plant import World as PlantWorld
+from remediator.aws.actuator import AwsActuator
+from remediator.aws.clients import Clients
+from remediator.aws.journal import DynamoJournal
+from remediator.aws.notifier import AwsNotifier
+from remediator.aws.scheduler import EventBridgeScheduler
+from remediator.aws.sensor import AwsSensor
+from remediator.aws.switch import FreezeSwitch
+from remediator.errors import PermanentError
+from remediator.model import Resource, ResourceKind, SourceKind, Target, Watched
+from remediator.ports import Notice
+from tests.aws.aws_world import ACCOUNT, NOW, REGION, World, kinesis_target
+from tests.histories import claim, entry, freeze, spent, state
+from tests.iam import CAPABILITIES, Ask, Call, Place, allowing, asked
+
+TABLE = "journal"
+ROLE_OF_FOLLOW_UPS = f"arn:aws:iam::{ACCOUNT}:role/follow-up"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:notices"
+NOT_CALLED_BY_US = {
+    "KeepDeadLetters": "used by Lambda in the function's role",
+    "WriteLogs": "used by Lambda in the function's role",
+    "WriteTraces": "used by the X-Ray SDK",
+}
+WITHOUT_A_CALL = {"lambda:ListTags", "iam:PassRole", "dynamodb:ConditionCheckItem"}
+"""Asked for beside a call of another name."""
+GRANTED = frozenset(action for one in CAPABILITIES.values() for action in one["actions"])
+
+
+def place(uuid: str, stream: str) -> Place:
+    """The stack whose one opted-in function is ``consumer``, and the stream that opted in."""
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:consumer"
+    return Place(
+        ACCOUNT,
+        REGION,
+        {
+            "TargetFunction": "consumer",
+            "Journal.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}",
+            "FollowUpRole.Arn": ROLE_OF_FOLLOW_UPS,
+            "Notices": TOPIC,
+            "FreezeParameter": "/freeze",
+            "DeadLetters.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
+            "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator",
+        },
+        tags={stream: {"remediator": "managed"}},
+        functions={uuid: function},
+    )
+
+
+# --- the account, made by somebody who may ------------------------------------------------------
+
+
+class Stage:
+    """A pipeline of each kind, the stack's own things, and a role that may do what it is told."""
+
+    def __init__(self, actions: Iterable[str]) -> None:
+        admin = World()
+        self.stream = admin.stream("orders", shards=2)
+        admin.function("consumer")
+        self.uuid = admin.mapping(self.stream)
+        self.table_stream = _table_with_stream(admin.session)
+        self.table_uuid = admin.mapping(self.table_stream)
+        _own_things(admin.session)
+        self.calls: list[Call] = []
+        self.clients = Clients(self._session_of_role(admin.session, actions))
+
+    def _session_of_role(self, admin: boto3.Session, actions: Iterable[str]) -> boto3.Session:
+        iam = admin.client("iam")
+        trust = {"Version": "2012-10-17", "Statement": []}
+        role = iam.create_role(RoleName="remediator", AssumeRolePolicyDocument=json.dumps(trust))
+        statement = {"Effect": "Allow", "Action": sorted(actions), "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        iam.put_role_policy(
+            RoleName="remediator", PolicyName="all", PolicyDocument=json.dumps(policy)
+        )
+        keys = admin.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="test")[
+            "Credentials"
+        ]
+        session = boto3.Session(
+            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=REGION
+        )
+        session.events.register("before-parameter-build", self._keep)
+        session.events.register("before-sign.lambda", _with_a_body)
+        for call, answer in _NOT_IN_MOTO.items():
+            answered: Callable[..., Any] = partial(_answered, answer)
+            session.events.register(f"before-call.{call}", answered)
+        return session
+
+    def _keep(self, params: Any, model: Any, **_: Any) -> None:
+        service = {"dynamodb-streams": "dynamodbstreams", "eventbridge": "events"}.get(
+            found := model.service_model.service_id.hyphenize(), found
+        )
+        self.calls.append(Call(service, model.name, dict(params)))
+
+    @property
+    def place(self) -> Place:
+        return place(self.uuid, self.stream)
+
+
+_NOT_IN_MOTO: Mapping[str, Mapping[str, Any]] = {
+    "lambda.GetAccountSettings": {
+        "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
+    },
+    "dynamodb-streams.DescribeStream": {
+        "StreamDescription": {"StreamStatus": "ENABLED", "Shards": []}
+    },
+}
+
+
+def _answered(answer: Mapping[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    metadata = {"HTTPStatusCode": 200, "RetryAttempts": 0}
+    return AWSResponse("", 200, HTTPHeaders(), None), {**answer, "ResponseMetadata": metadata}
+
+
+def _with_a_body(request: AWSRequest, **_: Any) -> None:
+    """Moto checks the signature of a request without a body as if its query were the body."""
+    if not request.data:
+        request.data = b" "
+
+
+def _table_with_stream(session: boto3.Session) -> str:
+    made = session.client("dynamodb").create_table(
+        TableName="orders",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    return made["TableDescription"]["LatestStreamArn"]
+
+
+def _own_things(session: boto3.Session) -> None:
+    session.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+    session.client("sns").create_topic(Name="notices")
+    session.client("sqs").create_queue(QueueName="quarantine")
+    session.client("ssm").put_parameter(Name="/freeze", Value="off", Type="String")
+
+
+def in_motos_words(actions: Iterable[str]) -> set[str]:
+    """The actions, and what moto calls them where that differs."""
+    named = {action.replace("cloudwatch:", "monitoring:") for action in actions}
+    transacts = "dynamodb:ConditionCheckItem" in named
+    return named | ({"dynamodb:TransactWriteItems"} if transacts else set())
+
+
+@contextmanager
+def enforced(actions: Iterable[str]) -> Iterator[Stage]:
+    """The account with moto's IAM switched on."""
+    with mock_aws():
+        stage = Stage(in_motos_words(actions))
+        with enable_iam_authentication():
+            yield stage
+
+
+# --- every path ----------------------------------------------------------------------------------
+
+
+def read(stage: Stage) -> None:
+    sensor = AwsSensor(stage.clients)
+    kinesis = kinesis_target(stage.uuid)
+    for target in (kinesis, _table_target(stage, kinesis)):
+        gaps = sensor.read(target, NOW, 600).gaps
+        if any(gap.permission or ": 403: " in gap.reason for gap in gaps):
+            raise PermanentError(str(gaps))
+    for watched in (
+        Watched(function="consumer"),
+        Watched(stream="orders"),
+        Watched(event_source_mapping=stage.uuid),
+    ):
+        sensor.find_targets(watched, NOW)
+    sensor.describe_alarms(["lag"])
+    if not sensor.destination_exists(f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"):
+        raise PermanentError("the queue was not seen")
+
+
+def _table_target(stage: Stage, like: Target) -> Target:
+    return like.model_copy(
+        update={
+            "event_source_mapping": stage.table_uuid,
+            "source_arn": stage.table_stream,
+            "kind": SourceKind.DYNAMODB,
+        }
+    )
+
+
+def change(stage: Stage) -> None:
+    """Every setting up and down again."""
+    actuator = AwsActuator(stage.clients, lambda _: None)
+    half = f"{stage.stream}#0-{2**127 - 1}"
+    for kind, name, setting, values in (
+        (ResourceKind.EVENT_SOURCE_MAPPING, stage.uuid, "parallelization_factor", (2, 1)),
+        (ResourceKind.FUNCTION, "consumer", "reserved_concurrency", (5, None)),
+        (ResourceKind.STREAM, stage.stream, "retention_hours", (48, 24)),
+        (ResourceKind.HASH_RANGE, half, "shards", (2, 1)),
+        (ResourceKind.STREAM, stage.stream, "shard_count", (4, 2)),
+    ):
+        for value in values:
+            resource = Resource(kind=kind, id=name)
+            actuator.read(resource, [setting])
+            actuator.write(resource, {setting: value})
+            actuator.settled(resource)
+
+
+def keep_the_journal(stage: Stage) -> None:
+    journal = DynamoJournal(stage.clients.dynamodb, TABLE)
+    lease = journal.acquire("mapping-1", "me", NOW, 180)
+    assert lease
+    journal.begin(state(mapping="mapping-1"))
+    journal.commit(state(mapping="mapping-1"), [entry()], lease, NOW)
+    journal.renew(lease, NOW, 180)
+    journal.open_incident("mapping-1")
+    journal.open_incidents(ACCOUNT, REGION)
+    journal.history("mapping-1")
+    journal.recent(ACCOUNT, REGION, NOW - timedelta(days=1))
+    journal.entries("incident-1")
+    ledger = journal.ledger(ACCOUNT, REGION)
+    until = NOW + timedelta(hours=1)
+    journal.spend(ACCOUNT, REGION, NOW, ledger, claim(expires_at=until), [spent(at=NOW)])
+    journal.release_claim(ACCOUNT, REGION, "incident-1", NOW)
+    journal.freeze(freeze())
+    journal.frozen(["all"])
+    journal.unfreeze("all")
+    journal.release(lease)
+
+
+def come_back_and_tell(stage: Stage) -> None:
+    function = kinesis_target("u").function_arn
+    scheduler = EventBridgeScheduler(stage.clients, function, ROLE_OF_FOLLOW_UPS, lambda: NOW)
+    scheduler.schedule("one", NOW + timedelta(minutes=5), {})
+    notifier = AwsNotifier(stage.clients, TOPIC)
+    notifier.notify(Notice(kind="k", subject="s", text="t"))
+    if notifier.failed:
+        raise PermanentError("news could not be sent")
+    FreezeSwitch(stage.clients, "/freeze").frozen()
+
+
+PATHS: tuple[Callable[[Stage], None], ...] = (read, change, keep_the_journal, come_back_and_tell)
+
+
+def refused(stage: Stage) -> bool:
+    """Whether some path meets a denial."""
+    for path in PATHS:
+        try:
+            path(stage)
+        except PermanentError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+def test_moto_allows_every_call_of_a_path(path: Callable[[Stage], None]) -> None:
+    with enforced(GRANTED) as stage:
+        path(stage)
+        assert stage.calls
+
+
+JUDGED_BY_MOTO = sorted(
+    GRANTED
+    - {action for name in NOT_CALLED_BY_US for action in CAPABILITIES[name]["actions"]}
+    - {"lambda:GetAccountSettings", "dynamodb:DescribeStream"}
+    - {"lambda:ListTags", "iam:PassRole"}  # asked for beside a call of another name
+)
+IN_TRANSACTIONS = {"dynamodb:DeleteItem", "dynamodb:PutItem"}
+"""Moto asks for the transaction alone; the other judge sees its parts."""
+
+
+@pytest.mark.parametrize("missing", [a for a in JUDGED_BY_MOTO if a not in IN_TRANSACTIONS])
+def test_without_one_action_moto_refuses_some_path(missing: str) -> None:
+    with enforced(GRANTED - {missing}) as stage:
+        assert refused(stage)
+
+
+# --- ARNs, conditions, the parts of transactions -------------------------------------------------
+
+
+def weighed(calls: Iterable[Call], there: Place) -> dict[Ask, str | None]:
+    """Which capability allows each thing that was asked for; ``None``: none does."""
+    asks = [_hashable(ask) for call in calls for ask in asked(call, there)]
+    return {ask: allowing(ask, there) for ask in asks}
+
+
+def _hashable(ask: Ask) -> Ask:
+    return ask._replace(context=_Frozen(ask.context))
+
+
+class _Frozen(dict[str, str]):
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def test_every_call_is_allowed_on_its_resource_and_every_statement_is_used() -> None:
+    with enforced(GRANTED) as stage:
+        for path in PATHS:
+            path(stage)
+        verdicts = weighed(stage.calls, stage.place)
+    assert [ask for ask, capability in verdicts.items() if capability is None] == []
+    assert set(verdicts.values()) == set(CAPABILITIES) - set(NOT_CALLED_BY_US)
+    unused = {ask.action for ask in verdicts} ^ GRANTED
+    assert unused == {a for name in NOT_CALLED_BY_US for a in CAPABILITIES[name]["actions"]}
+
+
+def test_reading_needs_only_what_a_role_for_plans_has() -> None:
+    with enforced(GRANTED) as stage:
+        read(stage)
+        used = set(weighed(stage.calls, stage.place).values())
+    assert {CAPABILITIES[name]["access"] for name in used if name} == {"read"}
+
+
+OTHERS = "arn:aws:kinesis:eu-west-1:999999999999:stream/orders"
+NOT_OPTED_IN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/payments"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("lambda", "UpdateEventSourceMapping", {"UUID": "of another function"}),
+        Call("lambda", "PutFunctionConcurrency", {"FunctionName": "payments"}),
+        Call("lambda", "DeleteFunctionConcurrency", {"FunctionName": "payments"}),
+        Call("lambda", "GetFunction", {"FunctionName": "payments"}),
+        Call("kinesis", "UpdateShardCount", {"StreamARN": NOT_OPTED_IN}),
+        Call("kinesis", "SplitShard", {"StreamARN": OTHERS}),
+        Call("kinesis", "DescribeStreamSummary", {"StreamARN": OTHERS}),
+        Call("sns", "Publish", {"TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:somebody-elses"}),
+        Call("dynamodb", "PutItem", {"TableName": "orders"}),
+        Call("ssm", "GetParameter", {"Name": "/password"}),
+        Call(
+            "scheduler",
+            "CreateSchedule",
+            {"Name": "nightly", "Target": {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/admin"}},
+        ),
+    ],
+    ids=lambda call: f"{call.operation} {next(iter(call.params.values()))}",
+)
+def test_what_has_not_opted_in_is_refused(call: Call) -> None:
+    verdicts = weighed([call], place("ours", f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"))
+    assert None in verdicts.values()
+
+
+# --- a whole incident ----------------------------------------------------------------------------
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+CONSUMER = "orders-consumer"
+
+
+def clogging() -> PlantWorld:
+    """0.1 s a record and one lane: 10 records/s, where 30 records/s arrive."""
+    world = PlantWorld(START, AccountSpec(), Knobs(), seed=1)
+    stream = world.add_stream(StreamSpec(name="orders"))
+    slow = Behaviour(io_seconds_per_record=0.1)
+    world.add_function(FunctionSpec(name=CONSUMER, behaviour=slow))
+    world.add_mapping(MappingSpec(function=CONSUMER, source_arn=stream.arn))
+    world.add_producer(ProducerSpec(stream="orders", rate=lambda _: 30.0))
+    return world
+
+
+def place_of(rehearsal: Rehearsal) -> Place:
+    spec, stack = rehearsal.world.account.spec, rehearsal.deployment.stack
+    own = ("Journal", "FollowUpRole", "DeadLetters", "LogGroup")
+    arns = {f"{logical}.Arn": stack.arn(logical) for logical in own}
+    function = f"arn:aws:lambda:{spec.region}:{spec.account_id}:function:{CONSUMER}"
+    return Place(
+        spec.account_id,
+        spec.region,
+        {
+            "TargetFunction": CONSUMER,
+            "Notices": stack.arn("Notices"),
+            "FreezeParameter": "/remediator/freeze",
+            **arns,
+        },
+        functions=dict.fromkeys(rehearsal.world.mappings, function),
+    )
+
+
+def test_a_whole_incident_in_the_lab_asks_for_nothing_more() -> None:
+    policy = "version: 1\nmode: apply\n"
+    rehearsal = Rehearsal(clogging(), CONSUMER, {"Mode": "apply"}, policy, conditions=Conditions())
+    rehearsal.run_until(3600)
+    calls = [Call(call.service, call.operation, call.params) for call in rehearsal.calls]
+    assert any(call.operation == "UpdateEventSourceMapping" for call in calls)
+    verdicts = weighed(calls, place_of(rehearsal))
+    assert [ask for ask, capability in verdicts.items() if capability is None] == []

@@ -1,0 +1,161 @@
+"""What is shipped: the locks, the version, and the artifact that Lambda runs."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.tags import platform_tags
+
+ROOT = Path(__file__).parents[1]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Each locked package's entry: version, markers and hashes."""
+    entries = re.findall(
+        r"^([a-z0-9][\w.-]*)==((?:[^\n]*\\\n)*[^\n]*)", lock.read_text(), re.MULTILINE
+    )
+    return dict(entries)
+
+
+def version_in(entry: str) -> str:
+    return entry.split(maxsplit=1)[0]
+
+
+# --- locks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_locked_package_has_a_hash(lock: Path) -> None:
+    found = pins(lock)
+    assert found
+    assert [name for name, entry in found.items() if "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_names_no_index_and_no_host(lock: Path) -> None:
+    options = [
+        line
+        for line in lock.read_text().splitlines()
+        if "://" in line or re.match(r"\s*(-i|-f|--(?!hash=))", line)
+    ]
+    assert options == []
+
+
+def test_the_function_is_tested_with_the_versions_that_it_ships_with() -> None:
+    tested = pins(ROOT / "requirements/dev.txt")
+    for lock in ("runtime.txt", "sdk.txt"):
+        for name, entry in pins(ROOT / "requirements" / lock).items():
+            assert version_in(entry) == version_in(tested[name])
+
+
+def test_the_functions_lock_is_the_same_for_every_python() -> None:
+    """pip reads markers by the Python that builds, not by the one that will run."""
+    entries = pins(ROOT / "requirements/runtime.txt").values()
+    assert [entry for entry in entries if ";" in entry.split("\\")[0]] == []
+
+
+def test_what_the_project_names_is_locked() -> None:
+    wanted = {re.split(r"[\[<>=~!]", each)[0].lower() for each in PROJECT["dependencies"]}
+    locked = set(pins(ROOT / "requirements/runtime.txt")) | set(pins(ROOT / "requirements/sdk.txt"))
+    assert wanted - locked == set()
+
+
+# --- version -------------------------------------------------------------------------------------
+
+
+def test_the_newest_version_in_the_changelog_is_the_projects() -> None:
+    released = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == PROJECT["version"]
+
+
+# --- the artifact --------------------------------------------------------------------------------
+
+
+def build(into: Path, *variables: str) -> Path:
+    # As SAM would call it: knowing nothing of the make that runs this test.
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    make = shutil.which("make")
+    assert make, "make is needed"
+    command = [make, "--no-print-directory", "build-RemediatorFunction", f"ARTIFACTS_DIR={into}"]
+    subprocess.run([*command, *variables], cwd=ROOT, env=environment, check=True)
+    return into
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built for the Python and the machine that run this test."""
+    variables = [
+        f"LAMBDA_PYTHON={sys.version_info.major}.{sys.version_info.minor}",
+        f"LAMBDA_ARCH={platform.machine()}",
+    ]
+    if sys.platform != "linux":
+        variables.append(f"LAMBDA_PLATFORMS={' '.join(platform_tags())}")
+    return build(tmp_path_factory.mktemp("artifact"), *variables)
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Lambda's runtime brings besides Python: the SDK, and nothing else of ours."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in pins(ROOT / "requirements/sdk.txt"):
+        for part in parts_of(name):
+            (folder / part.name).symlink_to(part)
+    return folder
+
+
+def parts_of(name: str) -> Iterator[Path]:
+    """The modules and folders that a distribution put into site-packages."""
+    found = distribution(name)
+    tops = {file.parts[0] for file in found.files or () if file.parts[0] not in {"..", "bin"}}
+    return (Path(str(found.locate_file(top))) for top in sorted(tops))
+
+
+def test_the_handler_is_found_in_the_artifact_with_nothing_but_lambdas_own_beside_it(
+    artifact: Path, runtime: Path
+) -> None:
+    program = (
+        f"import sys; sys.path[:0] = [{str(artifact)!r}, {str(runtime)!r}]\n"
+        "from remediator import handler\n"
+        "assert callable(handler.handler)\n"
+        "print(handler.__file__)"
+    )
+    # -I -S: neither the environment nor any site-packages of this machine is seen. -B: no trace.
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        cwd=artifact,
+        env={"AWS_REGION": "eu-west-1", "POWERTOOLS_TRACE_DISABLED": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert Path(run.stdout.strip()) == artifact / "remediator/handler.py"
+
+
+def test_the_artifact_brings_the_policy_files(artifact: Path) -> None:
+    assert (artifact / "policies/guardrails.yml").is_file()
+
+
+@pytest.mark.parametrize("name", ["tests", "lab", "boto3", "botocore", "typer", "rich", "moto"])
+def test_the_artifact_leaves_out(artifact: Path, name: str) -> None:
+    assert not (artifact / name).exists()
+
+
+def test_the_artifact_holds_no_compiled_leftovers(artifact: Path) -> None:
+    assert list(artifact.rglob("__pycache__")) == []
+
+
+def test_an_artifact_is_built_for_another_machine_and_python(tmp_path: Path) -> None:
+    built = build(tmp_path, "LAMBDA_PYTHON=3.13", "LAMBDA_ARCH=arm64")
+    suffixes = {path.name.partition(".")[2] for path in built.rglob("*.so")}
+    assert suffixes == {"cpython-313-aarch64-linux-gnu.so"}

@@ -1,0 +1,326 @@
+"""From a diagnosis to a wish: the right lever, its size, and what is said where none fits."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from remediator import planning
+from remediator.diagnosis import diagnose
+from remediator.metrics import Metric
+from remediator.model import Cause, Evidence, Plan, RemedyName, ResourceKind, SourceKind
+from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
+from remediator.remedies import FIRST_AID, REMEDIES, Pass, Remedy
+from tests.anything import POLICIES, blinded, evidences
+from tests.evidence import (
+    PIPELINES,
+    QUARANTINE,
+    climbing,
+    evidence,
+    expiring,
+    hot_key,
+    one_shard_fails,
+    overloaded,
+    poison,
+    read_contention,
+    recovering,
+    saturated,
+    slow_consumer,
+    stopped,
+    throttled,
+    without,
+)
+
+DEFAULTS = Policy()
+
+
+def plan(
+    seen: Evidence,
+    policy: Policy = DEFAULTS,
+    tried: tuple[RemedyName, ...] = (),
+    quarantine_arn: str | None = QUARANTINE,
+    **known: Any,
+) -> Plan:
+    here = planning.situation(
+        seen, diagnose(seen, policy), policy, quarantine_arn=quarantine_arn, **known
+    )
+    return planning.plan("inc", here, tried)
+
+
+def wished(of: Plan) -> dict[str, tuple[object, object]]:
+    """Each setting that is to be changed, from what to what."""
+    return {change.setting: (change.before, change.after) for change in of.changes}
+
+
+BOUNDED = {"maximum_retry_attempts": (-1, 3), "on_failure_destination": (None, QUARANTINE)}
+SPLIT = {"bisect_on_error": (False, True)}
+
+# --- the lever for each cause --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "wish"),
+    [
+        pytest.param(poison(), SPLIT | BOUNDED, id="poison that is proven"),
+        pytest.param(one_shard_fails(), SPLIT, id="poison that is suspected: split alone"),
+        pytest.param(
+            poison(bisect_on_error=True), BOUNDED, id="poison, split already: bound the retries"
+        ),
+        pytest.param(
+            one_shard_fails(bisect_on_error=True), {}, id="nothing succeeds though split: leave it"
+        ),
+        pytest.param(PIPELINES["broken-deploy"](), {}, id="a broken deploy: nothing is discarded"),
+        pytest.param(read_contention(), {"shard_count": (1, 2)}, id="contention: more shards"),
+        pytest.param(hot_key(), {}, id="hot key: more lanes gain nothing"),
+        pytest.param(saturated(), {}, id="saturated: more would break it"),
+        pytest.param(stopped(), {}, id="stopped on purpose: hands off"),
+        pytest.param(recovering(), {}, id="recovering: nothing"),
+        pytest.param(without(evidence(), "mapping"), {}, id="unknown: nothing"),
+        pytest.param(
+            expiring(),
+            {"retention_hours": (24, 168), "parallelization_factor": (1, 10)},
+            id="expiring: first aid beside the lever",
+        ),
+        pytest.param(
+            stopped(iterator_age_ms=23 * 3_600_000, stream_iterator_age_ms=23 * 3_600_000),
+            {"retention_hours": (24, 168)},
+            id="stopped and expiring: first aid alone",
+        ),
+    ],
+)
+def test_each_cause_has_its_lever(seen: Evidence, wish: dict[str, tuple[object, object]]) -> None:
+    assert wished(plan(seen)) == wish
+
+
+def test_a_slow_consumer_gets_more_lanes() -> None:
+    (made,) = plan(slow_consumer()).changes
+    assert (made.setting, made.before) == ("parallelization_factor", 1)
+    assert made.after in range(5, 11)
+
+
+def test_a_reservation_that_throttles_is_raised_to_what_the_lanes_need() -> None:
+    (made,) = plan(throttled()).changes
+    assert (made.setting, made.before) == ("reserved_concurrency", 1)
+    assert isinstance(made.after, int)
+    assert 4 <= made.after <= 10
+
+
+def test_the_accounts_pool_is_not_ours_to_raise() -> None:
+    found = plan(throttled(reserved_concurrency=None))
+    assert found.changes == ()
+    assert "quota" in (found.escalation or "")
+
+
+def test_a_reservation_that_is_not_there_is_never_made() -> None:
+    assert "reserved_concurrency" not in wished(plan(throttled(reserved_concurrency=None)))
+
+
+# --- how far -------------------------------------------------------------------------------------
+
+
+def test_a_small_backlog_gets_a_small_factor() -> None:
+    small = slow_consumer(
+        iterator_age_ms=climbing(1.0, 6),
+        stream_iterator_age_ms=climbing(1.0, 6),
+        incoming_records=[6.0] * 24 + [400.0] + [6.0] * 5,
+    )
+    large = slow_consumer()
+    factors = [wished(plan(seen))["parallelization_factor"][1] for seen in (small, large)]
+    assert isinstance(factors[0], int)
+    assert isinstance(factors[1], int)
+    assert 2 <= factors[0] <= factors[1] <= 10
+
+
+def test_a_factor_stays_within_the_concurrency_that_is_free() -> None:
+    seen = overloaded(unreserved_concurrent_executions=868)  # 12 free above 100 + 20
+    assert wished(plan(seen)) == {"parallelization_factor": (1, 4)}
+
+
+def test_a_raise_goes_in_steps_where_somebody_named_what_stands_behind() -> None:
+    careful = Policy(downstream_alarms=("database",))
+    assert wished(plan(slow_consumer(), careful)) == {"parallelization_factor": (1, 2)}
+
+
+def test_what_others_were_promised_is_not_planned_with() -> None:
+    seen = overloaded(unreserved_concurrent_executions=800)
+    assert wished(plan(seen, claimed=72)) == {"parallelization_factor": (1, 3)}
+    assert "parallelization_factor" not in wished(plan(seen, claimed=80))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"parallelization_factor": 10}, id="the factor is at its maximum"),
+        pytest.param({"tumbling_window_seconds": 60}, id="tumbling windows: no lever at all"),
+    ],
+)
+def test_where_the_factor_cannot_be_raised_shards_are_the_fallback(said: dict[str, int]) -> None:
+    busy = overloaded(
+        concurrent_executions=40,
+        invocations=2400,
+        duration_ms=1000,
+        incoming_records=480_000,
+        read_records=240_000,
+        **said,
+    )
+    settings_ = set(wished(plan(busy)))
+    assert settings_ == (set() if "tumbling_window_seconds" in said else {"shard_count"})
+
+
+def test_a_split_says_that_the_backlog_gains_nothing() -> None:
+    (made,) = plan(read_contention()).changes
+    assert any("does not drain faster" in caveat for caveat in made.caveats)
+
+
+def test_the_hot_shard_alone_is_split_where_one_shows() -> None:
+    hot = {
+        f"shardId-{n:012}": {Metric.SHARD_INCOMING_RECORDS: 9000 if n == 1 else 100}
+        for n in range(4)
+    }
+    (made,) = plan(read_contention(shards=4, shard_metrics=hot, read_throttles=900)).changes
+    assert made.resource.kind is ResourceKind.HASH_RANGE
+    assert (made.before, made.after) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"on_demand": True}, id="an on-demand stream"),
+        pytest.param({"tumbling_window_seconds": 60}, id="tumbling windows"),
+    ],
+)
+def test_what_cannot_be_split_is_left_to_a_person(said: dict[str, Any]) -> None:
+    found = plan(read_contention(**said))
+    assert found.changes == ()
+    assert "split_shards" in (found.escalation or "")
+
+
+def test_a_dynamodb_stream_is_never_resharded_nor_kept_for_longer() -> None:
+    crowded = evidence(
+        kind=SourceKind.DYNAMODB,
+        readers=3,
+        iterator_age_ms=[22 * 3_600_000.0 + 30_000 * n for n in range(30)],
+        invocations=20,
+    )
+    found = plan(crowded)
+    assert found.cause is Cause.READ_CONTENTION
+    assert found.changes == ()
+
+
+# --- when the lever is not to be had -------------------------------------------------------------
+
+
+def test_without_a_destination_retries_stay_unbounded() -> None:
+    """Invariant 1."""
+    assert wished(plan(poison(), quarantine_arn=None)) == SPLIT
+    assert wished(plan(poison(), destination_usable=False)) == SPLIT
+
+
+def test_the_mappings_own_destination_is_kept() -> None:
+    own = "arn:aws:sns:eu-west-1:111122223333:failed"
+    found = plan(poison(on_failure_destination=own))
+    assert "on_failure_destination" not in wished(found)
+
+
+def test_what_did_not_help_is_not_tried_again() -> None:
+    found = plan(slow_consumer(), tried=(RemedyName.RAISE_PARALLELIZATION_FACTOR,))
+    assert "parallelization_factor" not in wished(found)
+    assert "did not help" in (found.escalation or "")
+
+
+def test_what_is_switched_off_is_not_wished_and_said() -> None:
+    off = Policy(
+        remedies={RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
+    )
+    found = plan(slow_consumer(), off)
+    assert "parallelization_factor" not in wished(found)
+    assert "switched off" in (found.escalation or "")
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_plan_acts_or_calls_a_person_or_all_is_well(name: str) -> None:
+    found = plan(PIPELINES[name]())
+    well = found.cause is Cause.RECOVERING
+    lever = any(made.remedy is not RemedyName.EXTEND_RETENTION for made in found.changes)
+    assert [lever, found.escalation is not None, well].count(True) == 1
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_one_remedy_a_turn_and_first_aid_beside_it(name: str) -> None:
+    """So that what happens next can be attributed to it."""
+    aid = {remedy.name for remedy in FIRST_AID}
+    assert len({made.remedy for made in plan(PIPELINES[name]()).changes} - aid) <= 1
+
+
+def test_what_could_not_be_seen_is_said_to_the_person_who_is_called() -> None:
+    found = plan(without(evidence(), "mapping"))
+    assert "mapping" in (found.escalation or "")
+
+
+@pytest.mark.parametrize("name", ["slow-consumer", "overloaded", "read-contention", "expiring"])
+def test_a_plan_is_forecast_with_every_option(name: str) -> None:
+    options = [option.option for option in plan(PIPELINES[name]()).forecast]
+    factors = [f"parallelization_factor {factor}" for factor in range(2, 11)]
+    assert options[0] == "nothing"
+    assert {*factors, "split_shards"} <= set(options)
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_leaving_it_alone_is_always_forecast(name: str) -> None:
+    assert plan(PIPELINES[name]()).forecast[0].option == "nothing"
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+EVERY = {remedy.name: remedy for row in (FIRST_AID, *REMEDIES.values()) for remedy in row}
+
+
+def test_every_cause_has_a_row_and_every_lever_a_place() -> None:
+    assert set(REMEDIES) == set(Cause)
+    assert set(EVERY) == set(RemedyName) - {RemedyName.ESCALATE}
+
+
+@pytest.mark.parametrize("remedy", EVERY.values(), ids=lambda remedy: remedy.name)
+def test_every_lever_names_its_permissions_and_its_caveats(remedy: Remedy) -> None:
+    assert remedy.permissions
+    assert remedy.caveats
+
+
+@given(seen=evidences() | blinded(), policy=POLICIES)
+@settings(max_examples=300, deadline=None)
+def test_any_evidence_can_be_planned_for(seen: Evidence, policy: Policy) -> None:
+    """No exception; every wish is a change, within AWS's own limits."""
+    here = planning.situation(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE)
+    found = planning.plan("inc", here)
+    for made in found.changes:
+        assert made.before != made.after
+        assert made.inverse().inverse().after == made.after
+        assert made.why
+    for setting, (least, most) in AWS_LIMITS.items():
+        after = wished(found).get(setting, (0, least))[1]
+        assert isinstance(after, int)
+        assert least <= after <= most
+
+
+AWS_LIMITS = {
+    "parallelization_factor": (1, 10),
+    "retention_hours": (24, 8760),
+    "maximum_retry_attempts": (-1, 10_000),
+    "reserved_concurrency": (0, 10_000),
+    "shards": (1, 2),
+}
+
+
+@given(seen=evidences(), policy=POLICIES)
+@settings(max_examples=200, deadline=None)
+def test_every_remedy_answers_any_evidence(seen: Evidence, policy: Policy) -> None:
+    here = planning.situation(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE)
+    for remedy in EVERY.values():
+        answer = remedy.propose(here)
+        assert answer.reason if isinstance(answer, Pass) else answer
+
+
+def test_a_doubling_of_shards_is_the_most_that_aws_takes_at_once() -> None:
+    huge = Policy(limits=Limits(shards=10_000))
+    found = wished(plan(read_contention(shards=4, read_throttles=900), huge))
+    assert found == {"shard_count": (4, 8)}

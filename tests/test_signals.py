@@ -1,0 +1,284 @@
+"""What series of minutes amount to: late, incomplete and missing datapoints included."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from remediator.metrics import Metric
+from remediator.model import Evidence, Reader
+from remediator.policy import Policy
+from remediator.signals import Signals
+from remediator.signals import measure as measured
+from tests.anything import POLICIES, blinded, evidences
+from tests.evidence import (
+    MINUTES,
+    NOW,
+    READINGS,
+    climbing,
+    evidence,
+    expiring,
+    falling,
+    overloaded,
+    poison,
+    read_contention,
+    recovering,
+    saturated,
+    since,
+    slow_consumer,
+    throttled,
+    without,
+)
+
+
+def measure(seen: Evidence) -> Signals:
+    return measured(seen, Policy().thresholds)
+
+
+# --- the age -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.5, 1.0, -0.5, -2.0])
+def test_the_slope_is_that_of_the_newest_minutes(slope: float) -> None:
+    ages = climbing(slope) if slope > 0 else falling(-slope, 5)
+    assert measure(evidence(iterator_age_ms=ages)).age_slope == pytest.approx(slope, abs=0.01)
+
+
+def test_one_odd_minute_does_not_set_the_slope() -> None:
+    ages = climbing(1.0)
+    ages[-2] += 600_000
+    assert measure(evidence(iterator_age_ms=ages)).age_slope == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_age_is_that_of_now_not_of_the_newest_datapoint() -> None:
+    newest = climbing(1.0)[-1] / 1000
+    late = evidence(iterator_age_ms=climbing(1.0)).model_copy(
+        update={"gathered_at": NOW + timedelta(minutes=2)}
+    )
+    on_time, later = measure(evidence(iterator_age_ms=climbing(1.0))), measure(late)
+    assert on_time.age_seconds is not None
+    assert later.age_seconds is not None
+    assert newest <= on_time.age_seconds <= newest + 60
+    assert later.age_seconds == pytest.approx(on_time.age_seconds + 120, abs=1)
+
+
+def test_a_falling_age_is_falling_and_a_climbing_one_is_not() -> None:
+    assert measure(recovering()).falling is True
+    assert measure(slow_consumer()).falling is False
+
+
+def test_the_functions_age_is_preferred_and_the_streams_stands_in_for_it() -> None:
+    both = evidence(iterator_age_ms=60_000, stream_iterator_age_ms=400)
+    assert measure(both).age_seconds == pytest.approx(60)
+    only_stream = without(both, Metric.ITERATOR_AGE_MS)
+    assert measure(only_stream).age_seconds == pytest.approx(0.4)
+
+
+def test_an_age_that_ends_while_records_arrive_goes_on_by_the_clock() -> None:
+    quiet = evidence(iterator_age_ms=climbing(1.0)[:-5], stream_iterator_age_ms=None)
+    cut = {
+        Metric.ITERATOR_AGE_MS: quiet.metrics[Metric.ITERATOR_AGE_MS].model_copy(
+            update={
+                "points": tuple(
+                    (at - timedelta(minutes=5), value)
+                    for at, value in quiet.metrics[Metric.ITERATOR_AGE_MS].points
+                )
+            }
+        )
+    }
+    silent = quiet.model_copy(update={"metrics": {**quiet.metrics, **cut}})
+    assert measure(silent).age_slope == 1.0
+
+
+def test_expiry_is_the_retention_less_the_age() -> None:
+    week = expiring(retention_hours=168)
+    left, longer = measure(expiring()).expires_in_seconds, measure(week).expires_in_seconds
+    assert left == pytest.approx(3600, abs=120)
+    assert longer == pytest.approx(3600 + 144 * 3600, abs=120)
+
+
+# --- late and missing datapoints -----------------------------------------------------------------
+
+
+def test_a_minute_that_is_still_coming_in_does_not_count() -> None:
+    whole = slow_consumer(incoming_records=600.0, read_records=60)
+    half = slow_consumer(
+        incoming_records=[600.0] * (MINUTES - 1) + [100.0],
+        read_records=60,
+        invocations=[60.0] * (MINUTES - 1) + [5.0],
+    )
+    assert measure(half).busy_lanes == pytest.approx(measure(whole).busy_lanes or 0, rel=0.1)
+
+
+def test_a_count_without_a_datapoint_is_zero_where_its_family_was_published() -> None:
+    seen = evidence(throttles=[50.0])
+    assert measure(seen).throttled_minutes == 1
+
+
+SIGNAL_OF: list[tuple[str, tuple[str, ...]]] = [
+    (Metric.ERRORS, ("error_share", "failing_minutes", "failing_since", "successes_per_minute")),
+    (Metric.THROTTLES, ("throttle_share", "throttled_minutes")),
+    (Metric.DURATION_MS, ("busy_lanes", "busy_share", "duration_ms", "lane_rate")),
+    (Metric.CONCURRENT_EXECUTIONS, ("concurrency", "usual_concurrency")),
+    (Metric.INCOMING_RECORDS, ("arrival_per_second", "backlog_records")),
+    (Metric.INVOCATIONS, ("invocations_per_minute", "busy_lanes", "error_share")),
+    (Metric.UNRESERVED_CONCURRENT_EXECUTIONS, ("unreserved_in_use",)),
+    (Metric.ACCOUNT_THROTTLES, ("account_throttles_per_minute",)),
+    ("mapping", ("lanes", "busy_share", "records_per_batch")),
+    ("readers", ("other_shared_readers", "processed_per_second")),
+    ("stream", ("expires_in_seconds",)),
+]
+
+
+@pytest.mark.parametrize(("missing", "signals"), SIGNAL_OF, ids=lambda each: str(each)[:24])
+def test_what_leans_on_a_missing_reading_is_missing_too(
+    missing: str, signals: tuple[str, ...]
+) -> None:
+    """Missing is None, never 0."""
+    whole, blind = measure(overloaded()), measure(without(overloaded(), missing))
+    for name in signals:
+        assert getattr(blind, name) is None
+    assert any(getattr(whole, name) is not None for name in signals)
+
+
+def test_nothing_seen_is_nothing_measured() -> None:
+    assert measure(without(evidence(), *READINGS)) == Signals()
+
+
+# --- outcomes ------------------------------------------------------------------------------------
+
+
+def test_throttles_are_no_errors_and_errors_no_throttles() -> None:
+    refused, failed = measure(throttled()), measure(poison())
+    assert (refused.error_share, failed.throttle_share) == (0.0, 0.0)
+    assert refused.throttle_share == pytest.approx(0.75)
+    assert failed.error_share == pytest.approx(0.25)
+
+
+def test_failing_begins_where_its_unbroken_run_began() -> None:
+    seen = measure(evidence(errors=since(7, 60)))
+    assert seen.failing_since == NOW.replace(second=0) - timedelta(minutes=7)
+    assert seen.usual_successes_per_minute == 60
+
+
+@pytest.mark.parametrize(
+    ("errors", "changed_minutes_ago", "successes"),
+    [
+        pytest.param(since(20, 60), 4.5, 0, id="nothing has succeeded"),
+        pytest.param(since(20, 50), 4.5, 40, id="halves succeed, minute after minute"),
+        pytest.param(since(10, 60), 25.5, 0, id="what succeeded before it failed shows nothing"),
+        pytest.param(since(20, 60), 0.4, None, id="no minute since was published"),
+        pytest.param(0, 4.5, 240, id="all is well"),
+    ],
+)
+def test_successes_are_counted_from_the_mappings_change(
+    errors: Any, changed_minutes_ago: float, successes: float | None
+) -> None:
+    changed = NOW - timedelta(minutes=changed_minutes_ago)
+    seen = measure(evidence(errors=errors, mapping_last_modified=changed))
+    assert seen.successes_since_modified == successes
+
+
+# --- work and flow -------------------------------------------------------------------------------
+
+
+def test_busy_lanes_follow_littles_law() -> None:
+    seen = measure(evidence(shards=4, invocations=240, duration_ms=500))
+    assert (seen.busy_lanes, seen.lanes, seen.busy_share) == (2.0, 4, 0.5)
+
+
+def test_a_reservation_bounds_the_lanes() -> None:
+    assert measure(evidence(shards=4, parallelization_factor=10)).lanes == 40
+    seen = evidence(shards=4, parallelization_factor=10, reserved_concurrency=5)
+    assert measure(seen).lanes == 5
+
+
+def test_a_backlog_is_what_arrived_within_the_age() -> None:
+    seen = measure(
+        evidence(incoming_records=600, iterator_age_ms=600_000, stream_iterator_age_ms=600_000)
+    )
+    assert seen.backlog_records == pytest.approx(6000, rel=0.15)
+
+
+def test_a_burst_that_is_over_does_not_set_the_arrival() -> None:
+    burst = [6.0] * (MINUTES - 2) + [9000.0, 6.0]
+    assert measure(evidence(incoming_records=burst)).arrival_per_second == pytest.approx(0.1)
+
+
+def test_a_lane_gets_less_done_where_what_stands_behind_slows_down() -> None:
+    seen = measure(saturated())
+    assert seen.lane_rate is not None
+    assert seen.usual_lane_rate is not None
+    assert seen.lane_rate < seen.usual_lane_rate / 2
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "cpu_ms", "share"),
+    [
+        pytest.param(1769, 300, 1.0, id="a whole processor, all of it used"),
+        pytest.param(885, 150, 1.0, id="half a processor, all of it used"),
+        pytest.param(3538, 300, 1.0, id="two processors, one thread"),
+        pytest.param(1769, 30, 0.1, id="it waits for something else"),
+    ],
+)
+def test_the_share_of_the_processor(memory_mb: int, cpu_ms: float, share: float) -> None:
+    seen = evidence(memory_mb=memory_mb, cpu_total_time_ms=cpu_ms, duration_ms=300)
+    assert measure(seen).cpu_share == pytest.approx(share, rel=0.01)
+
+
+# --- reads ---------------------------------------------------------------------------------------
+
+
+def test_read_shares_are_of_two_megabytes_and_five_calls_a_shard() -> None:
+    seen = measure(evidence(shards=2, read_bytes=2 * 60 * 2 * 2**20, read_calls=2 * 60 * 5))
+    assert (seen.read_bytes_share, seen.read_calls_share) == (1.0, 1.0)
+
+
+def test_a_reader_with_its_own_throughput_or_one_that_is_off_shares_nothing() -> None:
+    readers = (
+        Reader(name="shares", shared_throughput=True),
+        Reader(name="fan-out", shared_throughput=False),
+        Reader(name="off", shared_throughput=True, enabled=False),
+    )
+    seen = evidence().model_copy(update={"readers": readers})
+    assert measure(seen).other_shared_readers == 1
+
+
+def test_throttled_reads_are_counted_where_their_share_was_not_published() -> None:
+    seen = without(read_contention(), Metric.READ_THROTTLE_SHARE)
+    assert measure(seen).read_throttle_share == pytest.approx(100 / 400)
+
+
+# --- shards --------------------------------------------------------------------------------------
+
+
+def shard_metrics(of: Callable[[int], dict[Metric, Any]]) -> Evidence:
+    return evidence(shards=4, shard_metrics={f"shardId-{n:012}": of(n) for n in range(4)})
+
+
+def test_a_hot_shard_takes_far_more_than_its_share() -> None:
+    hot = shard_metrics(lambda n: {Metric.SHARD_INCOMING_RECORDS: 900 if n == 1 else 100})
+    even = shard_metrics(lambda _: {Metric.SHARD_INCOMING_RECORDS: 300})
+    assert measure(hot).hot_shard == "shardId-000000000001"
+    assert measure(even).hot_shard is None
+
+
+def test_shards_that_do_not_move_are_counted() -> None:
+    one = shard_metrics(lambda n: {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0) if n == 3 else 400})
+    assert measure(one).stuck_shards == 1
+
+
+# --- for any evidence ----------------------------------------------------------------------------
+
+
+@given(seen=evidences() | blinded(), policy=POLICIES)
+@settings(max_examples=300, deadline=None)
+def test_any_evidence_can_be_measured(seen: Evidence, policy: Policy) -> None:
+    found = measured(seen, policy.thresholds)
+    shares = (found.error_share, found.throttle_share, found.read_throttle_share)
+    assert all(share is None or 0 <= share <= 1 for share in shares)
+    assert found.age_seconds is None or found.age_seconds >= 0
+    assert found.backlog_records is None or found.backlog_records >= 0
+    assert found == measured(seen, policy.thresholds)
