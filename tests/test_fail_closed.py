@@ -10,6 +10,7 @@ from remediator.model import Gap, Mode, RemedyName, ResourceKind, Status
 from remediator.policy import (
     Autonomy,
     Budget,
+    Cooldown,
     FollowUps,
     MaintenanceWindow,
     Match,
@@ -18,6 +19,7 @@ from remediator.policy import (
     RemedyPolicy,
 )
 from remediator.state import ChangeState, Freeze, IncidentState, Stage
+from tests.histories import ACCOUNT, REGION
 from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
 from tests.small_account import QUARANTINE, Author, Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
@@ -127,6 +129,31 @@ def test_a_rollback_that_died_half_way_is_finished_by_the_next_look() -> None:
     host.pass_time(600)
     assert factor(host) == 1
     assert state_of(host, incident).stage is Stage.CLOSED
+
+
+def test_a_rollback_that_dies_anywhere_after_its_write_has_spent_its_cool_down() -> None:
+    twin, incident = acted()
+    twin.invoke(Rollback(incident_id=incident))
+    written, calls = _write_of_rollback(), len(twin.lived[-1].calls)
+    assert written < calls
+    for death in range(written, calls + 1):
+        host, incident = acted()
+        host.invoke(Rollback(incident_id=incident), Fault(Kind.CRASH_AFTER, death))
+        assert factor(host) == 1, "it died after the write"
+        spent = host.journal.ledger(ACCOUNT, REGION).spent
+        assert any(s.mapping == "mapping-orders" and not s.raised for s in spent), death
+
+
+def test_a_mapping_rolled_back_by_hand_is_left_alone_though_the_rollback_died() -> None:
+    patient = BOUNDED.model_copy(update={"cooldown": Cooldown(human_seconds=3600)})
+    host, incident = acted(policy=patient)
+    host.invoke(Rollback(incident_id=incident), Fault(Kind.CRASH_AFTER, _write_of_rollback()))
+    host.pass_time(600)  # the next look finishes what was begun
+    assert state_of(host, incident).stage is Stage.CLOSED
+    host.invoke(transition("orders", host.now, word="-again"))
+    assert host.reports[-1].outcome.status is Status.BLOCKED
+    assert "cool-down" in host.reports[-1].outcome.reason
+    assert factor(host) == 1
 
 
 def test_shards_raised_in_two_turns_go_back_one_turn_at_a_time() -> None:
