@@ -9,7 +9,7 @@ import pytest
 
 from remediator.diagnosis import ROOT, TREE, Leaf, diagnose
 from remediator.metrics import Metric
-from remediator.model import Answer, Cause, Evidence, Reader, SourceKind
+from remediator.model import Answer, Cause, Evidence, Gap, Reader, SourceKind
 from remediator.policy import Policy, Thresholds
 from tests.evidence import (
     NOW,
@@ -424,3 +424,12 @@ def test_every_question_can_be_reached_and_no_path_runs_in_a_circle() -> None:
 def test_the_leaves_are_all_causes() -> None:
     ends = [end for q in TREE.values() for end in (q.yes, q.no, q.unseen)]
     assert {end.cause for end in ends if isinstance(end, Leaf)} == set(Cause)
+
+
+def test_a_reservation_that_was_not_seen_is_not_said_to_let_the_function_run() -> None:
+    unseen = slow_consumer().model_copy(
+        update={"gaps": (Gap(reading="reserved_concurrency", reason="denied"),)}
+    )
+    first = diagnose(unseen, POLICY).path[0]
+    assert first.id == "stopped_on_purpose"
+    assert "was not seen" in first.because

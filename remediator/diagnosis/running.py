@@ -25,7 +25,12 @@ def stopped_on_purpose(case: Case) -> Finding:
         return Finding(YES, "the function's reserved concurrency is 0", readings, "reserved_at_0")
     if function and function.state in _DEAD_FUNCTION_STATES:
         return Finding(YES, f"the function is {function.state}", readings, "function_gone")
-    return Finding(NO, f"the mapping is {mapping.state} and the function may run", readings)
+    may_run = (
+        "whether its concurrency is reserved at 0 was not seen"
+        if case.evidence.lacks("reserved_concurrency")
+        else "the function may run"
+    )
+    return Finding(NO, f"the mapping is {mapping.state} and {may_run}", readings)
 
 
 def fell_silent(case: Case) -> Finding:
