@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, time
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -83,6 +84,7 @@ class Thresholds(_Section):
     throttle_share: Share = 0.05
     error_share: Share = 0.05
     total_failure_share: Share = 0.95
+    chance: float = Field(default=0.001, gt=0, lt=1)
     stuck_slope: float = Field(default=0.75, ge=0, le=1)
     read_throttle_share: Share = 0.05
     busy_share: Share = 0.75
@@ -139,6 +141,7 @@ class Budget(_Section):
 class FollowUps(_Section):
     """How the effect is watched."""
 
+    soon_seconds: int = Field(default=60, ge=60, le=86_400)
     first_seconds: int = Field(default=240, ge=60, le=86_400)
     every_seconds: int = Field(default=180, ge=60, le=86_400)
     most: Count = 20
@@ -311,12 +314,17 @@ def load(path: Path) -> Policy:
     path, what is allowed and its line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return _load(path, path.stat().st_mtime_ns)
     except OSError as error:
         raise InputError(f"policy file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"policy file {path}: expected UTF-8, {error.reason}") from error
-    return parse(text, str(path))
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, _changed: int) -> Policy:
+    """Once a process for as long as the file is not changed: a policy is frozen."""
+    return parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def parse(text: str, name: str = "policy") -> Policy:

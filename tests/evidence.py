@@ -389,18 +389,19 @@ def hot_key(**said: Any) -> Evidence:
 
 
 def saturated(**said: Any) -> Evidence:
-    """Twice as many invocations at once as before, each three times as slow."""
+    """Ten times as many lanes as before at work on full batches, which take far longer."""
     return _as(
         said,
         parallelization_factor=10,
         iterator_age_ms=climbing(0.7, 10),
         stream_iterator_age_ms=climbing(0.7, 10),
-        invocations=since(10, 200, 60),
-        duration_ms=since(10, 3000, 300),
-        duration_max_ms=since(10, 4000, 500),
+        batch_size=10,
+        invocations=since(10, 90, 60),
+        duration_ms=since(10, 5000, 300),
+        duration_max_ms=since(10, 8000, 500),
         concurrent_executions=since(10, 10, 1),
         incoming_records=since(10, 2000, 600),
-        read_records=600,
+        read_records=since(10, 900, 600),
     )
 
 

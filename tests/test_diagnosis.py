@@ -181,9 +181,33 @@ ALIKE = {
     ),
     "one shard, all fails: only suspected": (one_shard_fails(), Cause.POISON_RECORD, "suspected"),
     "one shard, all fails, split: halves succeed": (
-        split_since(8, errors=since(20, 50)),
+        split_since(8, errors=[0] * 10 + [60] * 12 + [50] * 4 + [60] * 4),
         Cause.POISON_RECORD,
         "isolated",
+    ),
+    "one shard, halves succeed, but so did some before they were split": (
+        split_since(8, errors=[0] * 10 + [45] * 12 + [50] * 4 + [60] * 4),
+        Cause.FUNCTION_FAILURE,
+        "everywhere",
+    ),
+    "one shard of one of two mappings: what succeeds is the other's": (
+        one_shard_fails(sibling_mappings=1, errors=since(10, 30)),
+        Cause.POISON_RECORD,
+        "isolated",
+    ),
+    "one shard, all fails now, but something succeeded meanwhile": (
+        one_shard_fails(errors=[0] * 20 + [50] * 7 + [60] * 3),
+        Cause.FUNCTION_FAILURE,
+        "partial",
+    ),
+    "one shard of four, which failed as a whole until a minute ago": (
+        poison(
+            invocations=[240] * 20 + [60] * 9 + [240],
+            errors=[0] * 20 + [55] * 9 + [6],
+            read_records=[600] * 20 + [60] * 9 + [600],
+        ),
+        Cause.FUNCTION_FAILURE,
+        "partial",
     ),
     "one shard, all fails, split: nothing succeeds": (
         split_since(8, errors=since(20, 60)),
@@ -280,8 +304,22 @@ ALIKE = {
         "",
     ),
     "slow: longer, because batches have grown with the backlog": (
-        saturated(read_records=since(10, 20_000, 600), incoming_records=since(10, 60_000, 600)),
+        saturated(
+            batch_size=1000,
+            read_records=since(10, 60_000, 600),
+            incoming_records=since(10, 90_000, 600),
+        ),
         Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "slow: no error was ever counted, and the last batch went well": (
+        slow_consumer(errors=None),
+        Cause.SLOW_CONSUMER,
+        "",
+    ),
+    "unknown: no error was ever counted, and the last batch went wrong": (
+        slow_consumer(errors=None, last_processing_result="PROBLEM: Function call failed"),
+        Cause.UNKNOWN,
         "",
     ),
     "slow: bound by the processor": (

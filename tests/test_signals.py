@@ -52,6 +52,24 @@ def test_one_odd_minute_does_not_set_the_slope() -> None:
     assert measure(evidence(iterator_age_ms=ages)).age_slope == pytest.approx(1.0, abs=0.05)
 
 
+def test_the_beat_of_the_tries_does_not_set_the_slope() -> None:
+    """An age is seen when it is tried: every 40 s it grows by 40 s in a minute, or by 80."""
+    ages = [400.0] * 20 + [float(20_000 + 40_000 * (n * 60 // 40)) for n in range(1, 11)]
+    assert measure(evidence(iterator_age_ms=ages)).age_slope == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("ages", "still"),
+    [
+        pytest.param(climbing(1.0, 10), 11, id="since the climb began"),
+        pytest.param(climbing(0.5, 10), 1, id="it moves on, only slower"),
+        pytest.param(400, 1, id="it keeps up"),
+    ],
+)
+def test_how_long_the_oldest_record_has_stood_still(ages: Any, still: float) -> None:
+    assert measure(evidence(iterator_age_ms=ages)).still_minutes == still
+
+
 def test_the_age_is_that_of_now_not_of_the_newest_datapoint() -> None:
     newest = climbing(1.0)[-1] / 1000
     late = evidence(iterator_age_ms=climbing(1.0)).model_copy(
@@ -110,6 +128,12 @@ def test_a_minute_that_is_still_coming_in_does_not_count() -> None:
         invocations=[60.0] * (MINUTES - 1) + [5.0],
     )
     assert measure(half).busy_lanes == pytest.approx(measure(whole).busy_lanes or 0, rel=0.1)
+
+
+def test_a_minute_in_which_only_a_burst_has_ended_counts() -> None:
+    """Every count of a half minute is halved: the pollers never rest, and invocations go on."""
+    burst = evidence(incoming_records=[600.0] * (MINUTES - 3) + [9000.0, 9000.0, 600.0])
+    assert measure(burst).arrival_per_second == pytest.approx(10)
 
 
 def test_a_count_without_a_datapoint_is_zero_where_its_family_was_published() -> None:
@@ -181,6 +205,46 @@ def test_successes_are_counted_from_the_mappings_change(
     assert seen.successes_since_modified == successes
 
 
+@pytest.mark.parametrize(
+    ("errors", "changed_minutes_ago", "successes"),
+    [
+        pytest.param(since(10, 60), 3000, 0, id="one record holds the only lane"),
+        pytest.param(since(10, 50), 3000, 90, id="it fails now and then"),
+        pytest.param([0] * 20 + [50] * 6 + [60] * 4, 4.5, 50, id="now and then, before the change"),
+        pytest.param([0] * 20 + [60] * 6 + [50] * 4, 4.5, 0, id="only since the change"),
+    ],
+)
+def test_what_succeeds_while_it_fails_is_counted_up_to_the_mappings_change(
+    errors: Any, changed_minutes_ago: float, successes: float
+) -> None:
+    changed = NOW - timedelta(minutes=changed_minutes_ago)
+    seen = measure(evidence(errors=errors, mapping_last_modified=changed))
+    assert seen.successes_before_modified == successes
+
+
+def test_where_batches_were_split_from_the_start_nobody_knows_what_succeeded_before() -> None:
+    split = evidence(errors=since(10, 50), bisect_on_error=True)
+    assert measure(split).successes_before_modified is None
+
+
+def test_a_good_minute_or_two_do_not_end_a_failure() -> None:
+    """What has healed a minute ago is not judged by that minute alone."""
+    healing = measure(evidence(errors=[0] * 10 + [55] * 18 + [0, 0]))
+    healed = measure(evidence(errors=[0] * 10 + [55] * 17 + [0, 0, 0]))
+    assert (healing.failing_successes_per_minute, healing.usual_successes_per_minute) == (5, 60)
+    assert healed.failing_since is None
+
+
+def test_chance_explains_a_standstill_where_most_tries_fail_and_not_where_few_do() -> None:
+    """Four lanes, six tries a minute each at most."""
+    few = measure(poison())
+    most = measure(poison(errors=[0] * 26 + [220] * 4, iterator_age_ms=climbing(1.0, 4)))
+    assert few.stands_still_by_chance is not None
+    assert most.stands_still_by_chance is not None
+    assert few.stands_still_by_chance < 1e-6
+    assert most.stands_still_by_chance > 0.1
+
+
 # --- work and flow -------------------------------------------------------------------------------
 
 
@@ -205,6 +269,41 @@ def test_a_backlog_is_what_arrived_within_the_age() -> None:
 def test_a_burst_that_is_over_does_not_set_the_arrival() -> None:
     burst = [6.0] * (MINUTES - 2) + [9000.0, 6.0]
     assert measure(evidence(incoming_records=burst)).arrival_per_second == pytest.approx(0.1)
+
+
+def test_what_is_done_is_where_the_oldest_record_has_got_to_not_what_was_read() -> None:
+    seen = measure(
+        evidence(
+            incoming_records=600,
+            read_records=since(4, 6000, 600),
+            iterator_age_ms=climbing(0.5),
+            stream_iterator_age_ms=climbing(0.5),
+        )
+    )
+    assert seen.head_per_second == pytest.approx(5, rel=0.1)
+    assert seen.processed_per_second == 100
+
+
+def test_where_nothing_lags_the_oldest_record_tells_nothing_of_what_is_done() -> None:
+    assert measure(evidence()).head_per_second is None
+
+
+def test_a_lane_gets_no_more_done_than_full_batches_are() -> None:
+    seen = measure(evidence(batch_size=10, read_records=6000, invocations=60, duration_ms=1000))
+    assert seen.lane_rate == pytest.approx(10)
+
+
+def test_how_slow_a_record_is_even_if_every_batch_were_full() -> None:
+    """Usual: 600 records in 60 invocations of 0.3 s. Now each takes 9 s, of 100 at most."""
+    seen = measure(evidence(batch_size=100, duration_ms=since(6, 9000, 300)))
+    assert seen.slowdown == pytest.approx(3, rel=0.1)
+
+
+def test_what_was_slow_before_more_lanes_ran_is_not_slow_for_them() -> None:
+    slow_first = saturated(duration_ms=since(15, 5000, 300))
+    wide_first = saturated()
+    assert (measure(slow_first).narrow_lane_rate or 0) < 5
+    assert (measure(wide_first).narrow_lane_rate or 0) > 20
 
 
 def test_a_lane_gets_less_done_where_what_stands_behind_slows_down() -> None:

@@ -80,9 +80,16 @@ TREE: Mapping[str, Question] = {
     "one_shard": Question(
         "Is there only one shard, so that one record could fail every batch?",
         failing.one_shard,
-        yes=Leaf(Cause.POISON_RECORD, "suspected"),
+        yes="succeeds_now_and_then",
         no=Leaf(Cause.FUNCTION_FAILURE, "everywhere"),
         unseen=Leaf(Cause.UNKNOWN),
+    ),
+    "succeeds_now_and_then": Question(
+        "Has anything succeeded since the errors began?",
+        failing.succeeds_now_and_then,
+        yes=Leaf(Cause.FUNCTION_FAILURE, "partial"),
+        no=Leaf(Cause.POISON_RECORD, "suspected"),
+        unseen=Leaf(Cause.POISON_RECORD, "suspected"),
     ),
     "one_is_stuck": Question(
         "Does the oldest record stand still while other batches succeed as usual?",
@@ -94,9 +101,16 @@ TREE: Mapping[str, Question] = {
     "stuck_in_timeouts": Question(
         "Does what stands still run into the timeout, as good records may?",
         failing.times_out,
-        yes=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        yes="alone_by_now",
         no=Leaf(Cause.POISON_RECORD, "isolated"),
         unseen=Leaf(Cause.POISON_RECORD, "isolated"),
+    ),
+    "alone_by_now": Question(
+        "Have batches been split for so long that the record must be alone by now?",
+        failing.alone_by_now,
+        yes=Leaf(Cause.POISON_RECORD, "isolated"),
+        no=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        unseen=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
     ),
     "times_out_here_and_there": Question(
         "Do the failing invocations run into the timeout?",

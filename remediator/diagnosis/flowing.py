@@ -64,13 +64,15 @@ def over_soon(case: Case) -> Finding:
         case.reading("backlog_records"),
         case.reading("arrival_per_second", "records/s"),
         case.reading("processed_per_second", "records/s"),
+        case.reading("head_per_second", "records/s"),
     )
     if signals.age_seconds is None or signals.age_slope is None:
         return unseen("the age or its slope", *readings)
     low = signals.age_seconds < policy.thresholds.alarm_seconds and signals.age_slope < 0.5
     if low:
         return Finding(YES, f"the age is {signals.age_seconds:.0f} s, below the alarm", readings)
-    if _restarted_lately(case) and _age_is_of_the_restart(case):
+    unclear = not signals.falling and _restarted_lately(case)
+    if unclear and _age_is_of_the_restart(case):
         return Finding(YES, "the age is that of the mapping's restart, just now", readings)
     ends, patience = _ends_in(case, flow), _patience(case, flow)
     if ends is not None and ends <= patience:
@@ -85,15 +87,19 @@ def _ends_in(case: Case, flow: forecast.Flow | None) -> float | None:
     """Seconds until it is over by itself, by the age's own fall or by the forecast.
 
     While a burst's equally old records are worked off, their age still climbs by a second a
-    second: there the forecast speaks, if every lane is busy with it.
+    second: there the forecast speaks, if every lane is busy with it, and if the burst was seen.
     """
     signals = case.signals
     if signals.falling and signals.age_slope:
         return (signals.age_seconds or 0.0) / -signals.age_slope
     busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
-    if flow is None or signals.processed_per_second is None or not busy:
+    seen = (signals.age_seconds or 0.0) < case.evidence.window_seconds
+    done = signals.head_per_second if seen else None
+    if done is None and seen:
+        done = signals.processed_per_second
+    if flow is None or done is None or not busy:
         return None
-    drains = flow.drains_in(signals.processed_per_second)
+    drains = flow.drains_in(done)
     return None if drains in {None, inf} else drains
 
 
@@ -114,24 +120,44 @@ def saturates_downstream(case: Case) -> Finding:
     readings = (
         case.reading("lane_rate", "records/s"),
         case.reading("usual_lane_rate", "records/s"),
+        case.reading("narrow_lane_rate", "records/s"),
         case.reading("concurrency"),
         case.reading("usual_concurrency"),
+        case.reading("busy_lanes"),
+        case.reading("usual_busy_lanes"),
         case.reading("duration_ms", "ms"),
         case.reading("usual_duration_ms", "ms"),
+        case.reading("slowdown"),
+        case.reading("peak_arrival_per_second", "records/s"),
+        case.reading("usual_arrival_per_second", "records/s"),
     )
     rate, usual = signals.lane_rate, signals.usual_lane_rate
     running, before = signals.concurrency, signals.usual_concurrency
+    yes = "a lane gets less done since more of them run"
+    if _slower_under_more_load(case):
+        return Finding(YES, yes, readings)
     if rate is None or usual is None or running is None or before is None:
         return unseen("the course of a lane's work and of concurrency", *readings)
-    slower = rate * ratio <= usual
+    slower = rate * ratio <= min(usual, signals.narrow_lane_rate or usual)
     wider = running >= ratio * max(1.0, before)
-    return when(
-        slower and wider,
-        "a lane gets less done since more of them run"
-        if slower and wider
-        else "a lane gets as much done as before, or no more of them run",
-        *readings,
+    no = "a lane gets as much done as before, or no more of them run"
+    return when(slower and wider, yes if slower and wider else no, *readings)
+
+
+def _slower_under_more_load(case: Case) -> bool:
+    """Whether more came in, so that lanes rest less, and each record takes longer since, even if
+    every batch was full: so half of the growth will do. Where no more came in, something else has
+    made it slow."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    return (
+        (signals.slowdown or 0.0) >= (1 + ratio) / 2
+        and _times(signals.busy_lanes, signals.usual_busy_lanes, ratio)
+        and _times(signals.peak_arrival_per_second, signals.usual_arrival_per_second, ratio)
     )
+
+
+def _times(now: float | None, usual: float | None, ratio: float) -> bool:
+    return now is not None and bool(usual) and now >= ratio * (usual or 0.0)
 
 
 def _maybe_saturated(case: Case) -> bool:
@@ -145,8 +171,21 @@ def _maybe_saturated(case: Case) -> bool:
         return False
     running, before = signals.concurrency, signals.usual_concurrency
     wider = running is None or before is None or running >= ratio * max(1.0, before)
-    took, usual = signals.duration_ms, signals.usual_duration_ms
-    return wider and took is not None and usual is not None and took >= ratio * usual
+    if signals.slowdown is not None and _batches_are_full(case):
+        return wider and signals.slowdown >= (1 + ratio) / 2
+    return wider and _times(signals.duration_ms, signals.usual_duration_ms, ratio)
+
+
+def _batches_are_full(case: Case) -> bool:
+    """Whether enough waits for a full batch in every lane."""
+    mapping, lanes, waiting = (
+        case.evidence.mapping,
+        case.signals.lanes,
+        case.signals.backlog_records,
+    )
+    if mapping is None or lanes is None or waiting is None:
+        return False
+    return waiting >= lanes * mapping.batch_size
 
 
 def keys_limit(case: Case) -> Finding:
@@ -198,6 +237,14 @@ def _age_is_of_the_restart(case: Case) -> bool:
     return age <= (case.evidence.gathered_at - changed).total_seconds() + 90
 
 
+def _ends_well(case: Case) -> bool:
+    """Whether AWS says that the last batch went well, where no error was ever counted: a count of
+    nothing may be published as nothing. What was withheld is not told by this."""
+    mapping = case.evidence.mapping
+    counted = Metric.ERRORS in case.evidence.metrics or case.evidence.lacks(Metric.ERRORS)
+    return not counted and mapping is not None and mapping.last_processing_result == "OK"
+
+
 def capacity_short(case: Case) -> Finding:
     signals, limits = case.signals, case.policy.thresholds
     mapping = case.evidence.mapping
@@ -212,7 +259,7 @@ def capacity_short(case: Case) -> Finding:
     )
     if signals.busy_lanes is None or signals.age_seconds is None:
         return unseen("the work of the lanes, or the age", *readings)
-    if signals.error_share is None and stuck(case):
+    if signals.error_share is None and stuck(case) and not _ends_well(case):
         return unseen("the count of errors, while the oldest record does not move,", *readings)
     if _maybe_saturated(case):
         return unseen("whether lanes slow down as more of them run", *readings)

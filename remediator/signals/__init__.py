@@ -32,7 +32,7 @@ def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
     values: dict[str, object] = {}
     for part in PARTS:
         values |= part(evidence, thresholds)
-    values |= measure_flow(evidence, values)
+    values |= measure_flow(evidence, thresholds, values)
     return Signals.model_validate(values)
 
 

@@ -1,5 +1,6 @@
 """The age, its course, and whether anything is invoked at all."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from remediator.metrics import Metric
@@ -67,12 +68,24 @@ def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]
         "age_seconds": now_seconds,
         "age_slope": 1.0 if silent else gradient,
         "age_peak_seconds": peak,
+        "still_minutes": (newest_at - still_since(evidence, points)) / MINUTE,
         "falling": None
         if gradient is None
         else not silent and gradient < thresholds.recovering_slope and newest < peak,
         "onset": evidence.gathered_at - timedelta(seconds=now_seconds),
         "expires_in_seconds": None if retention is None else retention - now_seconds,
     }
+
+
+def still_since(evidence: Evidence, points: Sequence[tuple[datetime, float]]) -> datetime:
+    """The last minute since which the oldest record has not moved, but for the time between two
+    tries of it: an age is seen only when it is tried, and once that try has ended."""
+    took = series_of(evidence, Metric.DURATION_MAX_MS)
+    longest = max(took.values[-LAST_MINUTES:]) / 1000 if took and took.points else 0.0
+    slack = min(90.0, 15.0 + 1.5 * longest)
+    now, age = points[-1]
+    moved = (at for at, was in reversed(points) if (now - at).total_seconds() - age + was > slack)
+    return next(moved, points[0][0])
 
 
 def _fell_silent(evidence: Evidence, newest: datetime) -> bool:

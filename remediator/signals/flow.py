@@ -1,11 +1,13 @@
 """Arrival, processing and backlog, in records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import fmean, median, median_low
 
 from remediator.metrics import Metric
 from remediator.model import Evidence, Series
+from remediator.policy import Thresholds
+from remediator.signals.age import ages
 from remediator.signals.series import (
     LAST_MINUTES,
     MINUTE,
@@ -16,7 +18,9 @@ from remediator.signals.series import (
 )
 
 
-def measure_flow(evidence: Evidence, known: dict[str, object]) -> dict[str, object]:
+def measure_flow(
+    evidence: Evidence, thresholds: Thresholds, known: Mapping[str, object]
+) -> dict[str, object]:
     minutes = minutes_seen(evidence, STREAM_FAMILY)
     arrivals = counts_of(evidence, Metric.INCOMING_RECORDS, minutes)
     arrival = _arrival_per_minute(evidence, minutes, arrivals) if arrivals else None
@@ -26,20 +30,56 @@ def measure_flow(evidence: Evidence, known: dict[str, object]) -> dict[str, obje
     peak = max(arrivals[-2 * LAST_MINUTES :], default=None) if arrivals else None
     surely = _within_what_the_age_allows(rate, peak, known.get("age_slope"))
     successes = known.get("successes_per_minute")
-    age = known.get("age_seconds")
-    rates = _lane_rates(evidence, minutes, processed)
-    usual = rates[: -2 * LAST_MINUTES] or rates[:-LAST_MINUTES]
+    worked = _worked(evidence, minutes, processed)
+    usual = _usual_lane_rate(worked or _worked_in_time(evidence, minutes, arrivals))
     return {
         "arrival_per_second": None if arrival is None else arrival / 60,
+        "peak_arrival_per_second": None if peak is None else peak / 60,
+        "usual_arrival_per_second": median(arrivals[: -2 * LAST_MINUTES]) / 60
+        if arrivals and len(arrivals) > 2 * LAST_MINUTES
+        else None,
         "processed_per_second": None if rate is None else rate / 60,
+        "head_per_second": _head_rate(evidence, minutes, arrivals) if arrivals else None,
+        "least_processed_per_second": min(processed[-LAST_MINUTES:]) / 60 if processed else None,
         "usual_processed_per_second": median(processed[: -2 * LAST_MINUTES]) / 60
         if processed and len(processed) > 2 * LAST_MINUTES
         else None,
         "records_per_batch": _per_batch(evidence, surely, successes),
-        "lane_rate": median(rates[-LAST_MINUTES:]) if rates else None,
-        "usual_lane_rate": median(usual) if usual else None,
-        "backlog_records": _backlog(evidence, minutes, arrivals, _counted(evidence, minutes), age),
+        "lane_rate": _lane_rate(evidence, worked, known.get("duration_ms")),
+        "usual_lane_rate": usual,
+        "narrow_lane_rate": _narrow_lane_rate(
+            evidence, worked, known.get("usual_concurrency"), thresholds.saturation_ratio
+        ),
+        "slowdown": _slowdown(evidence, known.get("duration_ms"), usual),
+        "backlog_records": _backlog(
+            evidence, minutes, arrivals, _counted(evidence, minutes), known
+        ),
     }
+
+
+def _head_rate(
+    evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float]
+) -> float | None:
+    """How many records a second the oldest unread one moves on: what arrived between where it was
+    and where it is. Unlike what is read, this is done; ``None`` while there is no lag to speak of.
+    """
+    points = ages(evidence)[-4:]
+    if len(points) < 2 or points[-1][1] < 60:
+        return None
+    heads = [at + MINUTE - timedelta(seconds=age) for at, age in points]
+    if heads[0] < minutes[0]:
+        return None
+    done = _arrived_between(heads[0], heads[-1], minutes, arrivals)
+    return max(0.0, done) / (points[-1][0] - points[0][0]).total_seconds()
+
+
+def _arrived_between(
+    head: datetime, end: datetime, minutes: Sequence[datetime], arrivals: Sequence[float]
+) -> float:
+    return sum(
+        count * (_after(head, minute) - _after(end, minute))
+        for minute, count in zip(minutes, arrivals, strict=True)
+    )
 
 
 def _within_what_the_age_allows(
@@ -57,12 +97,13 @@ def _arrival_per_minute(
     evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float]
 ) -> float:
     """What arrives now: the median of the newest minutes, so that a burst that is over does not
-    set the rate; the newest minute alone where it is lower and surely complete, which the steady
-    calls of the pollers show."""
+    set the rate; the newest minute alone where it is lower and surely complete, which the calls of
+    the pollers show: they never rest."""
     usual, newest = median_low(arrivals[-LAST_MINUTES:]), arrivals[-1]
+    published = dict((series_of(evidence, Metric.INCOMING_RECORDS) or Series()).points)
     calls = counts_of(evidence, Metric.READ_CALLS, minutes)
-    complete = calls is not None and calls[-1] >= 0.9 * median(calls[-2 * LAST_MINUTES :])
-    return min(usual, newest) if complete else usual
+    whole = calls is None or calls[-1] >= 0.9 * min(calls[-4 * LAST_MINUTES : -1], default=0.0)
+    return min(usual, newest) if whole and minutes[-1] in published else usual
 
 
 def _counted(evidence: Evidence, minutes: Sequence[datetime]) -> tuple[float, ...] | None:
@@ -86,18 +127,79 @@ def _processed_by_minute(
     return counted or (counts_of(evidence, Metric.READ_RECORDS, minutes) if alone else None)
 
 
-def _lane_rates(
+_READ_AHEAD_MINUTES = 5
+"""Over so many, what was read is what was done: what is read in one may be done in the next."""
+
+Worked = Sequence[tuple[datetime, float, float]]
+"""Minutes with work: when, records done, seconds of lane work."""
+
+
+def _worked(
     evidence: Evidence, minutes: Sequence[datetime], processed: Sequence[float] | None
-) -> list[float]:
-    """Records done per second of lane work, minute by minute, where there was work."""
+) -> Worked:
     counts = dict((series_of(evidence, Metric.INVOCATIONS) or Series()).points)
     took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
     work = {at: counts[at] * took[at] / 1000 for at in counts if at in took}
+    most = evidence.mapping.batch_size if evidence.mapping else 0
     return [
-        done / work[at]
+        (at, min(done, counts[at] * most), work[at])
         for at, done in zip(minutes, processed or (), strict=False)
         if done > 0 and work.get(at, 0.0) > 0
     ]
+
+
+def _worked_in_time(
+    evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float] | None
+) -> Worked:
+    """Where it is not known what was done: while nothing lagged, that was what arrived."""
+    on_time = {at for at, age in ages(evidence) if age < _ON_TIME_SECONDS}
+    return [entry for entry in _worked(evidence, minutes, arrivals) if entry[0] in on_time]
+
+
+_ON_TIME_SECONDS = 30
+
+
+def _lane_rate(evidence: Evidence, worked: Worked, took_ms: object) -> float | None:
+    """Records done per second of lane work; no more than full batches are."""
+    rate = _pooled(worked[-_READ_AHEAD_MINUTES:])
+    if rate is None or evidence.mapping is None:
+        return None
+    if not isinstance(took_ms, float) or took_ms <= 0:
+        return rate
+    return min(rate, evidence.mapping.batch_size * 1000 / took_ms)
+
+
+def _pooled(worked: Worked) -> float | None:
+    return sum(done for _, done, _ in worked) / sum(work for *_, work in worked) if worked else None
+
+
+def _narrow_lane_rate(
+    evidence: Evidence, worked: Worked, usual: object, ratio: float
+) -> float | None:
+    """What a lane got done just before more of them ran than usual; ``None`` where no more run."""
+    running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
+    if running is None or not isinstance(usual, float):
+        return None
+    begin, narrow = None, 0
+    for at, count in reversed(running.points):
+        narrow = 0 if count >= ratio * max(1.0, usual) else narrow + 1
+        if narrow >= LAST_MINUTES:
+            break
+        begin = begin if narrow else at
+    if begin is None:
+        return None
+    return _pooled([entry for entry in worked if entry[0] < begin][-LAST_MINUTES:])
+
+
+def _usual_lane_rate(worked: Worked) -> float | None:
+    older = worked[: -2 * LAST_MINUTES] or worked[:-LAST_MINUTES]
+    return median(done / work for _, done, work in older) if older else None
+
+
+def _slowdown(evidence: Evidence, took_ms: object, usual: float | None) -> float | None:
+    if evidence.mapping is None or not isinstance(took_ms, float) or not usual:
+        return None
+    return took_ms / 1000 / evidence.mapping.batch_size * usual
 
 
 def _difference(
@@ -127,32 +229,43 @@ def _backlog(
     minutes: Sequence[datetime],
     arrivals: Sequence[float] | None,
     done: Sequence[float] | None,
-    age: object,
+    known: Mapping[str, object],
 ) -> float | None:
-    """Records that arrived in the last ``age`` seconds, less what is known to be done.
+    """Records that arrived in the last ``age_seconds``, less what is known to be done.
 
     ``done``: records by minute, where they were counted and not only read ahead.
     """
+    age, slope = known.get("age_seconds"), known.get("age_slope")
     if arrivals is None or not isinstance(age, float):
         return None
     head, end = evidence.gathered_at - timedelta(seconds=age), minutes[-1] + MINUTE
     before = max(0.0, (minutes[0] - head).total_seconds())
     unpublished = max(0.0, (evidence.gathered_at - max(end, head)).total_seconds())
+    stands_still = isinstance(slope, float) and slope >= _STANDS_STILL
     waiting = (
-        _arrived_since(head, minutes, arrivals)
+        _arrived_since(head, minutes, arrivals, together=stands_still)
         + fmean(arrivals) / 60 * before
-        + median_low(arrivals[-LAST_MINUTES:]) / 60 * unpublished
+        + _arrival_per_minute(evidence, minutes, arrivals) / 60 * unpublished
     )
     if before or done is None:
         return waiting
     return min(waiting, max(0.0, sum(arrivals) - sum(done))) or waiting
 
 
-def _arrived_since(head: datetime, minutes: Sequence[datetime], arrivals: Sequence[float]) -> float:
+_STANDS_STILL = 0.9
+"""Seconds of age a second: records that came at one moment are done one after another, and all of
+them are as old."""
+
+
+def _arrived_since(
+    head: datetime, minutes: Sequence[datetime], arrivals: Sequence[float], *, together: bool
+) -> float:
     """A minute's records spread evenly over it, but a burst's lie together: it counts whole."""
     typical = median_low(arrivals)
     return sum(
-        count * (1.0 if head < minute + MINUTE and count > 3 * typical else _after(head, minute))
+        count
+        if together and head < minute + MINUTE and count > 3 * typical
+        else count * _after(head, minute)
         for minute, count in zip(minutes, arrivals, strict=True)
     )
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import exp, log
 from statistics import fmean, median
 
 from remediator.metrics import Metric
 from remediator.model import Evidence
 from remediator.policy import Thresholds
+from remediator.signals.age import ages, still_since
 from remediator.signals.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
+    MINUTE,
     counts_of,
+    lanes_of,
     mean_of,
     minutes_seen,
     newest_of,
@@ -35,42 +39,99 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, obje
     if not newest:
         return found
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
-    run = next((n for n, bad in enumerate(reversed(over)) if not bad), len(over))
+    begin = _failing_from(over)
+    failing = active[begin + 1 :]
     return found | {
         "error_share": min(1.0, _weighted(newest)),
         "error_minutes": sum(bad > 0 for _, _, bad in newest),
         "failing_minutes": sum(over[-LAST_MINUTES:]),
-        "failing_since": active[-run][0] if run else None,
-        "successes_per_minute": fmean(max(0.0, count - bad) for _, count, bad in newest),
-        "least_successes_per_minute": min(max(0.0, count - bad) for _, count, bad in newest),
+        "failing_since": active[begin][0] if begin < len(active) else None,
+        "successes_per_minute": fmean(_succeeded(newest)),
+        "least_successes_per_minute": min(_succeeded(newest)),
         "newest_error_share": min(1.0, newest[-1][2] / newest[-1][1]),
-        "usual_successes_per_minute": _usual_successes(active, run),
-        "successes_since_modified": _successes_since(evidence, active, run),
+        "usual_successes_per_minute": _usual_successes(active, begin),
+        "failing_successes_per_minute": median(_succeeded(failing)) if failing else None,
+        "stands_still_by_chance": _by_chance(evidence, active),
+        "successes_before_modified": _successes_before(evidence, failing),
+        "successes_since_modified": _successes_since(
+            evidence, failing if begin < len(active) else active
+        ),
     }
 
 
-def _weighted(minutes: Sequence[tuple[datetime, float, float]]) -> float:
+Minutes = Sequence[tuple[datetime, float, float]]
+"""Minutes with invocations: when, how many, how many of them failed."""
+
+
+def _succeeded(minutes: Minutes) -> list[float]:
+    return [max(0.0, count - bad) for _, count, bad in minutes]
+
+
+def _failing_from(over: Sequence[bool]) -> int:
+    """Index of the minute in which the failing began that goes on, or was over just now; the
+    length where there is none. Less than ``LAST_MINUTES`` good minutes do not end it."""
+    begin, good = len(over), 0
+    for index in range(len(over) - 1, -1, -1):
+        good = 0 if over[index] else good + 1
+        if good >= LAST_MINUTES:
+            break
+        begin = index if over[index] else begin
+    return begin
+
+
+def _weighted(minutes: Minutes) -> float:
     """Errors per invocation over the newest two minutes: an onset must not be averaged away."""
     newest = minutes[-2:]
     return sum(bad for *_, bad in newest) / sum(count for _, count, _ in newest)
 
 
-def _usual_successes(
-    active: Sequence[tuple[datetime, float, float]], failing_run: int
-) -> float | None:
-    before = active[: len(active) - failing_run] if failing_run else active[:-LAST_MINUTES]
-    return median(count - bad for _, count, bad in before) if before else None
+def _usual_successes(active: Minutes, begin: int) -> float | None:
+    """Before the failing began; where nothing fails, before the newest minutes."""
+    before = active[:begin] if begin < len(active) else active[:-LAST_MINUTES]
+    return median(_succeeded(before)) if before else None
 
 
-def _successes_since(
-    evidence: Evidence, active: Sequence[tuple[datetime, float, float]], failing_run: int
-) -> float | None:
+def _by_chance(evidence: Evidence, active: Minutes) -> float | None:
+    """The chance that one of the lanes fails at each of its tries, if each try of any lane fails
+    as often as all of them together do; over the minutes in which the oldest record stands still.
+
+    The newest of them is left out: its tries may have been made after the record moved on.
+    """
+    lanes, points = lanes_of(evidence), ages(evidence)
+    if not lanes or not points or not any(bad for *_, bad in active[-LAST_MINUTES:]):
+        return None
+    since = still_since(evidence, points)
+    tries = [
+        (min(count / lanes, _MOST_TRIES), bad / count)
+        for at, count, bad in active
+        if since < at < points[-1][0] and 0 < bad / count < 1
+    ]
+    return min(1.0, lanes * exp(sum(n * log(share) for n, share in tries)))
+
+
+_MOST_TRIES = 6.0
+"""Of one failing lane in a minute: AWS was seen to wait about ten seconds between them."""
+
+
+def _successes_before(evidence: Evidence, failing: Minutes) -> float | None:
+    """What succeeded although it was failing, up to the mapping's last change.
+
+    ``failing``: the whole minutes of it, without that of the onset. ``None`` where batches were
+    split from the start, so that it may be halves which succeeded.
+    """
+    mapping = evidence.mapping
+    changed = mapping.last_modified if mapping else None
+    if failing and changed is not None and changed > failing[0][0]:
+        return sum(_succeeded([entry for entry in failing if entry[0] + MINUTE <= changed]))
+    return None if mapping and mapping.bisect_on_error else sum(_succeeded(failing))
+
+
+def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
     """Counted from the first whole minute after the change, and of the failing ones only: what
     succeeded before it failed shows nothing. ``None`` before such a minute was published."""
     changed = evidence.mapping.last_modified if evidence.mapping else None
-    failing = active[-failing_run + 1 :] if failing_run > 1 else [] if failing_run else active
     since = [entry for entry in failing if changed is None or entry[0] >= changed]
-    return sum(max(0.0, count - bad) for _, count, bad in since) if since else None
+    return sum(_succeeded(since)) if since else None
 
 
 def measure_throttles(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:

@@ -13,6 +13,8 @@ class Signals(Record):
     age_slope: float | None = None
     """Seconds of age gained per second; 1 means that the oldest record does not move."""
     age_peak_seconds: float | None = None
+    still_minutes: float | None = None
+    """For how long the oldest record has not moved, but for the time between two tries."""
     falling: bool | None = None
     onset: datetime | None = None
     """When the age began to climb."""
@@ -31,6 +33,15 @@ class Signals(Record):
     failing_minutes: int | None = None
     """How many of the newest minutes were over the error threshold."""
     failing_since: datetime | None = None
+    """When the failing began that goes on, or was over just now."""
+    failing_successes_per_minute: float | None = None
+    """The median since then: what goes on succeeding beside it."""
+    stands_still_by_chance: float | None = None
+    """How likely a lane that lets every record fail at random would stand still for as long as the
+    oldest record does: small where a record itself must be to blame."""
+    successes_before_modified: float | None = None
+    """Invocations that succeeded since it fails, up to the mapping's last change: none where one
+    record holds the only lane."""
     successes_since_modified: float | None = None
     """Invocations that succeeded since the mapping was last changed, as far as the window goes."""
     active_minutes_since_modified: int | None = None
@@ -53,15 +64,27 @@ class Signals(Record):
     """How many invocations the mapping may run at once: open shards × ParallelizationFactor."""
     busy_lanes: float | None = None
     """How many were running on average: invocations × duration."""
+    usual_busy_lanes: float | None = None
     busy_share: float | None = None
     arrival_per_second: float | None = None
+    peak_arrival_per_second: float | None = None
+    """In the busiest minute of late."""
+    usual_arrival_per_second: float | None = None
     processed_per_second: float | None = None
+    head_per_second: float | None = None
+    """What the oldest unprocessed record moves on, in records: done, and not only read."""
+    least_processed_per_second: float | None = None
+    """In the worst of the newest minutes, where ``processed_per_second`` is the best of them."""
     usual_processed_per_second: float | None = None
     records_per_batch: float | None = None
     lane_rate: float | None = None
     """Records that one busy lane gets done in a second. It falls when what stands behind slows
     down, and not merely because batches have grown."""
     usual_lane_rate: float | None = None
+    narrow_lane_rate: float | None = None
+    """The same just before more lanes ran than usual: what was slow by then is not so for them."""
+    slowdown: float | None = None
+    """How many times as long as usual a record takes, even if every batch were full."""
     backlog_records: float | None = None
     read_throttle_share: float | None = None
     read_throttled_minutes: int | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import combinations
 from statistics import fmean, median
 
 from remediator.metrics import Metric
@@ -46,6 +46,10 @@ def mean_of(values: Sequence[float] | None) -> float | None:
     return fmean(values) if values else None
 
 
+def median_of(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
+
+
 def newest_of(series: Series | None, now: datetime, minutes: int) -> tuple[float, ...]:
     """The values of the last ``minutes`` minutes."""
     if series is None:
@@ -65,34 +69,45 @@ def usual_of(series: Series | None, before: datetime | None, newest: int) -> flo
     return median(older) if older else None
 
 
+def lanes_of(evidence: Evidence) -> int | None:
+    """How many invocations the mapping may run at once."""
+    if evidence.mapping is None or evidence.open_shards is None:
+        return None
+    lanes = evidence.open_shards * evidence.mapping.parallelization_factor
+    reserved = evidence.function.reserved_concurrency if evidence.function else None
+    return min(lanes, reserved) if reserved else lanes
+
+
 def slope(points: Sequence[tuple[datetime, float]]) -> float | None:
-    """The median of the newest three steps, per second: neither the bend where a climb began
-    nor one odd minute sets it. Needs two points."""
-    newest = points[-4:]
-    steps = [
+    """The median slope of all pairs of the newest four points, per second (Theil and Sen): neither
+    the bend where a climb began nor the beat of the retries sets it. Needs two points."""
+    slopes = [
         (after - before) / (later - earlier).total_seconds()
-        for (earlier, before), (later, after) in pairwise(newest)
+        for (earlier, before), (later, after) in combinations(points[-4:], 2)
         if later > earlier
     ]
-    return median(steps) if steps else None
+    return median(slopes) if slopes else None
 
 
 def without_incomplete_minute(evidence: Evidence) -> Evidence:
     """Drop the newest minute while its datapoints are still coming in.
 
-    It shows in a metric that is steady whatever the consumer does: fewer than half of what the
-    minutes before had. The highest age of half a minute may well miss the shard that lags.
+    Then every count has fewer than half of what the minutes before had: a burst that is over shows
+    in some of them only. The highest age of half a minute may well miss the shard that lags.
     """
-    for witness in (Metric.INCOMING_RECORDS, Metric.READ_CALLS, Metric.INVOCATIONS):
-        points = evidence.metrics.get(witness, Series()).points
-        family = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
-        if len(points) < 3 or not family or evidence.gathered_at - family[-1] > 5 * MINUTE:
-            continue
-        usual = median(value for at, value in points[-4:] if at != family[-1])
-        newest = dict(points).get(family[-1], 0.0)
-        if usual > 0:
-            return _until(evidence, family[-1]) if newest < usual / 2 else evidence
-    return evidence
+    family = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
+    if not family or evidence.gathered_at - family[-1] > 5 * MINUTE:
+        return evidence
+    halved = [
+        dict(points).get(family[-1], 0.0) < usual / 2
+        for witness in _WITNESSES
+        if len(points := evidence.metrics.get(witness, Series()).points) >= 3
+        and (usual := median(value for at, value in points[-4:] if at != family[-1])) > 0
+    ]
+    return _until(evidence, family[-1]) if halved and all(halved) else evidence
+
+
+_WITNESSES = (Metric.INCOMING_RECORDS, Metric.READ_CALLS, Metric.INVOCATIONS)
 
 
 def _until(evidence: Evidence, end: datetime) -> Evidence:

@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import fmean
 
 from remediator.metrics import Metric
-from remediator.model import Evidence
+from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 from remediator.signals.age import measure_age
 from remediator.signals.series import (
@@ -13,7 +13,9 @@ from remediator.signals.series import (
     LAST_MINUTES,
     STREAM_FAMILY,
     counts_of,
+    lanes_of,
     mean_of,
+    median_of,
     minutes_seen,
     newest_of,
     series_of,
@@ -28,12 +30,13 @@ def measure_work(evidence: Evidence, thresholds: Thresholds) -> dict[str, object
     before = onset if isinstance(onset, datetime) else None
     duration = series_of(evidence, Metric.DURATION_MS)
     running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
-    lanes = _lanes(evidence)
-    busy = _busy(evidence)
+    lanes = lanes_of(evidence)
+    work = _work(evidence)
+    busy = _busy(evidence, work)
     return {
         "duration_ms": mean_of(newest_of(duration, now, recent)[-LAST_MINUTES:]),
         "usual_duration_ms": usual_of(duration, before, LAST_MINUTES),
-        "duration_max_ms": mean_of(
+        "duration_max_ms": median_of(
             newest_of(series_of(evidence, Metric.DURATION_MAX_MS), now, recent)[-LAST_MINUTES:]
         ),
         "concurrency": max(newest_of(running, now, recent)[-LAST_MINUTES:], default=None),
@@ -48,21 +51,14 @@ def measure_work(evidence: Evidence, thresholds: Thresholds) -> dict[str, object
         ),
         "lanes": lanes,
         "busy_lanes": busy,
+        "usual_busy_lanes": usual_of(work, before, LAST_MINUTES),
         "busy_share": busy / lanes if busy is not None and lanes else None,
         "cpu_share": _cpu_share(evidence),
     }
 
 
-def _lanes(evidence: Evidence) -> int | None:
-    if evidence.mapping is None or evidence.open_shards is None:
-        return None
-    lanes = evidence.open_shards * evidence.mapping.parallelization_factor
-    reserved = evidence.function.reserved_concurrency if evidence.function else None
-    return min(lanes, reserved) if reserved else lanes
-
-
-def _busy(evidence: Evidence) -> float | None:
-    """Mean number of lanes at work in the newest complete minutes, by Little's law."""
+def _work(evidence: Evidence) -> Series | None:
+    """Mean number of lanes at work, minute by minute: invocations × duration (Little's law)."""
     counts, durations = (
         series_of(evidence, Metric.INVOCATIONS),
         series_of(evidence, Metric.DURATION_MS),
@@ -70,10 +66,19 @@ def _busy(evidence: Evidence) -> float | None:
     if counts is None or durations is None:
         return None
     took = dict(durations.points)
-    work = {at: n * took[at] / 60_000 for at, n in counts.points if at in took}
-    # The newest minute may be incomplete, which would look idle: take the busiest of the newest.
+    return Series(
+        points=tuple((at, n * took[at] / 60_000) for at, n in counts.points if at in took)
+    )
+
+
+def _busy(evidence: Evidence, work: Series | None) -> float | None:
+    """Lanes at work now. The newest minute may be incomplete, which would look idle: take the
+    busiest of the newest."""
+    if work is None:
+        return None
+    by_minute = dict(work.points)
     newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))[-LAST_MINUTES:]
-    return max((work.get(minute, 0.0) for minute in newest), default=None)
+    return max((by_minute.get(minute, 0.0) for minute in newest), default=None)
 
 
 def _cpu_share(evidence: Evidence) -> float | None:
@@ -84,7 +89,8 @@ def _cpu_share(evidence: Evidence) -> float | None:
         return None
     spent, took = fmean(cpu.values[-LAST_MINUTES:]), fmean(duration.values[-LAST_MINUTES:])
     vcpus = min(1.0, memory / 1769)  # Lambda docs: 1,769 MB is one vCPU; one thread uses one
-    return spent / (took * vcpus) if took else None
+    paid_for = took * vcpus
+    return spent / paid_for if paid_for else None
 
 
 def measure_reads(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
