@@ -116,7 +116,7 @@ def _lagging_part(
 def _lane_capacity(signals: Signals) -> float | None:
     healthy = 1 - (signals.error_share or 0)
     if signals.records_per_batch is not None and signals.duration_ms:
-        return signals.records_per_batch / (signals.duration_ms / 1000) * healthy
+        return signals.records_per_batch * 1000 / signals.duration_ms * healthy
     if signals.processed_per_second is not None and signals.busy_lanes:
         return signals.processed_per_second / signals.busy_lanes
     if (
@@ -234,7 +234,8 @@ def options(
 
 
 def smallest_factor(flow: Flow, most: int, policy: Policy) -> int:
-    """The smallest ParallelizationFactor that drains within the target and leaves headroom.
+    """The smallest ParallelizationFactor that, once the mapping has restarted, drains within the
+    target, what has come meanwhile included, and leaves headroom.
 
     ``most`` bounds it (policy, keys, concurrency). Where none suffices it is ``most``; where the
     readings are missing it is twice the present one, so that a guess stays small.
@@ -247,10 +248,10 @@ def smallest_factor(flow: Flow, most: int, policy: Policy) -> int:
         return min(most, now * 2)
     for factor in range(now + 1, most + 1):
         capacity = flow.capacity(factor) or 0.0
-        drains = flow.drains_in(capacity, 0)
+        drains = flow.drains_in(capacity, knobs.restart_seconds)
         if (
             drains is not None
-            and drains <= knobs.drain_target_seconds
+            and drains - knobs.restart_seconds <= knobs.drain_target_seconds
             and arrival <= knobs.healthy_utilisation * capacity
         ):
             return factor

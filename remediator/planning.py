@@ -4,6 +4,7 @@ Pure and deterministic. What does not fit says why, and stands in the escalation
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from remediator import forecast
 from remediator.model import (
@@ -42,19 +43,33 @@ def situation(
         spare_reservation=forecast.spare_reservation(evidence, signals, policy, claimed),
         quarantine_arn=quarantine_arn,
         destination_usable=destination_usable,
-        careful=_careful(signals, policy),
+        careful=_careful(evidence, signals, policy),
     )
 
 
-def _careful(signals: Signals, policy: Policy) -> bool:
+def _careful(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     """Whether a large raise should go in steps: a lane gets less done than before, errors are
-    about, or somebody named alarms of what stands behind."""
+    about that are not those of a record being given up, or somebody named alarms of what stands
+    behind."""
+    ratio, mapping = policy.thresholds.saturation_ratio, evidence.mapping
     slower = (
         signals.lane_rate is not None
         and signals.usual_lane_rate is not None
-        and signals.lane_rate * policy.thresholds.saturation_ratio <= signals.usual_lane_rate
+        and signals.lane_rate * ratio <= signals.usual_lane_rate
     )
-    return slower or bool(policy.downstream_alarms) or (signals.error_minutes or 0) > 0
+    a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
+    downstream = (slower or a_little) and not _deployed_at_onset(evidence, signals, policy)
+    isolating = mapping is not None and mapping.bisect_on_error
+    failing = (signals.error_minutes or 0) > 0 and not isolating
+    return downstream or failing or bool(policy.downstream_alarms)
+
+
+def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
+    """Whether the function was changed when the lag began: then it is the code that is slow."""
+    changed = evidence.function.last_modified if evidence.function else None
+    if changed is None or signals.onset is None:
+        return False
+    return abs(signals.onset - changed) <= timedelta(minutes=policy.thresholds.deploy_minutes)
 
 
 def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) -> Plan:

@@ -70,6 +70,7 @@ class Snapshot(Record):
     lane_rate: float | None = None
     records_per_batch: float | None = None
     processed_per_second: float | None = None
+    head_per_second: float | None = None
     neighbours_throttles_per_minute: float | None = None
 
 

@@ -12,6 +12,7 @@ from remediator.model import (
     FollowUp,
     FollowUpDecision,
     Reading,
+    RemedyName,
     ResourceKind,
     Verdict,
     VerdictName,
@@ -35,6 +36,7 @@ def snapshot(at: datetime, signals: Signals) -> Snapshot:
         lane_rate=signals.lane_rate,
         records_per_batch=signals.records_per_batch,
         processed_per_second=signals.processed_per_second,
+        head_per_second=signals.head_per_second,
         neighbours_throttles_per_minute=signals.account_throttles_per_minute,
     )
 
@@ -46,20 +48,24 @@ _MINUTES_SEEN = 120
 def settled(state: IncidentState, now: datetime, policy: Policy, signals: Signals) -> bool:
     """Whether enough time has passed since the last write for metrics to show its effect.
 
-    A restart may take longer than usual: then it shows in the metrics that it is not over.
+    A restart may take longer or shorter than usual: when it is over shows in the metrics.
     """
     made = state.levers_in_effect
     last = max((t.at for t in made), default=None)
-    restarts = any(t.at == last and t.change.resource.kind in _RESTARTING for t in made)
-    shown_after = (
-        (policy.forecast.restart_seconds if restarts else 0)
-        + policy.thresholds.metric_delay_seconds
-        + _MINUTES_SEEN
-    )
-    if last is None or now - last >= timedelta(seconds=policy.follow_up.unchanged_after_seconds):
+    waited = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
+    if last is None or now - last >= waited:
         return True
-    back = not restarts or (signals.active_minutes_since_modified or 0) >= 2
-    return back and now - last >= timedelta(seconds=shown_after)
+    restarts = any(t.at == last and t.change.resource.kind in _RESTARTING for t in made)
+    active = signals.active_minutes_since_modified or 0
+    if restarts and active < 2:
+        return False
+    standing = policy.forecast.restart_seconds if restarts and active < _MINUTES_BACK else 0
+    shown_after = standing + policy.thresholds.metric_delay_seconds + _MINUTES_SEEN
+    return now - last >= timedelta(seconds=shown_after)
+
+
+_MINUTES_BACK = 4
+"""Minutes with invocations since the change: that of the change, that of the return, two whole."""
 
 
 _RESTARTING = {
@@ -93,13 +99,17 @@ def judge(
             because=f"the age is {after.age_seconds:.0f} s, below the alarm",
             readings=readings,
         )
-    if not settled:
+    ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
+    shows = settled or (signals.active_minutes_since_modified or 0) > _MINUTES_OF_HARM
+    harm = _harm(before, after, policy) if ours and shows else None
+    if harm is None and ours and settled:
+        harm = _slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
+    if not settled and not harm:
         return Verdict(
             verdict=VerdictName.TOO_EARLY,
             because="the change and its metrics are still on their way",
             readings=readings,
         )
-    harm = _harm(before, after, policy, raised=raised)
     if harm:
         return Verdict(verdict=VerdictName.WORSE, because=harm, readings=readings)
     if after.age_seconds is None or before is None or before.age_seconds is None:
@@ -145,13 +155,18 @@ def _readings(before: Snapshot | None, after: Snapshot) -> tuple[Reading, ...]:
     )
 
 
-def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, *, raised: bool) -> str | None:
+_MINUTES_OF_HARM = 2
+"""Whole minutes of invocations after a change that show errors and throttles for its own: those
+need not wait until the age has settled."""
+
+
+def _harm(before: Snapshot | None, after: Snapshot, policy: Policy) -> str | None:
     """A side effect that makes the change worse than the illness (invariant 5).
 
     Only what raised concurrency can do harm this way; errors go on while a poison record is
     being isolated, and that is no harm of the isolation.
     """
-    if before is None or not raised:
+    if before is None:
         return None
     limits = policy.thresholds
     if _rose(before.error_share, after.error_share, limits.error_share):
@@ -162,25 +177,25 @@ def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, *, raised: b
     now = after.neighbours_throttles_per_minute or 0.0
     if now >= was + _STARVING_PER_MINUTE:
         return f"throttles in the account rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
-    return _slower_for_nothing(before, after, limits.saturation_ratio)
+    return None
 
 
 _STARVING_PER_MINUTE = 10.0
 """Throttles in the whole account that are no accident any more."""
 
 
-def _slower_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str | None:
+def _slower_for_nothing(before: Snapshot | None, after: Snapshot, ratio: float) -> str | None:
     """More lanes, each slower, and together no faster: what stands behind is saturated.
 
     Only while it still lags as before: smaller batches, too, make a lane slower for its records.
     """
-    if not _lags_as_before(before, after):
+    if before is None or not _lags_as_before(before, after):
         return None
     if after.lane_rate is None or before.lane_rate is None:
         return _longer_for_nothing(before, after, ratio)
     if after.lane_rate * ratio > before.lane_rate:
         return None
-    if _grew(before.processed_per_second, after.processed_per_second, 1.2):
+    if _more_done(before, after):
         return None
     return (
         f"a lane gets {after.lane_rate:.3g} records a second done instead of "
@@ -198,19 +213,24 @@ def _lags_as_before(before: Snapshot, after: Snapshot) -> bool:
 def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str | None:
     if not _grew(before.duration_ms, after.duration_ms, ratio):
         return None
-    if _grew(before.successes_per_minute, after.successes_per_minute, 1.2):
+    if _more_done(before, after):
         return None
     return f"duration rose from {before.duration_ms:.0f} ms to {after.duration_ms:.0f} ms"
 
 
-def gained(before: Snapshot | None, signals: Signals) -> bool:
+def gained(before: Snapshot | None, now: datetime, signals: Signals) -> bool:
     """Whether more gets done than before the change: it helped, if perhaps not enough."""
-    if before is None:
-        return False
-    return _grew(before.processed_per_second, signals.processed_per_second, 1.2) or (
-        before.processed_per_second is None
-        and _grew(before.successes_per_minute, signals.successes_per_minute, 1.2)
-    )
+    return before is not None and _more_done(before, snapshot(now, signals))
+
+
+def _more_done(before: Snapshot, after: Snapshot) -> bool:
+    """By the best witness that was seen both times: where the oldest record has got to, what was
+    read, what succeeded."""
+    for name in ("head_per_second", "processed_per_second", "successes_per_minute"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was is not None and now is not None:
+            return _grew(was, now, 1.2)
+    return False
 
 
 def _rose(before: float | None, after: float | None, by: float) -> bool:
@@ -255,7 +275,7 @@ def _decide(
     if name is VerdictName.TOO_EARLY and acted:
         return FollowUpDecision.WAIT, verdict.because
     if name is VerdictName.IMPROVING:
-        slow = diagnosis.cause is state.cause is Cause.SLOW_CONSUMER
+        slow = diagnosis.cause is Cause.SLOW_CONSUMER
         rung = FollowUpDecision.NEXT_RUNG, f"{verdict.because}, but too slowly"
         return rung if slow else (FollowUpDecision.WAIT, verdict.because)
     return _not_better(state, verdict, diagnosis, policy, now, acted=acted)
@@ -289,9 +309,20 @@ def _not_better(
     patience = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
     if diagnosis.cause is not state.cause or diagnosis.detail != _detail(state):
         return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
+    if _made_room(state):
+        return FollowUpDecision.NEXT_RUNG, "there is room for more lanes now"
     if now - since < patience:
         return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
     return FollowUpDecision.NEXT_RUNG, verdict.because
+
+
+def _made_room(state: IncidentState) -> bool:
+    """Whether all that was done for a slow consumer was to make room for the lanes it needs: a
+    wider reservation alone does nothing for it."""
+    return state.cause is Cause.SLOW_CONSUMER and all(
+        tracked.change.remedy is RemedyName.RAISE_RESERVED_CONCURRENCY
+        for tracked in state.levers_in_effect
+    )
 
 
 def surer(state: IncidentState, diagnosis: Diagnosis) -> bool:

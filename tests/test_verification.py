@@ -145,7 +145,13 @@ R, I, U, W, E = (  # noqa: E741 - one letter a verdict keeps the table narrow
             signals(900, lane_rate=None, duration_ms=4000.0), W, id="each invocation longer"
         ),
         pytest.param(
-            signals(900, lane_rate=None, duration_ms=4000.0, successes_per_minute=600.0),
+            signals(
+                900,
+                lane_rate=None,
+                processed_per_second=None,
+                duration_ms=4000.0,
+                successes_per_minute=600.0,
+            ),
             U,
             id="longer, but more succeed",
         ),
@@ -179,6 +185,13 @@ def test_only_what_raised_concurrency_is_blamed_for_errors() -> None:
     assert verdict(failing, raised=False) is U
 
 
+def test_what_somebody_has_stopped_is_not_our_harm() -> None:
+    """Reserved at 0, everything is throttled, whatever we have raised."""
+    stopped = signals(900, throttle_share=1.0)
+    assert verdict(stopped, raised=True) is W
+    assert verdict(stopped, raised=True, cause=Cause.CONSUMER_STOPPED) is U
+
+
 def test_without_a_before_nothing_is_called_better_or_worse() -> None:
     assert verdict(signals(900, error_share=0.9), before=None) is E
 
@@ -193,7 +206,24 @@ def test_a_verdict_says_why_and_cites_both_sides() -> None:
     ("processed", "helped"), [(1.0, False), (1.1, False), (1.5, True), (None, False)]
 )
 def test_a_change_helped_if_more_gets_done(processed: float | None, helped: bool) -> None:
-    assert gained(BEFORE, signals(900, processed_per_second=processed)) is helped
+    assert gained(BEFORE, NOW, signals(900, processed_per_second=processed)) is helped
+
+
+def test_what_was_read_is_no_gain_where_the_oldest_record_stands_as_before() -> None:
+    """Pollers read ahead: what is done shows in where the oldest record has got to."""
+    before = BEFORE.model_copy(update={"head_per_second": 1.0})
+    read_only = signals(900, processed_per_second=5.0, head_per_second=1.0)
+    done = signals(900, processed_per_second=1.0, head_per_second=5.0)
+    assert not gained(before, NOW, read_only)
+    assert gained(before, NOW, done)
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(2, E), (3, W)])
+def test_errors_that_a_raise_brought_need_not_wait_for_the_age(
+    minutes: int, told: VerdictName
+) -> None:
+    after = signals(900, error_share=0.9, active_minutes_since_modified=minutes)
+    assert verdict(after, done=False) is told
 
 
 # --- when a verdict may be given -----------------------------------------------------------------
@@ -204,7 +234,9 @@ def test_a_change_helped_if_more_gets_done(processed: float | None, helped: bool
     [
         pytest.param(None, MAPPING_CHANGE, 0, True, id="nothing was changed"),
         pytest.param(60, MAPPING_CHANGE, 5, False, id="the mapping restarts"),
-        pytest.param(450, MAPPING_CHANGE, 5, True, id="restarted and published"),
+        pytest.param(250, MAPPING_CHANGE, 3, False, id="restarted, and hardly anything shows"),
+        pytest.param(250, MAPPING_CHANGE, 4, True, id="restarted sooner than usual"),
+        pytest.param(450, MAPPING_CHANGE, 3, True, id="restarted and published"),
         pytest.param(450, MAPPING_CHANGE, 0, False, id="the restart takes longer than usual"),
         pytest.param(60, FUNCTION_CHANGE, 5, False, id="metrics come late"),
         pytest.param(250, FUNCTION_CHANGE, 0, True, id="a reservation restarts nothing"),
@@ -265,7 +297,17 @@ QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
             I, state(), shows(Cause.RECOVERING), D.WAIT, id="improving and soon over: wait"
         ),
         pytest.param(I, state(), None, D.NEXT_RUNG, id="improving too slowly: next rung"),
+        pytest.param(
+            I,
+            state(60, ISOLATING, shows(Cause.POISON_RECORD, "isolated")),
+            shows(Cause.SLOW_CONSUMER),
+            D.NEXT_RUNG,
+            id="isolated, but what has piled up drains too slowly: next rung",
+        ),
         pytest.param(U, state(60), None, D.WAIT, id="unchanged, but it was made just now"),
+        pytest.param(
+            U, state(250, FUNCTION_CHANGE), None, D.NEXT_RUNG, id="there is room for lanes now"
+        ),
         pytest.param(U, state(3600), None, D.NEXT_RUNG, id="unchanged for long: next rung"),
         pytest.param(
             U, state(60), shows(Cause.THROTTLING), D.NEXT_RUNG, id="another cause shows: next rung"
@@ -347,7 +389,7 @@ def test_any_before_and_after_get_a_verdict_and_a_next_step(
     told = judge(was, NOW, now, policy, settled=done, raised=raised, cause=found.cause)
     assert told.because
     if told.verdict is W:
-        assert done
+        assert done or (now.active_minutes_since_modified or 0) > 2
         assert raised
         assert was is not None
     if told.verdict is R:
