@@ -18,10 +18,12 @@ from remediator.model import (
     Plan,
     RemedyName,
     Report,
+    Resource,
     ResourceKind,
     Ruling,
     Step,
     Target,
+    Value,
     Verdict,
     VerdictName,
 )
@@ -38,7 +40,14 @@ _SLOW = ((Cause.SLOW_CONSUMER, ""), (Cause.SLOW_CONSUMER, "cpu_bound"))
 OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, str]]] = {
     Cause.FUNCTION_FAILURE: ((Cause.POISON_RECORD, "suspected"),),
     Cause.HOT_PARTITION_KEY: _SLOW,
-    Cause.DOWNSTREAM_SATURATED: (*_SLOW, (Cause.FUNCTION_FAILURE, "partial")),
+    # What fails, then, fails for what stands behind: no record is to blame, nor its batch.
+    Cause.DOWNSTREAM_SATURATED: (
+        *_SLOW,
+        (Cause.FUNCTION_FAILURE, "partial"),
+        (Cause.FUNCTION_FAILURE, "timeouts"),
+        (Cause.POISON_RECORD, "isolated"),
+        (Cause.POISON_RECORD, "suspected"),
+    ),
     # The account's pool was used up: more lanes would ask it for more.
     Cause.THROTTLING: _SLOW,
     # Somebody stopped it and lets it go on: how fast it catches up is theirs to say.
@@ -109,7 +118,7 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
 
 def used_up(state: IncidentState, verdict: Verdict, look: Look) -> IncidentState:
     """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
-    helped = verification.gained(state.before, look.signals)
+    helped = verification.gained(state.before, look.at, look.signals)
     if helped or verdict.verdict is VerdictName.IMPROVING:
         return state
     used = tuple(dict.fromkeys(t.change.remedy for t in state.in_effect))
@@ -123,7 +132,8 @@ def taught(diagnosis: Diagnosis) -> Cause | None:
         "reserved_at_0",
     }
     by_account = diagnosis.cause is Cause.THROTTLING and diagnosis.detail == "account"
-    return diagnosis.cause if by_hand or by_account else None
+    saturated = diagnosis.cause is Cause.DOWNSTREAM_SATURATED
+    return diagnosis.cause if by_hand or by_account or saturated else None
 
 
 def as_learned(look: Look, state: IncidentState) -> Look:
@@ -162,23 +172,44 @@ def announced(
 
 
 def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], list[TrackedChange]]:
-    """What goes back and what stays: the prior value only where it carries today's load."""
+    """What goes back and what stays: the prior value only where it carries today's load.
+
+    A setting that was changed turn after turn goes back turn after turn, the newest first: where
+    one of them stays, so do those that it stands on.
+    """
     if look.policy.restore is RestoreTo.KEEP:
         return [], list(state.in_effect)
     bounded = any(t.change.setting == "maximum_retry_attempts" for t in state.in_effect)
     back: list[TrackedChange] = []
     kept: list[TrackedChange] = []
+    newest: dict[tuple[Resource, str], Value] = {}
     for tracked in state.in_effect:
-        (back if prior_is_healthy(tracked, look, bounded=bounded) else kept).append(tracked)
+        change = tracked.change
+        held = newest.setdefault((change.resource, change.setting), change.after)
+        stays = any(_same_setting(change, other.change) for other in kept)
+        goes = not stays and prior_is_healthy(change, look, held=held, bounded=bounded)
+        (back if goes else kept).append(tracked)
     return back, kept
 
 
-def prior_is_healthy(tracked: TrackedChange, look: Look, *, bounded: bool) -> bool:
-    """Whether the old value does for today's load. ``bounded``: retries are bounded, which must
-    not stay; splitting failed batches alone may, and harms nobody.
+def _newest_of_each(newest_first: Sequence[TrackedChange]) -> list[TrackedChange]:
+    found: list[TrackedChange] = []
+    for tracked in newest_first:
+        if not any(_same_setting(tracked.change, other.change) for other in found):
+            found.append(tracked)
+    return found
+
+
+def _same_setting(one: Change, other: Change) -> bool:
+    return (one.resource, one.setting) == (other.resource, other.setting)
+
+
+def prior_is_healthy(change: Change, look: Look, *, held: Value, bounded: bool) -> bool:
+    """Whether the old value does for today's load. ``held``: what the setting holds now.
+    ``bounded``: retries are bounded, which must not stay; splitting failed batches alone may, and
+    harms nobody.
     """
-    change, signals = tracked.change, look.signals
-    before, after = change.before, change.after
+    signals, before, after = look.signals, change.before, held
     if change.resource.kind is ResourceKind.STREAM and change.setting == "retention_hours":
         age = signals.age_seconds
         return age is not None and isinstance(before, int) and age < before * 3600 / 2
@@ -232,7 +263,7 @@ def lowered(state: IncidentState, kept: Sequence[TrackedChange], look: Look) -> 
     """The smallest healthy value of what could not go back, where the policy wants that."""
     changes = [
         change
-        for tracked in kept
+        for tracked in _newest_of_each(kept)
         if look.policy.restore is RestoreTo.SMALLEST_HEALTHY
         and (change := _smallest_healthy(tracked, look)) is not None
     ]
@@ -271,6 +302,7 @@ def kept_words(kept: Sequence[TrackedChange], lower: GuardedPlan) -> str:
         return ""
     lowered_to = {change.change.setting: change.change.after for change in lower.changes}
     settings = ", ".join(
-        f"{t.change.setting}={lowered_to.get(t.change.setting, t.change.after)}" for t in kept
+        f"{t.change.setting}={lowered_to.get(t.change.setting, t.change.after)}"
+        for t in _newest_of_each(kept)
     )
     return f"; kept, because less would not carry the load or by policy: {settings}"
