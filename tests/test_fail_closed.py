@@ -57,9 +57,11 @@ def factor(host: Host) -> object:
 
 
 def look(host: Host, incident_id: str, fault: Fault | None = None) -> None:
-    """The next look is due now."""
-    name = next(n for n, (_, p) in host.schedules.items() if p["follow_up"] == incident_id)
-    at, payload = host.schedules.pop(name)
+    """The next look is due now; one that gave way to a later one has come to nothing."""
+    state = host.journal.load(incident_id)
+    made = state.follow_up_number if state else 0
+    mine = {n: p["number"] for n, (_, p) in host.schedules.items() if p["follow_up"] == incident_id}
+    at, payload = host.schedules.pop(next(n for n, number in mine.items() if number > made))
     host.account.pass_time(max(0.0, (at - host.now).total_seconds()))
     host.invoke(FollowUpDue(incident_id=incident_id, number=payload["number"]), fault)
 
@@ -229,7 +231,8 @@ def test_a_look_that_finds_the_mapping_busy_comes_back() -> None:
 
 def test_an_alarm_of_which_every_delivery_dies_is_taken_up_by_the_first_look() -> None:
     read = _first_call(Weather.BUSY, "sensor.read")
-    host = started(Weather.BUSY)
+    after_them = BOUNDED.model_copy(update={"follow_up": FollowUps(soon_seconds=240)})
+    host = started(Weather.BUSY, after_them)
     deaths = (read, read - 2, read - 2)  # the look is scheduled, and noted, only once
     host.disturbances = {
         delivery: Disturbance(Fault(Kind.CRASH_BEFORE, at)) for delivery, at in enumerate(deaths, 1)

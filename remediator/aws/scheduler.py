@@ -61,7 +61,7 @@ class EventBridgeScheduler:
             with aws_errors("scheduler"):
                 self._clients.scheduler.create_schedule(
                     Name=schedule_name(name),
-                    ScheduleExpression=f"at({self._minute(at):%Y-%m-%dT%H:%M:%S})",
+                    ScheduleExpression=f"at({self._second(at):%Y-%m-%dT%H:%M:%S})",
                     ScheduleExpressionTimezone="UTC",
                     FlexibleTimeWindow={"Mode": "OFF"},
                     ActionAfterCompletion="DELETE",
@@ -71,11 +71,11 @@ class EventBridgeScheduler:
             if error.code != "ConflictException":
                 raise
 
-    def _minute(self, at: datetime) -> datetime:
-        """The next whole minute: one in the past might never come."""
+    def _second(self, at: datetime) -> datetime:
+        """The next whole second, so far ahead that its minute is not over: one might never come."""
         soonest = max(utc(at), utc(self._clock()) + _SOONEST)
-        whole = soonest.replace(second=0, microsecond=0)
-        return whole if whole == soonest else whole + timedelta(minutes=1)
+        whole = soonest.replace(microsecond=0)
+        return whole if whole == soonest else whole + timedelta(seconds=1)
 
 
 def schedule_name(name: str) -> str:

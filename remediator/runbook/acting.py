@@ -17,6 +17,7 @@ from remediator.model import (
     Status,
     Verdict,
 )
+from remediator.remedies import QUIET_CAUSES
 from remediator.runbook import memory, outcomes, spending
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (
@@ -38,7 +39,7 @@ def turn(
     """Look, plan, guard, act: once. What an interrupted turn left is settled first."""
     target = memory.target_of(state)
     if state.follow_up_at is None and desk.mode_for(state.incident, target) is Mode.APPLY:
-        state = wake_up_in(desk, state, lease, desk.policy.follow_up.first_seconds)
+        state = wake_up_in(desk, state, lease, _first_interval(desk, state))
     executor = desk.make_executor()
     state = executor.recover(state, lease)
     look = look or desk.look_at(target)
@@ -69,8 +70,7 @@ def act(
         return end_turn(
             desk, state, lease, look, guarded, outcomes.without_action(guarded, look.at)
         )
-    if state.follow_up_at is None or state.follow_up_at <= desk.clock():
-        state = wake_up_in(desk, state, lease, interval(state, look))
+    state = put_off(desk, state, lease, look.policy.follow_up.first_seconds)
     state = state.model_copy(
         update={
             "turn": state.turn + 1,
@@ -169,6 +169,8 @@ def end_turn(
     pending = guarded if outcome.status is Status.AWAITING_APPROVAL else None
     if watching and state.follow_up_at is None:
         state = wake_up_in(desk, state, lease, interval(state, look))
+    if watching and look.diagnosis.cause in QUIET_CAUSES:
+        state = put_off(desk, state, lease, look.policy.follow_up.every_seconds)
     valid = timedelta(seconds=look.policy.approval_valid_seconds)
     state = state.model_copy(
         update={
@@ -228,6 +230,16 @@ def wake_up_in(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -
     return desk.need_journal().commit(state, (), lease, desk.clock())
 
 
+def put_off(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -> IncidentState:
+    """Look again no sooner than there is something to see; an earlier look gives way to it."""
+    due = state.follow_up_at
+    if due is not None and due >= desk.clock() + timedelta(seconds=seconds):
+        return state
+    if due is not None:
+        state = state.model_copy(update={"follow_up_number": state.follow_up_number + 1})
+    return wake_up_in(desk, state, lease, seconds)
+
+
 def schedule_look(desk: Desk, incident_id: str, number: int, seconds: float) -> datetime:
     """Ask to be woken for a look, whose number makes it one however often it is asked for."""
     if desk.scheduler is None:
@@ -238,12 +250,42 @@ def schedule_look(desk: Desk, incident_id: str, number: int, seconds: float) -> 
     return at
 
 
+QUICK_LOOKS = 6
+"""Looks of an incident that may follow each other quickly; what has not shown then takes time."""
+
+
+LATE = timedelta(minutes=2)
+"""A look that comes so late tells that many incidents wait for theirs: then nobody hurries."""
+
+
+def _in_time(now: datetime, due: datetime | None) -> bool:
+    return due is None or now - due < LATE
+
+
+def _first_interval(desk: Desk, state: IncidentState) -> int:
+    """Soon, lest an invocation that dies here is missed for long; unless a storm is on."""
+    knobs = desk.policy.follow_up
+    return knobs.soon_seconds if _in_time(desk.clock(), state.incident.at) else knobs.first_seconds
+
+
+def _waits_for_more(state: IncidentState, look: Look) -> bool:
+    """Whether the next minute may show what to do, while each one costs: nothing was done yet, or
+    batches are split and the record is not alone yet."""
+    if state.follow_up_number >= QUICK_LOOKS:
+        return False
+    if state.in_effect:
+        return state.diagnosis is not None and state.diagnosis.detail == "suspected"
+    return look.diagnosis.cause not in QUIET_CAUSES
+
+
 def interval(state: IncidentState, look: Look) -> int:
     """Longer while a long drain goes well, so that a bounded number of looks covers hours."""
     every = look.policy.follow_up.every_seconds
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=look.policy.follow_up.quiet_seconds)
         return int(max(every, (quiet_until - look.at).total_seconds()))
+    if _waits_for_more(state, look) and _in_time(look.at, state.follow_up_at):
+        return look.policy.follow_up.soon_seconds
     if not state.in_effect:
         # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.
         every = min(every * (1 + state.follow_up_number // 3), 1800)

@@ -23,7 +23,7 @@ def test_a_follow_up_is_a_one_shot_schedule_that_deletes_itself(
 ) -> None:
     scheduler.schedule("remediator-i-1", NOW + timedelta(minutes=4), {"follow_up": "i"})
     made = aws.clients.scheduler.get_schedule(Name="remediator-i-1")
-    assert made["ScheduleExpression"] == "at(2026-11-23T12:05:00)"
+    assert made["ScheduleExpression"] == "at(2026-11-23T12:04:30)"
     assert made["ScheduleExpressionTimezone"] == "UTC"
     assert made["FlexibleTimeWindow"] == {"Mode": "OFF"}
     assert made["ActionAfterCompletion"] == "DELETE"
@@ -35,18 +35,18 @@ def test_a_follow_up_is_a_one_shot_schedule_that_deletes_itself(
 @pytest.mark.parametrize(
     ("at", "expression"),
     [
-        pytest.param(NOW + timedelta(seconds=90), "12:02:00", id="a whole minute stays"),
-        pytest.param(NOW + timedelta(seconds=91), "12:03:00", id="else the next one"),
-        pytest.param(NOW, "12:02:00", id="not before a minute from now"),
-        pytest.param(NOW - timedelta(days=1), "12:02:00", id="never in the past"),
+        pytest.param(NOW + timedelta(seconds=90), "12:02:00", id="a whole second stays"),
+        pytest.param(NOW + timedelta(seconds=90.5), "12:02:01", id="else the next one"),
+        pytest.param(NOW, "12:01:30", id="not before a minute from now"),
+        pytest.param(NOW - timedelta(days=1), "12:01:30", id="never in the past"),
         pytest.param(
             (NOW + timedelta(minutes=9)).astimezone(timezone(timedelta(hours=5))),
-            "12:10:00",
+            "12:09:30",
             id="in UTC",
         ),
     ],
 )
-def test_the_time_is_a_whole_minute_that_is_still_to_come(
+def test_the_time_is_a_whole_second_whose_minute_is_still_to_come(
     aws: World, scheduler: EventBridgeScheduler, at: datetime, expression: str
 ) -> None:
     scheduler.schedule("one", at, {})
@@ -58,7 +58,7 @@ def test_the_same_name_twice_is_one_schedule(aws: World, scheduler: EventBridgeS
     for minutes in (5, 9):
         scheduler.schedule("one", NOW + timedelta(minutes=minutes), {})
     made = aws.clients.scheduler.get_schedule(Name="remediator-one")
-    assert made["ScheduleExpression"] == "at(2026-11-23T12:06:00)"
+    assert made["ScheduleExpression"] == "at(2026-11-23T12:05:30)"
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,16 @@ def test_apply_makes_the_change_and_a_follow_up_that_wakes_the_deployed_one(
     slow: Pipeline, acted: str
 ) -> None:
     assert slow.writes() == (
-        ["scheduler:CreateSchedule", "lambda:UpdateEventSourceMapping", "events:PutEvents"]
+        [
+            "scheduler:CreateSchedule",  # lest nobody looks again if this one dies
+            "scheduler:CreateSchedule",  # when the change shows
+            "lambda:UpdateEventSourceMapping",
+            "events:PutEvents",
+        ]
     )
     asked = slow.aws.params_of("scheduler:CreateSchedule")
     assert asked["Target"]["Arn"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator"
-    assert json.loads(asked["Target"]["Input"]) == {"follow_up": acted, "number": 1}
+    assert json.loads(asked["Target"]["Input"]) == {"follow_up": acted, "number": 2}
 
 
 def test_apply_shows_the_plan_and_asks_on_a_terminal(slow: Pipeline) -> None:

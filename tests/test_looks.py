@@ -1,0 +1,75 @@
+"""When an incident is looked at again: soon while nothing was done, else when it can show."""
+
+from datetime import timedelta
+
+from remediator.commands import FollowUpDue
+from remediator.model import Status
+from remediator.policy import FollowUps
+from tests.lives import BOUNDED, started, transition
+from tests.small_account import Weather
+from tests.small_lambda import Host
+
+KNOBS = FollowUps()
+FROZEN = BOUNDED.model_copy(update={"freeze": True})
+CALL_SECONDS = 30
+"""What the calls of one invocation take at most."""
+
+
+def next_looks(host: Host, incident_id: str) -> list[tuple[int, float]]:
+    """What is scheduled of an incident: the look's number, and seconds from now."""
+    return sorted(
+        (payload["number"], (at - host.now).total_seconds())
+        for at, payload in host.schedules.values()
+        if payload["follow_up"] == incident_id
+    )
+
+
+def alarmed(host: Host, late_seconds: float = 0) -> str:
+    alarm = transition("orders", host.now - timedelta(seconds=late_seconds))
+    host.invoke(alarm)
+    return alarm.incident_id
+
+
+def about(seconds: float, expected: float) -> bool:
+    return expected - CALL_SECONDS <= seconds <= expected
+
+
+def test_while_nothing_was_changed_it_looks_again_within_a_minute() -> None:
+    host = started(Weather.BUSY, FROZEN)
+    incident = alarmed(host)
+    ((number, seconds),) = next_looks(host, incident)
+    assert number == 1
+    assert about(seconds, KNOBS.soon_seconds)
+
+
+def test_quick_looks_are_few() -> None:
+    host = started(Weather.BUSY, FROZEN)
+    incident = alarmed(host)
+    pauses = []
+    for number in range(1, 9):
+        host.pass_time(next_looks(host, incident)[0][1])
+        ((following, seconds),) = next_looks(host, incident)
+        assert following == number + 1
+        pauses.append(seconds)
+    assert about(pauses[0], KNOBS.soon_seconds)
+    assert pauses[-1] > KNOBS.every_seconds
+    assert pauses == sorted(pauses, key=lambda pause: round(pause, -1))
+
+
+def test_a_change_is_looked_at_when_it_can_show_and_the_early_look_gives_way() -> None:
+    host = started(Weather.BUSY)
+    incident = alarmed(host)
+    (early, soon), (late, shows) = next_looks(host, incident)
+    assert (early, late) == (1, 2)
+    assert about(soon, KNOBS.soon_seconds)
+    assert about(shows, KNOBS.first_seconds)
+    host.invoke(FollowUpDue(incident_id=incident, number=early))
+    assert host.reports[-1].outcome.status is Status.DUPLICATE
+
+
+def test_in_a_storm_nobody_hurries() -> None:
+    """An alarm that comes minutes late tells that many wait for their turn."""
+    host = started(Weather.BUSY, FROZEN)
+    incident = alarmed(host, late_seconds=300)
+    ((_, seconds),) = next_looks(host, incident)
+    assert about(seconds, KNOBS.first_seconds)
