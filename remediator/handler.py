@@ -82,10 +82,11 @@ def _answer(event: object, caller: Caller, door: Door) -> Report:
 
 def _caller(context: Any) -> Caller:
     """Lambda's context, which local tools fill in more or less."""
-    arn = getattr(context, "invoked_function_arn", None)
+    arn, name = (getattr(context, at, None) for at in ("invoked_function_arn", "function_name"))
     return Caller(
         request_id=str(getattr(context, "aws_request_id", None) or "no-request-id"),
         function_arn=arn if isinstance(arn, str) and arn.startswith("arn:") else None,
+        function_name=name if isinstance(name, str) and name else None,
     )
 
 

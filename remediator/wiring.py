@@ -35,6 +35,7 @@ class Caller(NamedTuple):
 
     request_id: str
     function_arn: str | None
+    function_name: str | None = None
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -55,7 +56,7 @@ def runbook(
     settings: Settings, caller: Caller, door: Door, clients: Clients | None = None
 ) -> Runbook:
     """The runbook of one deployment. A plan is wired to an actuator that cannot write."""
-    clients = clients or default_clients()
+    clients = clients or default_clients(door.environ)
     clients.keep_pace(door.clock, door.sleep)
     policy = policy_of(settings)
     acting = policy.mode is Mode.APPLY
@@ -100,15 +101,16 @@ def _scheduler(
     settings: Settings, caller: Caller, door: Door, clients: Clients
 ) -> EventBridgeScheduler | None:
     """Wakes this very function; ``None`` where it is not known who that is, or by which role."""
-    function = caller.function_arn or _own_arn(settings, door)
+    function = caller.function_arn or _own_arn(settings, caller, door)
     if function is None or settings.follow_up_role_arn is None:
         return None
     return EventBridgeScheduler(clients, function, settings.follow_up_role_arn, door.clock)
 
 
-def _own_arn(settings: Settings, door: Door) -> str | None:
-    """Our function's ARN from what the runtime and the stack say, where the context is silent."""
-    name, queue = door.environ.get("AWS_LAMBDA_FUNCTION_NAME"), settings.quarantine_queue_arn
+def _own_arn(settings: Settings, caller: Caller, door: Door) -> str | None:
+    """Our function's ARN from what the runtime and the stack say, where the context has none."""
+    name = door.environ.get("AWS_LAMBDA_FUNCTION_NAME") or caller.function_name
+    queue = settings.quarantine_queue_arn
     if not name or not queue:
         return None
     partition, _, region, account = queue.split(":")[1:5]

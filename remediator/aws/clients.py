@@ -4,7 +4,7 @@ They come from the default session, so that whoever sets it (a profile, a Region
 test) decides for all of them, and endpoints are chosen by the SDK's own means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from threading import Lock
@@ -131,14 +131,19 @@ def clients_of(profile: str | None, region: str | None) -> Clients:
         return Clients(boto3.Session(profile_name=profile, region_name=region))
 
 
-def default_clients() -> Clients:
-    """The process's clients: those of boto3's default session, made anew when that was changed."""
+def default_clients(environ: Mapping[str, str]) -> Clients:
+    """The process's clients: those of boto3's default session, made anew when that was changed, or
+    where the environment says that AWS is to be found."""
+    where = tuple(sorted((k, v) for k, v in environ.items() if k.startswith(_WHERE)))
     with _LOCK:
         if boto3.DEFAULT_SESSION is None:
             boto3.setup_default_session()
-        return _of_session(boto3.DEFAULT_SESSION)
+        return _of_session(boto3.DEFAULT_SESSION, where)
+
+
+_WHERE = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE")
 
 
 @lru_cache(maxsize=1)
-def _of_session(session: boto3.Session) -> Clients:
+def _of_session(session: boto3.Session, _where: tuple[tuple[str, str], ...]) -> Clients:
     return Clients(session)

@@ -39,11 +39,22 @@ def default_session() -> Iterator[None]:
 @pytest.mark.usefixtures("default_session")
 def test_the_process_s_clients_follow_the_default_session() -> None:
     boto3.setup_default_session(region_name=REGION)
-    first = default_clients()
-    assert default_clients() is first
+    first = default_clients({})
+    assert default_clients({}) is first
     boto3.setup_default_session(region_name="us-east-1")
-    assert default_clients() is not first
-    assert default_clients().region == "us-east-1"
+    assert default_clients({}) is not first
+    assert default_clients({}).region == "us-east-1"
+
+
+@pytest.mark.usefixtures("default_session")
+def test_the_process_s_clients_follow_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    boto3.setup_default_session(region_name=REGION)
+    here = {"AWS_LAMBDA_FUNCTION_NAME": "remediator"}
+    first = default_clients(here)
+    assert default_clients(here | {"AWS_LAMBDA_LOG_STREAM_NAME": "another"}) is first
+    there = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", there["AWS_ENDPOINT_URL"])
+    assert default_clients(here | there).sns.meta.endpoint_url == there["AWS_ENDPOINT_URL"]
 
 
 def test_a_missing_region_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,30 @@
+"""How the ports are wired to what the environment and Lambda's context say."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from remediator import wiring
+from remediator.settings import Settings
+from remediator.wiring import Caller, Door
+
+QUEUE = "arn:aws:sqs:eu-west-1:111122223333:quarantine"
+
+
+@pytest.mark.parametrize(
+    ("environ", "caller", "arn"),
+    [
+        pytest.param({"AWS_LAMBDA_FUNCTION_NAME": "us"}, None, "us", id="the runtime says"),
+        pytest.param({}, "us", "us", id="the context says"),
+        pytest.param({}, None, None, id="nobody does"),
+    ],
+)
+def test_who_we_are_where_the_context_has_no_arn(
+    environ: dict[str, str], caller: str | None, arn: str | None
+) -> None:
+    """A follow-up wakes this very function: without its ARN nothing may be changed."""
+    door = Door(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
+    found = wiring._own_arn(
+        Settings(quarantine_queue_arn=QUEUE), Caller("request-1", None, caller), door
+    )
+    assert found == (arn and f"arn:aws:lambda:eu-west-1:111122223333:function:{arn}")
