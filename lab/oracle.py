@@ -1,26 +1,26 @@
 """The best levers that the plant allows, pulled at the moment of the alarm, found by trying.
 
-The world runs to the alarm once; from there each candidate is tried in a copy of the process, and
-given up as soon as it is later than the best so far. A candidate that loses a record, captures a
-good one or starves the neighbour does not count. What people stopped on purpose stays stopped.
+From just before the alarm each candidate is tried in a copy of the process, and given up as soon
+as it is later than the best so far. A candidate that loses a record, captures a good one or starves
+the neighbour does not count. What people stopped on purpose stays stopped.
 """
 
-import os
-import pickle
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from math import inf
 
-from lab.baselines import NOTHING, oracle
+from lab.baselines import oracle
+from lab.copies import in_a_copy
 from lab.episode import Episode
-from lab.play import STARVED_SECONDS, THRESHOLD_SECONDS, play, staged
+from lab.play import STARVED_SECONDS, THRESHOLD_SECONDS, go_on
 from lab.scenarios import Scenario
 from lab.stage import Levers, Stage
 
 FIRST_FACTORS = (10, 5, 3, 2)
-SEARCH_SECONDS = 1800.0
+PAIRED_FACTORS = (None, 10, 3)
+"""What is tried beside another lever; the factors around the best come last."""
+SEARCH_SECONDS = 1200.0
 """What has not helped for so long after the alarm is no candidate."""
 SETTLED_SECONDS = 300.0
 CHUNK_SECONDS = 20.0
@@ -28,12 +28,15 @@ QUICK_SECONDS = 90.0
 """Any lever restarts the mapping for so long: nothing beats a lag that is gone before."""
 
 
-def search(scenario: Scenario, seed: int, nothing: Episode) -> tuple[Levers, Episode]:
-    """The best levers, and the episode in which they are pulled."""
-    best = _best_levers(scenario, seed, nothing)
+def search(stage: Stage, scenario: Scenario, seed: int, nothing: Episode) -> tuple[Levers, Episode]:
+    """The best levers, and the episode in which they are pulled.
+
+    ``stage``: the world just before its alarm.
+    """
+    best = _best_levers(stage, nothing)
     if best == Levers():
         return best, replace(nothing, strategy="oracle")
-    played = play(scenario, seed, oracle(best), nothing=nothing)
+    played = in_a_copy(partial(go_on, stage, scenario, seed, oracle(best), nothing))
     if _seconds(played) < _seconds(nothing) and _harmless(played, nothing):
         return best, played
     return Levers(), replace(nothing, strategy="oracle")
@@ -47,12 +50,10 @@ def _harmless(episode: Episode, nothing: Episode) -> bool:
     return not (episode.starved or episode.captured_good or episode.lost > nothing.lost)
 
 
-def _best_levers(scenario: Scenario, seed: int, nothing: Episode) -> Levers:
+def _best_levers(stage: Stage, nothing: Episode) -> Levers:
     alarm = nothing.alarm_at_seconds
     if alarm is None or _seconds(nothing) <= QUICK_SECONDS:
         return Levers()
-    stage = staged(scenario, seed, NOTHING)
-    stage.rehearsal.run_until(alarm + 1.0)
     best, shortest = Levers(), min(_seconds(nothing), SEARCH_SECONDS)
     for candidates in _rounds(stage, nothing):
         for levers in candidates(best):
@@ -64,6 +65,7 @@ def _best_levers(scenario: Scenario, seed: int, nothing: Episode) -> Levers:
 
 def _try(stage: Stage, levers: Levers, alarm: float, limit: float, nothing: Episode) -> float:
     """Seconds from the alarm until the lag is gone; infinite when that is not before the limit."""
+    stage.rehearsal.run_until(alarm + 1.0)
     stage.pull(levers)
     recorder = stage.recorder
     while True:
@@ -91,9 +93,10 @@ def _rounds(stage: Stage, nothing: Episode) -> list[Candidates]:
     singles = _singles(stage, nothing)
 
     def pairs(best: Levers) -> Iterator[Levers]:
-        firsts = singles if best == Levers() else [best]
+        few = [levers for levers in singles if levers.factor in PAIRED_FACTORS]
+        firsts = few if best == Levers() else [best]
         tried = {Levers(), *firsts, *singles}
-        for both in (_both(first, second) for first in firsts for second in singles):
+        for both in (_both(first, second) for first in firsts for second in few):
             if both not in tried:
                 tried.add(both)
                 yield both
@@ -132,33 +135,3 @@ def _both(one: Levers, other: Levers) -> Levers:
         bounded=one.bounded or other.bounded,
         double_shards=one.double_shards or other.double_shards,
     )
-
-
-def in_a_copy(work: Callable[[], float]) -> float:
-    """Do something in a copy of this process, which then is gone, and return what it found.
-
-    Raises:
-        RuntimeError: the copy died without an answer.
-    """
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the copy lacks
-        child = os.fork()
-    if child == 0:
-        _answer(work, writing)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        found = pipe.read()
-    os.waitpid(child, 0)
-    if not found:
-        raise RuntimeError("a candidate could not be tried")
-    return float(pickle.loads(found))  # noqa: S301 - our own child's words
-
-
-def _answer(work: Callable[[], float], writing: int) -> None:
-    """In the copy: answer, and end without any of the original's clean-up."""
-    try:
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(pickle.dumps(work()))
-    finally:
-        os._exit(0)

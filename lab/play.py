@@ -10,7 +10,7 @@ ends at the horizon; that of a strategy which takes nothing back ends when the l
 from collections.abc import Mapping
 from typing import Any
 
-from lab.baselines import Strategy
+from lab.baselines import NOTHING, Strategy
 from lab.bridge import Function, LambdaContext, remediator
 from lab.episode import Episode, Note, SettingChange
 from lab.judging import judged
@@ -93,8 +93,38 @@ def staged(
     policy: str | None = None,
 ) -> Stage:
     """A world at its start, in which the strategy hears the alarms."""
-    stage = set_up(scenario, seed, function, by=strategy.name, policy=policy)
+    asks = function is not _ignored
+    stage = set_up(scenario, seed, function, by=strategy.name, policy=policy, asks=asks)
     strategy.at_start(stage)
+    _listen(stage, strategy)
+    return stage
+
+
+def before_alarm(scenario: Scenario, seed: int, alarm: float) -> Stage:
+    """A world in which nobody has acted, a moment before its first alarm: to go on from."""
+    stage = staged(scenario, seed, NOTHING)
+    stage.rehearsal.run_until(alarm - 1.0)
+    return stage
+
+
+def go_on(
+    stage: Stage,
+    scenario: Scenario,
+    seed: int,
+    strategy: Strategy,
+    nothing: Episode,
+    *,
+    to_the_end: bool = False,
+) -> Episode:
+    """One run of a strategy that acts at alarms, from just before the first one. It uses the stage
+    up: see ``lab.copies``."""
+    stage.by = strategy.name
+    _listen(stage, strategy)
+    run(stage, scenario.horizon_seconds, None if to_the_end else SETTLED_SECONDS)
+    return _episode(stage, scenario, seed, (), tuple(stage.changes), nothing)
+
+
+def _listen(stage: Stage, strategy: Strategy) -> None:
     called: list[float] = []
 
     def heard(alarm: Any) -> None:
@@ -106,7 +136,6 @@ def staged(
             strategy.at_first_alarm(stage)
 
     stage.rehearsal.aws.alarms.on_transition.append(heard)
-    return stage
 
 
 def _episode(

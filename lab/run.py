@@ -1,16 +1,27 @@
 """All scenarios × strategies × seeds, on all cores: a job plays the strategies of one incident."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from os import cpu_count
 from typing import NamedTuple
 
-from lab.baselines import DOUBLE_SHARDS, NOTHING, PF_10, STRATEGIES, UTILISATION_RESHARD, human
+from lab.baselines import (
+    DOUBLE_SHARDS,
+    NOTHING,
+    PF_10,
+    STRATEGIES,
+    UTILISATION_RESHARD,
+    Strategy,
+    human,
+)
+from lab.copies import in_a_copy
 from lab.episode import Episode, Timeline
 from lab.oracle import search
-from lab.play import play, play_remediator
+from lab.play import before_alarm, go_on, play, play_remediator
 from lab.scenarios import SCENARIOS
 from lab.stage import Levers
 
@@ -28,7 +39,11 @@ class Job(NamedTuple):
 
 
 def incident(job: Job) -> list[Episode]:
-    """The episodes of one incident, in the order of the table."""
+    """The episodes of one incident, in the order of the table.
+
+    Until the first alarm the world is the same under all strategies that act at alarms: it is
+    played so far once, and from there on in copies.
+    """
     scenario, seed = SCENARIOS[job.scenario], job.seed
     wanted = set(job.strategies)
     watching = play(scenario, seed, UTILISATION_RESHARD, to_the_end=job.to_the_end)
@@ -39,13 +54,8 @@ def incident(job: Job) -> list[Episode]:
         else play(scenario, seed, NOTHING, to_the_end=job.to_the_end)
     )
     played = {NOTHING.name: nothing, UTILISATION_RESHARD.name: watching}
-    for strategy in (DOUBLE_SHARDS, PF_10):
-        if strategy.name in wanted:
-            played[strategy.name] = play(
-                scenario, seed, strategy, nothing=nothing, to_the_end=job.to_the_end
-            )
-    if wanted & {"oracle", "human_15_minutes"}:
-        played |= _with_foresight(job, nothing)
+    if wanted - {*played, "remediator"}:
+        played |= _at_the_alarm(job, nothing)
     if "remediator" in wanted:
         played["remediator"] = play_remediator(
             scenario, seed, nothing=nothing, policy=job.policy, policy_name=job.policy_name
@@ -54,15 +64,27 @@ def incident(job: Job) -> list[Episode]:
     return [_slim(episode) for episode in chosen] if job.slim else chosen
 
 
-def _with_foresight(job: Job, nothing: Episode) -> dict[str, Episode]:
-    """The oracle, and a person who pulls the same levers later."""
-    scenario = SCENARIOS[job.scenario]
-    levers, best = search(scenario, job.seed, nothing)
+def _at_the_alarm(job: Job, nothing: Episode) -> dict[str, Episode]:
+    """What acts at alarms: tools, the oracle, and a person who pulls the same levers later."""
+    scenario, seed, alarm = SCENARIOS[job.scenario], job.seed, nothing.alarm_at_seconds
+    if alarm is None:
+        names = (DOUBLE_SHARDS.name, PF_10.name, "oracle", human(Levers()).name)
+        return {name: replace(nothing, strategy=name) for name in names}
+    stage = before_alarm(scenario, seed, alarm)
+
+    def played(strategy: Strategy) -> Episode:
+        go = partial(go_on, stage, scenario, seed, strategy, nothing, to_the_end=job.to_the_end)
+        return in_a_copy(go)
+
+    tools = [strategy for strategy in (DOUBLE_SHARDS, PF_10) if strategy.name in job.strategies]
+    found = {strategy.name: played(strategy) for strategy in tools}
+    if not {"oracle", "human_15_minutes"} & set(job.strategies):
+        return found
+    levers, best = search(stage, scenario, seed, nothing)
     late = human(levers)
-    if levers == Levers():
-        return {"oracle": best, late.name: replace(nothing, strategy=late.name)}
-    played = play(scenario, job.seed, late, nothing=nothing, to_the_end=job.to_the_end)
-    return {"oracle": best, late.name: played}
+    acts = levers != Levers()
+    found[late.name] = played(late) if acts else replace(nothing, strategy=late.name)
+    return found | {"oracle": best}
 
 
 def _slim(episode: Episode) -> Episode:
@@ -81,6 +103,13 @@ def play_all(todo: Sequence[Job], processes: int | None = None) -> Iterator[list
     Raises what a job raised; the rest is then not awaited.
     """
     workers = min(processes or cpu_count() or 1, len(todo)) or 1
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=_collect_seldom) as pool:
         for done in as_completed([pool.submit(incident, job) for job in todo]):
             yield done.result()
+
+
+def _collect_seldom() -> None:
+    """A world makes hardly any garbage in cycles, and copies share what is not looked through."""
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)

@@ -128,8 +128,12 @@ def set_up(
     *,
     by: str,
     policy: str | None = None,
+    asks: bool = True,
 ) -> Stage:
-    """A world with the stack deployed; ``function`` stands in the remediator's place, or is it."""
+    """A world with the stack deployed; ``function`` stands in the remediator's place, or is it.
+
+    ``asks``: whether it asks AWS anything.
+    """
     world = scenario.blueprint(seed).build(seed)
     arn = world.mappings[MAPPING].stream.arn
     rehearsal = Rehearsal(
@@ -139,6 +143,7 @@ def set_up(
         policy,
         conditions=Conditions(tags={arn: {"remediator": "managed"}}, seed=seed),
         function=function,
+        asks=asks,
     )
     recorder = Recorder(world, scenario.watch_from_seconds)
     return Stage(world, by, recorder, rehearsal)

@@ -72,7 +72,8 @@ class Rehearsal:
     """One deployment in one world; afterwards its reports, calls, notices and dead letters.
 
     ``parameters`` are the template's; ``policy_text`` is a guardrails file in place of the one
-    that ships. ``function`` is what is deployed: the remediator's handler unless told otherwise.
+    that ships. ``function`` is what is deployed: the remediator's handler unless told otherwise,
+    and ``asks`` whether it asks AWS anything.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Rehearsal:
         conditions: Conditions | None = None,
         function: Function = remediator,
         template: Path = TEMPLATE,
+        asks: bool = True,
     ) -> None:
         self.conditions = conditions or Conditions()
         self.world = world
@@ -98,7 +100,10 @@ class Rehearsal:
         self.aws = _account(world, self.conditions)
         self.aws.alarms.on_transition.append(self._alarm_moved)
         self.deployment = deploy(
-            self.aws, self._parameters(target_function, parameters or {}, policy_text), template
+            self.aws,
+            self._parameters(target_function, parameters or {}, policy_text),
+            template,
+            asks=asks,
         )
         self._bridge = _bridge(self.aws, self._clock, self.conditions)
         self._queue = Invocations(

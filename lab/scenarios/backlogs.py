@@ -12,6 +12,7 @@ from lab.scenarios.parts import (
     constant,
     consumer,
     feed,
+    grows,
     mapping,
     onset,
 )
@@ -39,6 +40,23 @@ def _saturating_backend(dice: Random) -> Blueprint:
         functions=consumer(line.io_bound(), backend=database.name),
         backends=(database,),
         heals_at_seconds=end,
+    )
+
+
+def _saturates_when_pushed(dice: Random) -> Blueprint:
+    """What stands behind carries today's lanes, and hardly one more: it shows only when tried."""
+    line = replace(a_line(dice), shards=dice.randint(2, 4))
+    capacity = line.capacity_per_second
+    database = BackendSpec(
+        name="orders-database",
+        concurrency=line.shards * dice.uniform(1.05, 1.3),
+        exponent=dice.uniform(1.5, 2.0),
+        errors_per_overload=dice.choice([0.0, 0.05]),
+    )
+    return line.blueprint(
+        grows(capacity * 0.5, capacity * dice.uniform(1.2, 1.6), onset(dice)),
+        functions=consumer(line.io_bound(), backend=database.name),
+        backends=(database,),
     )
 
 
@@ -82,6 +100,16 @@ SCENARIOS = (
         causes=(Cause.DOWNSTREAM_SATURATED,),
         levers=frozenset({"hands_off", "raise_parallelization_factor"}),
         draw=_saturating_backend,
+        shows_only_when_tried=True,
+    ),
+    Scenario(
+        name="saturates_when_pushed",
+        title="The database behind has no reserve",
+        lesson="Nothing tells beforehand that more lanes will get less done. So a raise is "
+        "watched, taken back when it does harm, and not tried again.",
+        causes=(Cause.DOWNSTREAM_SATURATED,),
+        levers=frozenset({"hands_off", "raise_parallelization_factor"}),
+        draw=_saturates_when_pushed,
         shows_only_when_tried=True,
     ),
     Scenario(

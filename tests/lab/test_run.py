@@ -1,6 +1,7 @@
 """The closed loop: incidents played under the strategies, and the figures that come of it."""
 
 from dataclasses import replace
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -10,14 +11,15 @@ from typer.testing import CliRunner
 from lab import scores
 from lab.baselines import NOTHING, PF_10, STRATEGIES, pulling
 from lab.cli import app
+from lab.copies import in_a_copy
 from lab.episode import Episode, SettingChange, Timeline, from_json, to_json
 from lab.judging import deciding_note, judged
-from lab.oracle import in_a_copy, search
+from lab.oracle import search
 from lab.plant import Ledger
-from lab.play import play, play_remediator
+from lab.play import before_alarm, go_on, play, play_remediator
 from lab.run import Job, incident, jobs, play_all
-from lab.scenarios import SCENARIOS
-from lab.stage import Levers
+from lab.scenarios import SCENARIOS, Scenario
+from lab.stage import Levers, Stage
 from remediator.model import Cause
 
 DEMO = SCENARIOS["reference_demo"]
@@ -107,7 +109,7 @@ def test_what_aws_refuses_is_left() -> None:
 
 def test_the_oracle_is_at_least_as_fast_as_whatever_else_was_tried() -> None:
     nothing = play(DEMO, 1, NOTHING)
-    levers, best = search(DEMO, 1, nothing)
+    levers, best = search(at_the_alarm(DEMO, nothing), DEMO, 1, nothing)
     assert levers.factor is not None
     assert scores.seconds(best) <= scores.seconds(play(DEMO, 1, PF_10))
 
@@ -115,9 +117,24 @@ def test_the_oracle_is_at_least_as_fast_as_whatever_else_was_tried() -> None:
 def test_the_oracle_lets_a_burst_pass() -> None:
     scenario = SCENARIOS["producer_burst"]
     nothing = play(scenario, 1, NOTHING)
-    levers, best = search(scenario, 1, nothing)
+    levers, best = search(at_the_alarm(scenario, nothing), scenario, 1, nothing)
     assert levers == Levers()
     assert scores.seconds(best) == scores.seconds(nothing)
+
+
+def at_the_alarm(scenario: Scenario, nothing: Episode) -> Stage:
+    assert nothing.alarm_at_seconds is not None
+    return before_alarm(scenario, 1, nothing.alarm_at_seconds)
+
+
+@pytest.mark.parametrize("name", ["reference_demo", "poison_on_one_of_many"])
+def test_what_goes_on_from_the_alarm_is_what_was_played_from_the_start(name: str) -> None:
+    scenario = SCENARIOS[name]
+    nothing = play(scenario, 1, NOTHING)
+    stage = at_the_alarm(scenario, nothing)
+    went_on = in_a_copy(partial(go_on, stage, scenario, 1, PF_10, nothing))
+    played = play(scenario, 1, PF_10, nothing=nothing)
+    assert replace(went_on, timeline=Timeline()) == replace(played, timeline=Timeline())
 
 
 def test_a_copy_leaves_the_original_as_it_was() -> None:
@@ -132,7 +149,7 @@ def test_a_copy_leaves_the_original_as_it_was() -> None:
 
 
 def test_a_copy_that_dies_is_told() -> None:
-    with pytest.raises(RuntimeError, match="could not be tried"):
+    with pytest.raises(RuntimeError, match="died without an answer"):
         in_a_copy(lambda: 1 / 0)
 
 

@@ -71,8 +71,16 @@ def test_a_rollback_leaves_exactly_the_old_settings(
     assert discarded(stage) == 0
 
 
+def test_a_backend_that_is_saturated_already_is_named_before_anything_is_raised() -> None:
+    stage = played("saturating_backend", seed=1)
+    assert "downstream_saturated" in causes(stage)
+    assert "applied" not in statuses(stage)
+    assert lost(stage) == 0
+
+
 def test_a_saturated_backend_is_named_and_what_was_raised_is_taken_back() -> None:
-    stage = played("saturating_backend")
+    """Nothing tells it beforehand: its first minutes are those of a slow consumer."""
+    stage = played("saturates_when_pushed")
     assert "downstream_saturated" in causes(stage)
     assert "rolled_back" in statuses(stage)
     assert stage.mapping.settings.parallelization_factor == 1
