@@ -190,10 +190,15 @@ ALIKE = {
         Cause.FUNCTION_FAILURE,
         "everywhere",
     ),
-    "one shard of one of two mappings: what succeeds is the other's": (
+    "one shard of one of two mappings: what succeeds may be the other's": (
         one_shard_fails(sibling_mappings=1, errors=since(10, 30)),
-        Cause.POISON_RECORD,
-        "isolated",
+        Cause.UNKNOWN,
+        "",
+    ),
+    "four shards of one of two mappings: what succeeds may be the other's": (
+        poison(sibling_mappings=1),
+        Cause.UNKNOWN,
+        "",
     ),
     "one shard, all fails now, but something succeeded meanwhile": (
         one_shard_fails(errors=[0] * 20 + [50] * 7 + [60] * 3),

@@ -171,12 +171,8 @@ def _fails_now_and_then(case: Case) -> bool:
     """Bounded retries tell that the record was found already: what succeeded were halves."""
     mapping = case.evidence.mapping
     bounded = mapping is not None and mapping.maximum_retry_attempts != -1
-    return _only_lane(case) and not bounded and bool(case.signals.successes_before_modified)
-
-
-def _only_lane(case: Case) -> bool:
-    """Whether what the function does, it does in one lane: no other mapping feeds it."""
-    return case.signals.lanes == 1 and not case.evidence.sibling_mappings
+    only = case.signals.lanes == 1
+    return only and not bounded and bool(case.signals.successes_before_modified)
 
 
 def one_shard(case: Case) -> Finding:
@@ -194,6 +190,8 @@ def one_shard(case: Case) -> Finding:
 
 
 def one_is_stuck(case: Case) -> Finding:
+    """What succeeds for another mapping of the function says nothing of this one's records: a
+    deploy may have broken these alone (invariant 2). Only shards of this stream can tell then."""
     signals, limits = case.signals, case.policy.thresholds
     readings = (
         case.reading("age_slope", "s/s"),
@@ -215,8 +213,10 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "every shard still moves on, only slower", readings)
     if signals.newest_error_share == 0 and not signals.failed_events_per_minute:
         return Finding(NO, "nothing fails any more", readings)
+    if case.evidence.sibling_mappings and not counted:
+        return unseen("which of the function's mappings succeeds", *readings)
     by_chance = signals.stands_still_by_chance
-    if not _only_lane(case) and (by_chance or 0.0) > limits.chance:
+    if signals.lanes != 1 and (by_chance or 0.0) > limits.chance:
         return Finding(NO, "failures here and there could make it stand still as well", readings)
     if not counted and not _others_keep_pace(case):
         return Finding(NO, "successes are down everywhere, not in one place", readings)
@@ -231,10 +231,10 @@ def _others_keep_pace(case: Case) -> bool:
     record was alone, or records beside those that the function reports as failed.
     """
     signals, shards = case.signals, case.evidence.open_shards
-    if _only_lane(case) and not signals.newest_error_share:
+    if signals.lanes == 1 and not signals.newest_error_share:
         counted = Metric.INVOKED_EVENTS in case.evidence.metrics
         return counted and bool(signals.processed_per_second)
-    if _only_lane(case):
+    if signals.lanes == 1:
         alone = (signals.newest_error_share or 0.0) >= case.policy.thresholds.total_failure_share
         return alone and halves_succeed(case).answer is YES
     least, usual = signals.least_successes_per_minute, signals.usual_successes_per_minute
