@@ -328,8 +328,7 @@ def _discards(ask: Inquiry) -> Word:
         return _block("a maximum record age would discard the backlog (invariant 1)")
     if change.setting != "maximum_retry_attempts" or change.after == -1:
         return None
-    diagnosis = ask.here.diagnosis
-    if diagnosis.cause is not Cause.POISON_RECORD or diagnosis.detail == "suspected":
+    if not ask.here.diagnosis.proven:
         return _block("the function is not proven healthy: good records could go (invariant 2)")
     captured = ask.here.quarantine_arn or (mapping.on_failure_destination if mapping else None)
     if captured is None:

@@ -8,9 +8,16 @@ Missing is ``None`` with a ``Gap`` that says why, never 0. Units stand in the na
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    computed_field,
+)
 
 Value: TypeAlias = bool | int | str | None
 """What a setting can hold. ``None`` is "not set", which differs from 0."""
@@ -38,6 +45,37 @@ class Cause(StrEnum):
     CONSUMER_STOPPED = "consumer_stopped"
     RECOVERING = "recovering"
     UNKNOWN = "unknown"
+
+
+class Detail(StrEnum):
+    """A finding inside a cause. A name that code may decide by; what people read stands in a Step.
+
+    ``NONE`` is the empty text, so that a report's JSON keeps a string.
+    """
+
+    NONE = ""
+    RESERVATION = "reservation"
+    ACCOUNT = "account"
+    UNCLEAR = "unclear"
+    DEPLOY = "deploy"
+    TIMEOUTS = "timeouts"
+    EVERYWHERE = "everywhere"
+    PARTIAL = "partial"
+    ISOLATED = "isolated"
+    SUSPECTED = "suspected"
+    PARTIAL_BATCHES = "partial_batches"
+    MAPPINGS = "mappings"
+    OUTSIDE_READER = "outside_reader"
+    CPU_BOUND = "cpu_bound"
+    PAUSED = "paused"
+    RESERVED_AT_0 = "reserved_at_0"
+    FUNCTION_GONE = "function_gone"
+    NO_INVOCATIONS = "no_invocations"
+
+
+def _known(detail: Any) -> Any:
+    """What another version of us wrote here and this one does not know decides nothing."""
+    return Detail.NONE if isinstance(detail, str) and detail not in set(Detail) else detail
 
 
 class RemedyName(StrEnum):
@@ -348,8 +386,13 @@ class Diagnosis(Record):
     cause: Cause
     path: tuple[Step, ...]
     gaps: tuple[Gap, ...] = ()
-    detail: str = ""
-    """A finding inside the cause, such as ``reservation``, ``timeouts`` or ``single_shard``."""
+    detail: Annotated[Detail, BeforeValidator(_known), WithJsonSchema({"type": "string"})] = (
+        Detail.NONE
+    )
+    """A finding inside the cause, such as ``reservation``, ``timeouts`` or ``suspected``."""
+    proven: bool = False
+    """Whether this mapping's own records show that its function is healthy, so that a record is to
+    blame: without it nothing may bound retries (invariant 2)."""
 
 
 class Option(Record):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from remediator.model import (
     Cause,
+    Detail,
     Diagnosis,
     FollowUp,
     FollowUpDecision,
@@ -327,13 +328,8 @@ def _made_room(state: IncidentState) -> bool:
 
 def surer(state: IncidentState, diagnosis: Diagnosis) -> bool:
     """Whether a suspected poison record is proven now, so that the same remedy has more to do."""
-    was_suspected = _detail(state) == "suspected"
-    return (
-        was_suspected
-        and diagnosis.cause is Cause.POISON_RECORD
-        and (diagnosis.detail != "suspected")
-    )
+    return _detail(state) is Detail.SUSPECTED and diagnosis.proven
 
 
-def _detail(state: IncidentState) -> str:
-    return state.diagnosis.detail if state.diagnosis else ""
+def _detail(state: IncidentState) -> Detail:
+    return state.diagnosis.detail if state.diagnosis else Detail.NONE

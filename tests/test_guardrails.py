@@ -22,6 +22,8 @@ from remediator.model import (
     Cause,
     Change,
     Decision,
+    Detail,
+    Diagnosis,
     Evidence,
     GuardedPlan,
     Mode,
@@ -679,6 +681,48 @@ def _downstream_is_well(made: Change, policy: Policy, around: Circumstances) -> 
     if made.setting in RAISING:
         states = [around.downstream.get(name) for name in policy.downstream_alarms]
         assert not {"ALARM", None} & set(states)
+
+
+@TRIED
+@given(
+    seen=evidences() | blinded(),
+    policy=POLICIES,
+    around=CIRCUMSTANCES,
+    cause=st.sampled_from(Cause),
+    detail=st.sampled_from(Detail),
+    attempts=st.integers(0, 10_000),
+)
+def test_nothing_bounds_retries_without_proof_whatever_the_diagnosis_is_called(
+    *,
+    seen: Evidence,
+    policy: Policy,
+    around: Circumstances,
+    cause: Cause,
+    detail: Detail,
+    attempts: int,
+) -> None:
+    """Invariant 2: neither the planner nor the guardrail goes by the name of a finding."""
+    named = Diagnosis(cause=cause, path=(), detail=detail)
+    here = planning.situation(seen, named, policy, quarantine_arn=QUARANTINE)
+    plan = planning.plan("ours", here)
+    assert "maximum_retry_attempts" not in {made.setting for made in plan.changes}
+    bounds = change("maximum_retry_attempts", -1, attempts)
+    assert not guard(plan.model_copy(update={"changes": (bounds,)}), here, around).allowed
+
+
+@pytest.mark.parametrize("written", ["isolatd", "errors rose from 0% to 20%"])
+def test_a_detail_that_is_not_known_decides_nothing(written: str) -> None:
+    """What an older version wrote as prose is read, and proves nothing."""
+    read = Diagnosis.model_validate({"cause": "poison_record", "path": [], "detail": written})
+    assert read.detail is Detail.NONE
+    here = planning.situation(poison(), read, DEFAULTS, quarantine_arn=QUARANTINE)
+    assert rule(RETRIES, here, CALM).ruling.guardrail == "discard"
+
+
+def test_a_detail_is_text_in_a_report() -> None:
+    told = Diagnosis(cause=Cause.UNKNOWN, path=()).model_dump(mode="json")
+    assert told["detail"] == ""
+    assert told["proven"] is False
 
 
 def _nothing_good_is_discarded(made: Change, plan: GuardedPlan, seen: Evidence) -> None:

@@ -11,6 +11,7 @@ from remediator.diagnosis import diagnose
 from remediator.model import (
     Cause,
     Change,
+    Detail,
     Diagnosis,
     FollowUpDecision,
     Incident,
@@ -270,15 +271,15 @@ def decided(
     return next_step(of, Verdict(verdict=told, because="so"), shows, policy, NOW).decision
 
 
-def shows(cause: Cause, detail: str = "") -> Diagnosis:
-    return Diagnosis(cause=cause, path=(), detail=detail)
+def shows(cause: Cause, detail: Detail = Detail.NONE) -> Diagnosis:
+    return Diagnosis(cause=cause, path=(), detail=detail, proven=detail is Detail.ISOLATED)
 
 
 D = FollowUpDecision
 ISOLATING = MAPPING_CHANGE.model_copy(
     update={"remedy": RemedyName.ISOLATE_POISON, "setting": "bisect_on_error"}
 )
-SUSPECTED = shows(Cause.POISON_RECORD, "suspected")
+SUSPECTED = shows(Cause.POISON_RECORD, Detail.SUSPECTED)
 QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
 
 
@@ -299,7 +300,7 @@ QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
         pytest.param(I, state(), None, D.NEXT_RUNG, id="improving too slowly: next rung"),
         pytest.param(
             I,
-            state(60, ISOLATING, shows(Cause.POISON_RECORD, "isolated")),
+            state(60, ISOLATING, shows(Cause.POISON_RECORD, Detail.ISOLATED)),
             shows(Cause.SLOW_CONSUMER),
             D.NEXT_RUNG,
             id="isolated, but what has piled up drains too slowly: next rung",
@@ -319,7 +320,7 @@ QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
         pytest.param(
             E,
             state(60, ISOLATING, SUSPECTED),
-            shows(Cause.POISON_RECORD, "isolated"),
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
             D.NEXT_RUNG,
             id="poison is proven now: bound the retries",
         ),
@@ -336,10 +337,10 @@ def test_what_comes_next(
 
 def test_a_suspicion_becomes_surer_only_by_proof() -> None:
     of = state(60, ISOLATING, SUSPECTED)
-    assert surer(of, shows(Cause.POISON_RECORD, "isolated"))
+    assert surer(of, shows(Cause.POISON_RECORD, Detail.ISOLATED))
     assert not surer(of, SUSPECTED)
-    assert not surer(of, shows(Cause.FUNCTION_FAILURE, "everywhere"))
-    assert not surer(state(), shows(Cause.POISON_RECORD, "isolated"))
+    assert not surer(of, shows(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE))
+    assert not surer(state(), shows(Cause.POISON_RECORD, Detail.ISOLATED))
 
 
 @pytest.mark.parametrize("told", VerdictName)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from remediator.diagnosis import failing, flowing, running
 from remediator.diagnosis.case import NO, UNSEEN, YES, Case, Leaf, Question
-from remediator.model import Cause, Diagnosis, Evidence, Gap, Step
+from remediator.model import Cause, Detail, Diagnosis, Evidence, Gap, Step
 from remediator.policy import Policy
 from remediator.signals import Signals, measure
 
@@ -52,14 +52,14 @@ TREE: Mapping[str, Question] = {
     "just_deployed": Question(
         "Was the function changed just before the errors began?",
         failing.just_deployed,
-        yes=Leaf(Cause.FUNCTION_FAILURE, "deploy"),
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
         no="times_out",
         unseen="times_out",
     ),
     "times_out": Question(
         "Do invocations run into the timeout?",
         failing.times_out,
-        yes=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
         no="split_already",
         unseen="split_already",
     ),
@@ -73,23 +73,23 @@ TREE: Mapping[str, Question] = {
     "halves_succeed": Question(
         "Has anything succeeded since batches are split?",
         failing.halves_succeed,
-        yes=Leaf(Cause.POISON_RECORD, "isolated"),
-        no=Leaf(Cause.FUNCTION_FAILURE, "everywhere"),
+        yes=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
+        no=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
         unseen="one_shard",
     ),
     "one_shard": Question(
         "Is there only one shard, so that one record could fail every batch?",
         failing.one_shard,
         yes="succeeds_now_and_then",
-        no=Leaf(Cause.FUNCTION_FAILURE, "everywhere"),
+        no=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
         unseen=Leaf(Cause.UNKNOWN),
     ),
     "succeeds_now_and_then": Question(
         "Has anything succeeded since the errors began?",
         failing.succeeds_now_and_then,
-        yes=Leaf(Cause.FUNCTION_FAILURE, "partial"),
-        no=Leaf(Cause.POISON_RECORD, "suspected"),
-        unseen=Leaf(Cause.POISON_RECORD, "suspected"),
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+        no=Leaf(Cause.POISON_RECORD, Detail.SUSPECTED),
+        unseen=Leaf(Cause.POISON_RECORD, Detail.SUSPECTED),
     ),
     "one_is_stuck": Question(
         "Does the oldest record stand still while other batches succeed as usual?",
@@ -102,27 +102,27 @@ TREE: Mapping[str, Question] = {
         "Does what stands still run into the timeout, as good records may?",
         failing.times_out,
         yes="alone_by_now",
-        no=Leaf(Cause.POISON_RECORD, "isolated"),
-        unseen=Leaf(Cause.POISON_RECORD, "isolated"),
+        no=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
+        unseen=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
     ),
     "alone_by_now": Question(
         "Have batches been split for so long that the record must be alone by now?",
         failing.alone_by_now,
-        yes=Leaf(Cause.POISON_RECORD, "isolated"),
-        no=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
-        unseen=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
+        yes=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
+        no=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
+        unseen=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
     ),
     "times_out_here_and_there": Question(
         "Do the failing invocations run into the timeout?",
         failing.times_out,
-        yes=Leaf(Cause.FUNCTION_FAILURE, "timeouts"),
-        no=Leaf(Cause.FUNCTION_FAILURE, "partial"),
-        unseen=Leaf(Cause.FUNCTION_FAILURE, "partial"),
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
+        no=Leaf(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+        unseen=Leaf(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
     ),
     "stuck_in_silence": Question(
         "Does the oldest record stand still behind partial batch responses?",
         failing.stuck_in_silence,
-        yes=Leaf(Cause.POISON_RECORD, "partial_batches"),
+        yes=Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
         no="reads_contended",
         unseen="reads_contended",
     ),
@@ -170,7 +170,7 @@ def diagnose(evidence: Evidence, policy: Policy, signals: Signals | None = None)
     case = Case(evidence, signals or measure(evidence, policy.thresholds), policy)
     steps: list[Step] = []
     here: str | Leaf = ROOT
-    detail = ""
+    detail, proven = Detail.NONE, False
     while isinstance(here, str):
         question = TREE[here]
         finding = question.ask(case)
@@ -183,13 +183,14 @@ def diagnose(evidence: Evidence, policy: Policy, signals: Signals | None = None)
                 readings=finding.readings,
             )
         )
-        detail = finding.detail
+        detail, proven = finding.detail, proven or finding.proves
         here = {YES: question.yes, NO: question.no, UNSEEN: question.unseen}[finding.answer]
     return Diagnosis(
         cause=here.cause,
         path=tuple(steps),
         gaps=(*evidence.gaps, *_unanswered(steps)),
         detail=here.detail or detail,
+        proven=proven and here.cause is Cause.POISON_RECORD,
     )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from remediator.model import (
     Answer,
     Cause,
+    Detail,
     Evidence,
     Reading,
 )
@@ -26,19 +27,23 @@ class Case(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A question's answer before it becomes a Step. ``detail`` refines the cause."""
+    """A question's answer before it becomes a Step. ``detail`` refines the cause.
+
+    ``proves``: the answer shows, by this mapping's own records, that its function is healthy.
+    """
 
     answer: Answer
     because: str
     readings: tuple[Reading, ...] = ()
-    detail: str = ""
+    detail: Detail = Detail.NONE
+    proves: bool = False
 
 
 class Leaf(NamedTuple):
     """An end of the tree: a cause, and a detail where the question itself decides it."""
 
     cause: Cause
-    detail: str = ""
+    detail: Detail = Detail.NONE
 
 
 class Question(NamedTuple):
@@ -54,8 +59,16 @@ class Question(NamedTuple):
 YES, NO, UNSEEN = Answer.YES, Answer.NO, Answer.UNSEEN
 
 
-def when(truth: bool, because: str, *readings: Reading, detail: str = "") -> Finding:
-    return Finding(YES if truth else NO, because, readings, detail if truth else "")
+def when(
+    truth: bool,
+    because: str,
+    *readings: Reading,
+    detail: Detail = Detail.NONE,
+    proves: bool = False,
+) -> Finding:
+    """``detail`` and ``proves`` belong to the answer "yes"."""
+    answer = Finding(NO, because, readings)
+    return answer._replace(answer=YES, detail=detail, proves=proves) if truth else answer
 
 
 def unseen(what: str, *readings: Reading) -> Finding:

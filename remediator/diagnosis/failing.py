@@ -153,6 +153,7 @@ def halves_succeed(case: Case) -> Finding:
         successes > 0,
         f"{successes:.0f} invocations succeeded since the mapping was changed",
         *readings,
+        proves=True,
     )
 
 
@@ -221,7 +222,7 @@ def one_is_stuck(case: Case) -> Finding:
     if not counted and not _others_keep_pace(case):
         return Finding(NO, "successes are down everywhere, not in one place", readings)
     because = "the oldest record does not move while other batches succeed as usual"
-    return Finding(YES, because, readings)
+    return Finding(YES, because, readings, proves=True)
 
 
 def _others_keep_pace(case: Case) -> bool:
@@ -286,4 +287,5 @@ def stuck_in_silence(case: Case) -> Finding:
         if climbing and idle
         else "records move on, or every lane is busy",
         *readings,
+        proves=True,
     )

@@ -9,6 +9,7 @@ from remediator.diagnosis.failing import stuck
 from remediator.metrics import Metric
 from remediator.model import (
     Answer,
+    Detail,
     Reading,
     SourceKind,
 )
@@ -36,7 +37,7 @@ def reads_contended(case: Case) -> Finding:
     if signals.busy_share is not None and signals.busy_share >= limits.busy_share:
         return Finding(NO, "every lane is busy: reading is not what holds it up", readings)
     others = signals.other_shared_readers
-    detail = "mappings" if others else "outside_reader"
+    detail = Detail.MAPPINGS if others else Detail.OUTSIDE_READER
     by = f"{others} other shared readers" if others else "a reader that AWS does not list"
     return Finding(YES, f"reads are throttled, with {by}", readings, detail)
 
@@ -51,7 +52,7 @@ def _too_many_dynamodb_readers(case: Case, readings: tuple[Reading, ...]) -> Fin
         others + 1 > 2 and idle,
         f"{others + 1} readers of a DynamoDB stream, where two are allowed",
         *readings,
-        detail="mappings",
+        detail=Detail.MAPPINGS,
     )
 
 
@@ -265,7 +266,8 @@ def capacity_short(case: Case) -> Finding:
         return unseen("whether lanes slow down as more of them run", *readings)
     full = mapping and (signals.records_per_batch or 0) >= 0.9 * mapping.batch_size
     busy = (signals.busy_share or 0) >= limits.busy_share or signals.busy_lanes >= limits.busy_share
-    detail = "cpu_bound" if (signals.cpu_share or 0) >= limits.cpu_bound_share else ""
+    cpu_bound = (signals.cpu_share or 0) >= limits.cpu_bound_share
+    detail = Detail.CPU_BOUND if cpu_bound else Detail.NONE
     because = (
         "a lane is busy all the time"
         if busy

@@ -2,6 +2,7 @@
 
 from remediator.diagnosis.case import NO, YES, Case, Finding, unseen
 from remediator.model import (
+    Detail,
     Reading,
 )
 from remediator.signals import LAST_MINUTES
@@ -20,11 +21,13 @@ def stopped_on_purpose(case: Case) -> Finding:
         Reading(name="reserved_concurrency", value=reserved),
     )
     if mapping.state in _STOPPED_STATES:
-        return Finding(YES, f"the mapping is {mapping.state}", readings, "paused")
+        return Finding(YES, f"the mapping is {mapping.state}", readings, Detail.PAUSED)
     if reserved == 0:
-        return Finding(YES, "the function's reserved concurrency is 0", readings, "reserved_at_0")
+        return Finding(
+            YES, "the function's reserved concurrency is 0", readings, Detail.RESERVED_AT_0
+        )
     if function and function.state in _DEAD_FUNCTION_STATES:
-        return Finding(YES, f"the function is {function.state}", readings, "function_gone")
+        return Finding(YES, f"the function is {function.state}", readings, Detail.FUNCTION_GONE)
     may_run = (
         "whether its concurrency is reserved at 0 was not seen"
         if case.evidence.lacks("reserved_concurrency")
@@ -57,7 +60,7 @@ def fell_silent(case: Case) -> Finding:
     )
     if silent and waiting and not excused:
         because = f"records wait, but nothing was invoked for {signals.silent_minutes:.0f} min"
-        return Finding(YES, because, readings, "no_invocations")
+        return Finding(YES, because, readings, Detail.NO_INVOCATIONS)
     return Finding(NO, "the function is invoked, or nothing waits for it", readings)
 
 
@@ -75,20 +78,20 @@ def throttled(case: Case) -> Finding:
         return Finding(NO, "invocations are not throttled in a sustained way", readings)
     detail = _who_throttles(case)
     because = {
-        "reservation": "the function is at its own reserved concurrency",
-        "account": "the account's pool of concurrency is used up",
-        "unclear": "it could not be seen which limit throttles",
+        Detail.RESERVATION: "the function is at its own reserved concurrency",
+        Detail.ACCOUNT: "the account's pool of concurrency is used up",
+        Detail.UNCLEAR: "it could not be seen which limit throttles",
     }[detail]
     return Finding(YES, f"invocations are throttled: {because}", readings, detail)
 
 
-def _who_throttles(case: Case) -> str:
+def _who_throttles(case: Case) -> Detail:
     function, signals = case.evidence.function, case.signals
     if function is None:
-        return "unclear"
+        return Detail.UNCLEAR
     if function.reserved_concurrency is not None:
-        return "reservation"
+        return Detail.RESERVATION
     account = case.evidence.account
     if account is None or signals.concurrency is None:
-        return "unclear"
-    return "account"
+        return Detail.UNCLEAR
+    return Detail.ACCOUNT

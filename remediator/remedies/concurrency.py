@@ -6,7 +6,7 @@ It throttles the lanes that there are, or leaves no room for the lanes that a sl
 from math import ceil
 
 from remediator.forecast import smallest_factor
-from remediator.model import Cause, Change, MappingState, RemedyName, Resource, ResourceKind
+from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Resource, ResourceKind
 from remediator.remedies.base import Pass, Remedy, Situation, changes
 
 NAME = RemedyName.RAISE_RESERVED_CONCURRENCY
@@ -25,7 +25,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
         return Pass("whether the function has a reservation was not seen")
     if function is None or function.reserved_concurrency is None:
         return Pass("the function has no reservation: the account's pool throttles it")
-    if here.diagnosis.cause is Cause.THROTTLING and here.diagnosis.detail != "reservation":
+    if here.diagnosis.cause is Cause.THROTTLING and here.diagnosis.detail is not Detail.RESERVATION:
         return Pass("it is not the function's own reservation that throttles")
     now = function.reserved_concurrency
     wanted = min(_needed(here, now), here.policy.limits.reserved_concurrency)

@@ -5,7 +5,7 @@ there is no moment in which retries are bounded and nothing captures what is giv
 checks in that call that the consumer's role may write to the destination.
 """
 
-from remediator.model import Cause, Change, MappingState, RemedyName, Value
+from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Value
 from remediator.remedies.base import Pass, Remedy, Situation, changes, mapping_resource
 
 NAME = RemedyName.ISOLATE_POISON
@@ -23,16 +23,15 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     mapping, diagnosis = here.evidence.mapping, here.diagnosis
     if mapping is None:
         return Pass("the mapping was not seen")
-    if diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail != "timeouts":
+    if diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS:
         return Pass("the function fails on good records: splitting batches does not help it")
-    proven = diagnosis.cause is Cause.POISON_RECORD and diagnosis.detail != "suspected"
     wanted: dict[str, tuple[Value, Value]] = {}
     if mapping.batch_size > 1:
         wanted["bisect_on_error"] = (mapping.bisect_on_error, True)
-    elif not proven:
+    elif not diagnosis.proven:
         return Pass("with batches of one record, splitting them tells nothing")
     why = "splitting failed batches isolates the record, and loses nothing"
-    if proven:
+    if diagnosis.proven:
         bounded = _bounded(here, mapping)
         if isinstance(bounded, Pass) and mapping.bisect_on_error:
             return bounded

@@ -8,6 +8,7 @@ from remediator.errors import ConflictError, PermanentError, TemporaryError
 from remediator.model import (
     ChangeResult,
     ChangeStatus,
+    Detail,
     FollowUp,
     FollowUpDecision,
     GuardedPlan,
@@ -274,7 +275,7 @@ def _waits_for_more(state: IncidentState, look: Look) -> bool:
     if state.follow_up_number >= QUICK_LOOKS:
         return False
     if state.in_effect:
-        return state.diagnosis is not None and state.diagnosis.detail == "suspected"
+        return state.diagnosis is not None and state.diagnosis.detail is Detail.SUSPECTED
     return look.diagnosis.cause not in QUIET_CAUSES
 
 

@@ -11,6 +11,7 @@ from remediator.model import (
     Cause,
     Change,
     Decision,
+    Detail,
     Diagnosis,
     GuardedChange,
     GuardedPlan,
@@ -36,26 +37,26 @@ from remediator.state import (
     TrackedChange,
 )
 
-_SLOW = ((Cause.SLOW_CONSUMER, ""), (Cause.SLOW_CONSUMER, "cpu_bound"))
-OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, str]]] = {
-    Cause.FUNCTION_FAILURE: ((Cause.POISON_RECORD, "suspected"),),
+_SLOW = ((Cause.SLOW_CONSUMER, Detail.NONE), (Cause.SLOW_CONSUMER, Detail.CPU_BOUND))
+OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
+    Cause.FUNCTION_FAILURE: ((Cause.POISON_RECORD, Detail.SUSPECTED),),
     Cause.HOT_PARTITION_KEY: _SLOW,
     # What fails, then, fails for what stands behind: no record is to blame, nor its batch.
     Cause.DOWNSTREAM_SATURATED: (
         *_SLOW,
-        (Cause.FUNCTION_FAILURE, "partial"),
-        (Cause.FUNCTION_FAILURE, "timeouts"),
-        (Cause.POISON_RECORD, "isolated"),
-        (Cause.POISON_RECORD, "suspected"),
+        (Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+        (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
+        (Cause.POISON_RECORD, Detail.ISOLATED),
+        (Cause.POISON_RECORD, Detail.SUSPECTED),
     ),
     # The account's pool was used up: more lanes would ask it for more.
     Cause.THROTTLING: _SLOW,
     # Somebody stopped it and lets it go on: how fast it catches up is theirs to say.
     Cause.CONSUMER_STOPPED: (
         *_SLOW,
-        (Cause.THROTTLING, "account"),
-        (Cause.THROTTLING, "unclear"),
-        (Cause.CONSUMER_STOPPED, "no_invocations"),
+        (Cause.THROTTLING, Detail.ACCOUNT),
+        (Cause.THROTTLING, Detail.UNCLEAR),
+        (Cause.CONSUMER_STOPPED, Detail.NO_INVOCATIONS),
     ),
 }
 """What the readings may say of a cause that our own change has shown to be another."""
@@ -112,7 +113,7 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     in_effect = state.in_effect
     if diagnosis.cause in LEARNED:
         return any(t.change.setting in CONCURRENCY for t in in_effect)
-    failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail != "timeouts"
+    failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
     return failing and any(t.change.remedy is RemedyName.ISOLATE_POISON for t in in_effect)
 
 
@@ -128,10 +129,10 @@ def used_up(state: IncidentState, verdict: Verdict, look: Look) -> IncidentState
 def taught(diagnosis: Diagnosis) -> Cause | None:
     """What a diagnosis teaches for the rest of its incident, without any change of ours."""
     by_hand = diagnosis.cause is Cause.CONSUMER_STOPPED and diagnosis.detail in {
-        "paused",
-        "reserved_at_0",
+        Detail.PAUSED,
+        Detail.RESERVED_AT_0,
     }
-    by_account = diagnosis.cause is Cause.THROTTLING and diagnosis.detail == "account"
+    by_account = diagnosis.cause is Cause.THROTTLING and diagnosis.detail is Detail.ACCOUNT
     saturated = diagnosis.cause is Cause.DOWNSTREAM_SATURATED
     return diagnosis.cause if by_hand or by_account or saturated else None
 
@@ -145,18 +146,41 @@ def as_learned(look: Look, state: IncidentState) -> Look:
         id="learned",
         question="What has this incident shown before?",
         answer=Answer.YES,
-        because=f"{state.learned}: {state.diagnosis.detail if state.diagnosis else ''}",
+        because=f"{state.learned}: {_shown_by(state.diagnosis)}",
     )
     known = look.diagnosis.model_copy(
-        update={"cause": state.learned, "path": (*look.diagnosis.path, step)}
+        update={"cause": state.learned, "path": (*look.diagnosis.path, step), "proven": False}
     )
     return look._replace(diagnosis=known)
 
 
+def _shown_by(diagnosis: Diagnosis | None) -> str:
+    """What our own change has shown, where it did harm; else the detail."""
+    if diagnosis is None:
+        return ""
+    harm = (step.because for step in diagnosis.path if step.id == _DID_HARM)
+    return next(harm, diagnosis.detail)
+
+
+_DID_HARM = "raise_did_harm"
+
+
 def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:
     """The diagnosis after a raise that did harm: it is what stands behind the function."""
+    step = Step(
+        id=_DID_HARM,
+        question="Has what we raised done harm?",
+        answer=Answer.YES,
+        because=verdict.because,
+        readings=verdict.readings,
+    )
     return diagnosis.model_copy(
-        update={"cause": Cause.DOWNSTREAM_SATURATED, "detail": verdict.because}
+        update={
+            "cause": Cause.DOWNSTREAM_SATURATED,
+            "detail": Detail.NONE,
+            "proven": False,
+            "path": (*diagnosis.path, step),
+        }
     )
 
 

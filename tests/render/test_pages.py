@@ -11,11 +11,9 @@ from remediator import wiring
 from remediator.model import (
     Alarm,
     AlarmState,
-    Cause,
     ChangeResult,
     ChangeStatus,
     Decision,
-    Diagnosis,
     FollowUp,
     FollowUpDecision,
     Incident,
@@ -202,8 +200,8 @@ def test_annotations_are_one_line_each(name: str) -> None:
 
 def test_annotations_escape_what_would_end_them() -> None:
     report = planned("slow-consumer")
-    told = Diagnosis(cause=Cause.UNKNOWN, path=(), detail="100%\r\nof it")
-    said = github.annotations(report.model_copy(update={"diagnosis": told})).splitlines()[0]
+    told = report.model_copy(update={"escalation": "100%\r\nof it"})
+    said = github.annotations(told).splitlines()[0]
     assert "100%25%0D%0Aof it" in said
 
 
