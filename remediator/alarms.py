@@ -6,11 +6,12 @@ name and value pairs.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from remediator import names
 from remediator.errors import InputError
+from remediator.model import Watched
 from remediator.names import Named
 
 AGE_METRICS = frozenset(
@@ -34,6 +35,9 @@ _DIMENSIONS: tuple[tuple[str, Callable[[object], Named]], ...] = (
 
 _OURS = frozenset({"AWS/Lambda", "AWS/Kinesis"})
 """Of AWS's namespaces. Others use the same dimensions for other things (AWS/KinesisVideo)."""
+
+_MOST_LISTED = 5
+"""So many names of an alarm are told in a refusal."""
 
 _RULE_CHILD = re.compile(r'\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|([^\s()",]+))\s*\)')
 _RULE_GROUP = re.compile(r"\bAT_LEAST\s*\([^()]*\(([^()]*)\)")
@@ -67,22 +71,60 @@ def watched_by(seen: Iterable[Metric], default_function: str | None = None) -> N
     """What an alarm on these metrics points at; ``None`` when they name nothing.
 
     Metrics of lag decide before others, a mapping before a function, a function before a
-    stream. Raises InputError for a malformed name, and for several functions at once, unless
-    ``default_function`` is one of them.
+    stream. A function and its alias are one. Raises InputError for a malformed name, and for
+    several functions at once, unless ``default_function`` is one of them.
     """
     named = [(metric, _named(metric)) for metric in seen]
     of_lag = [found for metric, found in named if found and metric.name in AGE_METRICS]
     found = dict.fromkeys(of_lag or [found for _, found in named if found])
-    best = [one for one in found if _vagueness(one) == min(map(_vagueness, found))]
+    most_exact = min(map(_vagueness, found), default=0)
+    best = _one_for_each([one for one in found if _vagueness(one) == most_exact])
     if len(best) > 1:
         best = [one for one in best if one.watched.function == default_function] or best
     if len(best) > 1:
-        listed = ", ".join(sorted(str(one.watched) for one in best))
+        listed = shortened(sorted(str(one.watched) for one in best))
         raise InputError(
             f"expected an alarm on one function or stream, got several ({listed}): use one alarm "
             "for each, or a Metrics Insights alarm with GROUP BY"
         )
     return best[0] if best else None
+
+
+def _one_for_each(found: Sequence[Named]) -> list[Named]:
+    """Aliases and versions of one function are that function: the one alias that is named, since
+    its mapping is meant, else the function as a whole."""
+    by_thing: dict[object, list[Named]] = {}
+    for one in found:
+        by_thing.setdefault(one._replace(watched=_unqualified(one.watched)), []).append(one)
+    return [_together(same) for same in by_thing.values()]
+
+
+def _together(same: Sequence[Named]) -> Named:
+    qualified = [one for one in same if one.watched.qualifier]
+    if len(qualified) == 1:
+        return qualified[0]
+    return same[0]._replace(watched=_unqualified(same[0].watched))
+
+
+def _unqualified(watched: Watched) -> Watched:
+    return watched.model_copy(update={"qualifier": None}) if watched.qualifier else watched
+
+
+def about_another_thing(seen: Iterable[Metric]) -> bool:
+    """Whether an alarm's metrics are all of other services or name other things than we know: then
+    it is about none of our functions, not even the one of last resort."""
+    listed = list(seen)
+    return bool(listed) and all(
+        metric.namespace not in _OURS | {""}
+        and (metric.namespace.startswith("AWS/") or bool(metric.dimensions))
+        for metric in listed
+    )
+
+
+def shortened(listed: Sequence[str]) -> str:
+    """The first few of many names, and how many more there are."""
+    more = len(listed) - _MOST_LISTED
+    return ", ".join(listed[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def in_rule(rule: str) -> tuple[str, ...]:

@@ -71,6 +71,12 @@ class Facts(NamedTuple):
     event: Event
     paths: Mapping[str, Path]
 
+    @property
+    def alarm(self) -> object:
+        """What tells of the alarm: all of it, but not the envelope of SNS, whose topic may lie in
+        another account."""
+        return self.event.get(_MESSAGE, self.event)
+
     def of(self, fact: str) -> Any:
         return look(self.event, self.paths[fact]) if fact in self.paths else None
 

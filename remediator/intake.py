@@ -79,7 +79,8 @@ def _incident(facts: Facts, here: Here) -> Incident:
     account = names.account_id(facts.of("account")) or (arn.account_id if arn else None)
     region = names.region(facts.of("region")) or (arn.region if arn else None)
     here.check(account, region)
-    there = here._replace(account_id=account, region=region)
+    there = here._replace(account_id=account or here.account_id, region=region or here.region)
+    _nothing_from_elsewhere(facts, there)
     alarm, at, children = _alarm(facts, arn), _when(facts), _children(facts, there)
     named = None if children else _named(facts, alarm.name, there)
     return Incident(
@@ -164,17 +165,24 @@ _PLAUSIBLE_YEARS = range(2009, 2200)
 def _named(facts: Facts, alarm: str, there: Here) -> Named:
     """What a metric or contributor alarm points at, else the function of last resort."""
     default = _default(there)
-    contributor = alarms.Metric("", "", alarms.dimensions(facts.of("attributes")))
     metrics = list(alarms.metrics(facts.of("metrics")))
-    named = (
-        alarms.watched_by([contributor])
-        or alarms.watched_by(metrics, default.watched.function if default else None)
-        or default
+    # A contributor has its dimensions from the alarm's query, and means what the query is about.
+    of_query = {metric.namespace for metric in metrics}
+    namespace = of_query.pop() if len(of_query) == 1 else ""
+    contributor = alarms.Metric("", namespace, alarms.dimensions(facts.of("attributes")))
+    named = alarms.watched_by([contributor]) or alarms.watched_by(
+        metrics, default.watched.function if default else None
     )
+    if named is None and not alarms.about_another_thing(_that_say_something(metrics)):
+        named = default
     if named is None:
         raise InputError(_names_nothing(alarm, [contributor, *metrics]))
     there.check(named.account_id, named.region)
     return named
+
+
+def _that_say_something(metrics: list[alarms.Metric]) -> list[alarms.Metric]:
+    return [metric for metric in metrics if metric.namespace or metric.dimensions]
 
 
 def _default(there: Here) -> Named | None:
@@ -187,13 +195,15 @@ def _default(there: Here) -> Named | None:
 
 def _names_nothing(alarm: str, metrics: list[alarms.Metric]) -> str:
     found = sorted({shown(name) for metric in metrics for name in metric.dimensions})
+    spaces = sorted({shown(metric.namespace) for metric in metrics if metric.namespace})
+    of = f" (of {alarms.shortened(spaces)})" if spaces else ""
     return (
         f"alarm {alarm}: expected a metric with the dimension FunctionName, StreamName or "
         "EventSourceMappingUUID, or a contributor with such an attribute; "
     ) + (
-        f"found only {', '.join(found)}"
+        f"found only {alarms.shortened(found)}{of}"
         if found
-        else "found no dimensions (log and PromQL alarms have no metrics)"
+        else f"found no dimensions{of} (log and PromQL alarms have no metrics)"
     )
 
 
@@ -208,15 +218,26 @@ def _children(facts: Facts, there: Here) -> tuple[str, ...]:
     listed = look(parsed(facts.of("data")), ("triggeringAlarms",)), facts.of("children")
     triggering = [arn for children in listed for arn in _arns(children)]
     rule = facts.of("rule")
-    found = triggering or (_in_rule(rule) if isinstance(rule, str) else [])
+    in_rule = _in_rule(rule) if isinstance(rule, str) else []
+    found = triggering or in_rule
     if not found and rule is not None:
         raise InputError(
             f"{_where(facts, 'rule')}: expected a composite alarm's rule that names other alarms, "
             f"got {shown(rule)}"
         )
-    for child in found:
+    for child in (*triggering, *in_rule):
         there.check(child.account_id or None, child.region or None)
-    return tuple(dict.fromkeys(child.name for child in found))
+    children = tuple(dict.fromkeys(child.name for child in found))
+    if len(children) > _MOST_CHILDREN:
+        raise InputError(
+            f"{_where(facts, 'rule')}: expected at most {_MOST_CHILDREN} alarms below a composite "
+            f"one, got {len(children)}"
+        )
+    return children
+
+
+_MOST_CHILDREN = 500
+"""A composite alarm's rule has at most 500 elements (CloudWatch User Guide, quotas)."""
 
 
 def _arns(children: object) -> list[AlarmArn]:
@@ -229,6 +250,16 @@ def _in_rule(rule: str) -> list[AlarmArn]:
     return [names.alarm_arn(name) or AlarmArn(name, "", "") for name in found if name]
 
 
+# --- our own account and Region ----------------------------------------------------------------
+
+
+def _nothing_from_elsewhere(facts: Facts, there: Here) -> None:
+    """Hold everything in the alarm that names an account or a Region against our own."""
+    data = parsed(facts.of("data"))
+    for account, region in names.places([facts.alarm, data]):
+        there.check(account, region)
+
+
 # --- small readers -----------------------------------------------------------------------------
 
 
@@ -238,4 +269,4 @@ def _where(facts: Facts, fact: str) -> str:
 
 def _keys(event: Event) -> str:
     listed = [shown(key) for key in event]
-    return ", ".join(listed[:8]) + (", …" if len(listed) > 8 else "") if listed else "(none)"
+    return alarms.shortened(listed) if listed else "(none)"

@@ -6,6 +6,7 @@ DynamoDB Streams (StreamArn). Each reader takes anything and raises InputError a
 
 import hashlib
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -144,6 +145,51 @@ def account_id(value: object) -> str | None:
 def region(value: object) -> str | None:
     """A Region's code (not its long name, as SNS has it), or ``None``."""
     return value if isinstance(value, str) and _REGION_NAME.fullmatch(value) else None
+
+
+def places(value: object) -> Iterator[tuple[str | None, str | None]]:
+    """Every account and Region that anything in a JSON value names: under a key that says so, in a
+    pair of name and value, in a query, or by an ARN that stands alone. Free text names none."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield from _places_in(part)
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            lowered = {str(key).lower(): item for key, item in part.items()}
+            label = lowered.get("name")
+            if isinstance(label, str) and "value" in lowered:
+                lowered[label.lower()] = lowered["value"]
+            yield None, region(lowered.get("region"))
+            yield from ((_account(lowered.get(key)), None) for key in _ACCOUNT_KEYS)
+            waiting += [item for key, item in lowered.items() if key not in _FREE_TEXT]
+
+
+def _account(said: object) -> str | None:
+    return account_id(f"{said:012}" if type(said) is int and 0 < said < 10**12 else said)
+
+
+def _places_in(value: str) -> Iterator[tuple[str | None, str | None]]:
+    arn, partial = value.split(":", 5), _PARTIAL.match(value)
+    if arn[0] == "arn" and len(arn) == 6:
+        yield account_id(arn[4]), region(arn[3])
+    elif partial:
+        yield partial[1], None
+    else:
+        yield from ((account, None) for account in _QUERIED.findall(value))
+
+
+_PARTIAL = re.compile(r"(\d{12}):function:", re.ASCII)
+_QUERIED = re.compile(r"AWS\.AccountId\"?\s{0,9}=\s{0,9}'(\d{12})'", re.ASCII | re.IGNORECASE)
+_ACCOUNT_KEYS = ("account", "accountid", "awsaccountid", "aws.accountid", "owningaccount")
+_FREE_TEXT = frozenset(
+    {
+        *("description", "alarmdescription", "reason", "newstatereason"),
+        *("alarmactions", "okactions", "insufficientdataactions", "actions"),
+    }
+)
 
 
 def text(value: object, most: int = 1024) -> str | None:

@@ -3,7 +3,8 @@
 import copy
 import json
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,220 @@ def test_a_child_alarm_of_another_account_is_refused() -> None:
     )
     with pytest.raises(InputError, match="something in account 999999999999"):
         understand(raw, NOW)
+
+
+def its_metric(raw: Any, place: int = 0) -> Any:
+    """One metric of an alarm's event, to be changed."""
+    return raw["alarmData"]["configuration"]["metrics"][place]
+
+
+def naming_nobody() -> Any:
+    """An alarm that leaves out its own account and Region."""
+    raw = event("action_metric_math")
+    for key in ("alarmArn", "accountId", "region"):
+        raw.pop(key, None)
+    return raw
+
+
+OTHERS = "999999999999"
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"accountId": OTHERS},
+        {"accountId": int(OTHERS)},
+        {"expression": "m1 * 2", "accountId": OTHERS},
+        {
+            "expression": f'SELECT MAX(IteratorAge) FROM "AWS/Lambda" '
+            f"WHERE FunctionName = 'orders-consumer' AND AWS.AccountId = '{OTHERS}'"
+        },
+        *(
+            {"metricStat": {"metric": {"namespace": "AWS/Lambda", "dimensions": dimensions}}}
+            for dimensions in (
+                {"FunctionName": f"arn:aws:lambda:{REGION}:{OTHERS}:function:orders-consumer"},
+                {"FunctionName": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:orders-consumer"},
+                {"FunctionName": f"{OTHERS}:function:orders-consumer"},
+                {"Somewhere": f"arn:aws:kinesis:{REGION}:{OTHERS}:stream/orders"},
+                [{"name": "AWS.AccountId", "value": OTHERS}],
+            )
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_alarm_that_leaves_its_account_out_may_not_name_anothers(
+    metric: dict[str, Any], place: int
+) -> None:
+    raw = naming_nobody()
+    assert incident(raw, account_id=ACCOUNT, region=REGION).watched == ORDERS
+    its_metric(raw, place + 1).update(metric)
+    with pytest.raises(InputError, match=r"something in (account 999999999999|Region us-east-1)"):
+        understand(raw, NOW, account_id=ACCOUNT, region=REGION)
+
+
+def test_a_contributor_of_another_account_is_refused() -> None:
+    raw = event("action_contributor")
+    raw["alarmData"]["alarmContributor"]["attributes"]["AWS.AccountId"] = OTHERS
+    for key in ("alarmArn", "accountId", "region"):
+        raw.pop(key, None)
+    with pytest.raises(InputError, match="something in account 999999999999"):
+        understand(raw, NOW, account_id=ACCOUNT, region=REGION)
+
+
+def test_an_alarms_arn_of_another_account_is_refused_beside_our_own_account() -> None:
+    raw = event("action_function")
+    raw["alarmArn"] = raw["alarmArn"].replace(ACCOUNT, OTHERS)
+    with pytest.raises(InputError, match="something in account 999999999999"):
+        understand(raw, NOW, account_id=ACCOUNT, region=REGION)
+
+
+def test_a_rule_is_held_against_our_account_beside_what_triggered_it() -> None:
+    raw = event("action_composite")
+    raw["alarmData"]["configuration"]["alarmRule"] += (
+        f' OR ALARM("arn:aws:cloudwatch:{REGION}:{OTHERS}:alarm:theirs")'
+    )
+    with pytest.raises(InputError, match="something in account 999999999999"):
+        understand(raw, NOW, account_id=ACCOUNT, region=REGION)
+
+
+def test_what_an_alarm_does_and_says_may_name_any_account() -> None:
+    raw = event("sns_function")
+    message = json.loads(raw["Records"][0]["Sns"]["Message"])
+    message["AlarmActions"] = [f"arn:aws:sns:{REGION}:{OTHERS}:central"]
+    message["AlarmDescription"] = f"arn:aws:lambda:{REGION}:{OTHERS}:function:orders"
+    raw["Records"][0]["Sns"]["Message"] = json.dumps(message)
+    assert incident(raw, account_id=ACCOUNT, region=REGION).watched == ORDERS
+
+
+# --- one thing or another ----------------------------------------------------------------------
+
+
+def age_of(**dimensions: str) -> dict[str, Any]:
+    """A metric of lag with these dimensions."""
+    return {
+        "metricStat": {
+            "metric": {"namespace": "AWS/Lambda", "name": "IteratorAge", "dimensions": dimensions}
+        }
+    }
+
+
+def alarm_on(*metrics: dict[str, Any]) -> Any:
+    raw = event("action_function")
+    raw["alarmData"]["configuration"]["metrics"] = list(metrics)
+    return raw
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_function_and_its_alias_in_one_alarm_are_one_function(turned: bool) -> None:
+    both = [
+        age_of(FunctionName="orders-consumer"),
+        age_of(FunctionName="orders-consumer", Resource="orders-consumer:live"),
+    ]
+    found = incident(alarm_on(*(reversed(both) if turned else both)))
+    assert found.watched == Watched(function="orders-consumer", qualifier="live")
+
+
+def test_several_aliases_of_one_function_are_the_function() -> None:
+    both = [
+        age_of(FunctionName="orders-consumer", Resource=f"orders-consumer:{alias}")
+        for alias in ("live", "canary")
+    ]
+    assert incident(alarm_on(*both)).watched == ORDERS
+
+
+def foreign(namespace: str, **dimensions: str) -> dict[str, Any]:
+    return {
+        "metricStat": {
+            "metric": {"namespace": namespace, "name": "IteratorAge", "dimensions": dimensions}
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        foreign("AWS/Pipes", PipeName="orders"),
+        foreign("AWS/SQS", QueueName="orders"),
+        foreign("AWS/Kafka"),
+        foreign("AWS/KinesisVideo", StreamName="orders"),
+        foreign("Shop/Jobs", JobName="orders"),
+        {"expression": 'SELECT MAX(IteratorAge) FROM SCHEMA("AWS/Pipes", PipeName)'},
+    ],
+)
+def test_an_alarm_about_another_thing_is_not_about_the_default_function(
+    metric: dict[str, Any],
+) -> None:
+    with pytest.raises(InputError, match="expected a metric with the dimension FunctionName"):
+        understand(alarm_on(metric), NOW, default_function="orders-consumer")
+
+
+@pytest.mark.parametrize("metric", [foreign("AWS/Lambda"), foreign("Shop/Lag")])
+def test_an_alarm_about_nothing_in_particular_is_about_the_default_function(
+    metric: dict[str, Any],
+) -> None:
+    assert incident(alarm_on(metric), default_function="orders-consumer").watched == ORDERS
+
+
+def test_a_contributor_of_another_services_query_names_nothing_of_ours() -> None:
+    raw = event("action_contributor")
+    raw["alarmData"]["configuration"]["metrics"] = [
+        {"expression": 'SELECT MAX(Age) FROM SCHEMA("AWS/KinesisVideo", StreamName)'}
+    ]
+    raw["alarmData"]["alarmContributor"]["attributes"] = {"StreamName": "orders"}
+    with pytest.raises(InputError, match="expected a metric with the dimension FunctionName"):
+        understand(raw, NOW, default_function="orders-consumer")
+
+
+# --- size --------------------------------------------------------------------------------------
+
+
+def steps_of(raw: object) -> int:
+    """How many lines and calls of Python it takes to answer, whatever the machine."""
+    counted = 0
+
+    def count(*_: object) -> Any:
+        nonlocal counted
+        counted += 1
+        return count
+
+    sys.settrace(count)
+    try:
+        with pytest.raises(InputError) as refused:
+            understand(raw, NOW, account_id=ACCOUNT, region=REGION)
+    finally:
+        sys.settrace(None)
+    assert len(str(refused.value)) < 2000
+    return counted
+
+
+def functions(count: int) -> Any:
+    return alarm_on(*(age_of(FunctionName=f"f{n}") for n in range(count)))
+
+
+def foreign_dimensions(count: int) -> Any:
+    return alarm_on(foreign("AWS/SQS", **{f"d{n}": "x" for n in range(count)}))
+
+
+def ruled(count: int) -> Any:
+    raw = event("action_composite")
+    raw["alarmData"]["configuration"]["alarmRule"] = " OR ".join(
+        f'ALARM("a{n}")' for n in range(600 + count)
+    )
+    del raw["alarmData"]["state"]["reasonData"]
+    return raw
+
+
+def queried(count: int) -> Any:
+    named = " OR ".join(f"FunctionName = 'f{n}'" for n in range(count))
+    return alarm_on({"expression": f'SELECT MAX(IteratorAge) FROM "AWS/Lambda" WHERE {named}'})
+
+
+@pytest.mark.parametrize("made", [functions, foreign_dimensions, ruled, queried])
+def test_an_alarm_takes_work_that_grows_as_it_does_and_no_faster(
+    made: Callable[[int], Any],
+) -> None:
+    none, some, many = (steps_of(made(count)) for count in (10, 110, 1010))
+    assert many - none <= 1.5 * 10 * max(some - none, 1000)
 
 
 # --- nothing but an answer or an InputError ----------------------------------------------------

@@ -82,10 +82,21 @@ def _since(found: Mapping[str, Any]) -> Any:
 
 
 def _watched(found: Mapping[str, Any]) -> Watched | None:
-    """What its metrics point at; ``None`` when they name nothing of ours, or several things."""
+    """What its metrics point at; ``None`` when they name nothing of ours, or several things, or
+    something of another account or Region than the alarm's own."""
     filled = {key: value for key, value in found.items() if value}
+    arn = names.alarm_arn(found.get("AlarmArn"))
     try:
         named = spellings.watched_by(spellings.metrics(filled))
     except InputError:
         return None
-    return named.watched if named else None
+    if named is None or (arn and _from_elsewhere(filled, arn)):
+        return None
+    return named.watched
+
+
+def _from_elsewhere(found: Mapping[str, Any], ours: names.AlarmArn) -> bool:
+    return any(
+        (account or ours.account_id, region or ours.region) != (ours.account_id, ours.region)
+        for account, region in names.places(found)
+    )
