@@ -1,7 +1,8 @@
 """Making changes safely: journalled first, compare-and-set, undone newest first.
 
 Source: invariants 3, 7 and 8. All changes of one resource go in one write, because together they
-are what makes each other safe (bounded retries with their destination). A death between two
+are what makes each other safe (bounded retries with their destination), and because each write
+restarts a mapping. A death between two
 lines of this file leaves an ``intended`` or ``undoing`` change behind, which ``recover`` settles
 by looking at what the setting holds now.
 """
@@ -11,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from remediator.errors import PermanentError
+from remediator.errors import PermanentError, TemporaryError
 from remediator.model import (
     Change,
     ChangeResult,
@@ -47,20 +48,31 @@ class Executor(NamedTuple):
     def apply(
         self, state: IncidentState, lease: Lease, guarded: GuardedPlan
     ) -> tuple[IncidentState, tuple[ChangeResult, ...]]:
-        """Make the allowed changes, one resource after the other; stop at the first that fails.
+        """Make the allowed changes, one resource after the other.
 
-        Raises TemporaryError as AWS answers; the intent stays in the journal for ``recover``.
-        Raises ConflictError when the lease was lost.
+        Each stands alone, but for those that another one makes safe (``Change.safe_only_with``):
+        they are not made without it. Raises TemporaryError as AWS answers, once all have had their
+        turn; the intent stays in the journal for ``recover``. Raises ConflictError when the lease
+        was lost.
         """
         results: list[ChangeResult] = []
-        for resource, group in _by_resource(guarded.allowed):
-            if any(not done.in_effect and _stops(done) for done in results):
-                results += _all(group, ChangeStatus.SKIPPED, "an earlier change was not made")
+        late: TemporaryError | None = None
+        for resource, whole in _by_resource(guarded.allowed):
+            group, unsafe = _apart(whole, results)
+            results += unsafe
+            if not group:
                 continue
             state = self._track(state, lease, group, ChangeState.INTENDED, EntryKind.INTENT)
-            made = self._set(resource, group)
+            try:
+                made = self._set(resource, group)
+            except TemporaryError as error:
+                late = late or error
+                results += _all(group, ChangeStatus.FAILED, str(error))
+                continue
             state = self._note(state, lease, group, made)
             results += made
+        if late is not None:
+            raise late
         return state, tuple(results)
 
     def undo(
@@ -295,8 +307,29 @@ def _all(group: Sequence[Change], status: ChangeStatus, detail: str = "") -> lis
     return [ChangeResult(change=change, status=status, detail=detail) for change in group]
 
 
-def _stops(result: ChangeResult) -> bool:
-    return result.status in {ChangeStatus.CONFLICT, ChangeStatus.REFUSED, ChangeStatus.FAILED}
+def _apart(
+    whole: Sequence[Change], results: Sequence[ChangeResult]
+) -> tuple[list[Change], list[ChangeResult]]:
+    """What may be made, and what may not, since what makes it safe was not made."""
+    group, unsafe = list(whole), list[ChangeResult]()
+    while lacking := [(c, lack) for c in group if (lack := _lacks(c, (*results, *unsafe)))]:
+        group = [change for change in group if all(change != left for left, _ in lacking)]
+        unsafe += [
+            ChangeResult(
+                change=change,
+                status=ChangeStatus.SKIPPED,
+                detail=f"it is safe only with {lack}, which was not made",
+            )
+            for change, lack in lacking
+        ]
+    return group, unsafe
+
+
+def _lacks(change: Change, results: Sequence[ChangeResult]) -> str | None:
+    """Which change, of those that make this one safe, was not made."""
+    made = {ChangeStatus.APPLIED, ChangeStatus.SETTLING, ChangeStatus.ALREADY_SO}
+    undone = {result.change.setting for result in results if result.status not in made}
+    return next((setting for setting in change.safe_only_with if setting in undone), None)
 
 
 def _in_steps(group: Sequence[Change]) -> bool:

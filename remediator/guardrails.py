@@ -418,7 +418,8 @@ def rule(change: Change, here: Situation, around: Circumstances) -> GuardedChang
 
 
 def guard(plan: Plan, here: Situation, around: Circumstances) -> GuardedPlan:
-    """Rule on every change. Changes of one remedy stand or fall together: half a remedy is none."""
+    """Rule on every change. Each stands alone, but for those that make each other safe: they
+    stand or fall together (``Change.safe_only_with``)."""
     ruled: list[GuardedChange] = []
     for change in plan.changes:
         paid = around._replace(beside=_spent_beside(change, ruled, plan, around))
@@ -452,20 +453,23 @@ def _spent_beside(
 
 
 def _together(ruled: Sequence[GuardedChange]) -> Sequence[GuardedChange]:
-    """Give each change the most severe ruling within its remedy, if that keeps it from acting."""
-    worst: dict[RemedyName, Ruling] = {}
-    for guarded in ruled:
-        known = worst.get(guarded.change.remedy)
-        if known is None or _SEVERITY.index(guarded.ruling.decision) > _SEVERITY.index(
-            known.decision
-        ):
-            worst[guarded.change.remedy] = guarded.ruling
-    return [
-        guarded
-        if worst[guarded.change.remedy].decision in {Decision.ALLOW, Decision.CLIP}
-        else guarded.model_copy(update={"ruling": worst[guarded.change.remedy]})
-        for guarded in ruled
-    ]
+    """What is safe only with another change gets the most severe ruling of theirs, if that keeps
+    it from acting. What stands alone keeps its own."""
+    found = list(ruled)
+    while (after := [_with_its_own(guarded, found) for guarded in found]) != found:
+        found = after
+    return found
+
+
+def _with_its_own(guarded: GuardedChange, ruled: Sequence[GuardedChange]) -> GuardedChange:
+    needed = set(guarded.change.safe_only_with)
+    words = [other.ruling for other in ruled if other.change.setting in needed]
+    worst = max(words, key=lambda word: _SEVERITY.index(word.decision), default=None)
+    if worst is None or worst.decision not in {Decision.APPROVE, Decision.BLOCK}:
+        return guarded
+    if _SEVERITY.index(worst.decision) <= _SEVERITY.index(guarded.ruling.decision):
+        return guarded
+    return guarded.model_copy(update={"ruling": worst})
 
 
 def comes_back(guarded: GuardedPlan) -> bool:

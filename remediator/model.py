@@ -442,6 +442,9 @@ class Change(Record):
     after: Value
     why: str = ""
     caveats: tuple[str, ...] = ()
+    safe_only_with: tuple[str, ...] = ()
+    """Settings whose change in the same plan makes this one safe: not made without theirs. What
+    names nothing stands alone, whatever becomes of the rest of the plan."""
 
     def inverse(self) -> "Change":
         """The change that puts the old value back (invariant 8)."""
@@ -451,6 +454,7 @@ class Change(Record):
                 "after": self.before,
                 "why": f"undo: {self.why}",
                 "caveats": (),
+                "safe_only_with": (),
             }
         )
 
@@ -483,6 +487,8 @@ class Ruling(Record):
     decision: Decision
     guardrail: str
     reason: str
+    until: datetime | None = None
+    """When a refusal ends by itself; ``None``: it does not, or nobody knows when."""
 
 
 class GuardedChange(Record):
@@ -640,6 +646,7 @@ class PlannedChange(Record):
     after: Value
     why: str
     caveats: tuple[str, ...]
+    safe_only_with: tuple[str, ...] = ()
     ruling: Ruling
 
 
@@ -691,6 +698,7 @@ def _flat(guarded: GuardedChange) -> PlannedChange:
         after=change.after,
         why=change.why,
         caveats=change.caveats,
+        safe_only_with=change.safe_only_with,
         ruling=guarded.ruling,
     )
 

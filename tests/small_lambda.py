@@ -129,6 +129,8 @@ class Host:
         self.switch: Freeze | None = None
         self.gaps: tuple[Gap, ...] = ()
         """What cannot be seen, whatever is read."""
+        self.refused: dict[str, RemediatorError] = {}
+        """Settings whose write AWS refuses, each with what it says."""
         self.journal = MemoryJournal()
         self.schedules: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
         self.queue: list[Due] = []
@@ -357,6 +359,9 @@ class _Actuator:
             raise PermanentError("it is gone", code="ResourceNotFoundException", gone=True)
         if self._host.account.owner(resource).update and resource.kind is _MAPPING:
             raise TemporaryError("ResourceInUseException: the mapping is Updating")
+        for setting in values:
+            if setting in self._host.refused:
+                raise self._host.refused[setting]
         self._host.watch_write(resource, values)
         self._host.account.write(resource, values, Author.US)
 

@@ -518,9 +518,9 @@ def test_what_other_incidents_have_claimed_is_not_free() -> None:
     assert ledger.claimed_by_others("theirs", NOW) == 0
 
 
-def test_changes_of_one_remedy_stand_or_fall_together() -> None:
+def test_changes_that_make_each_other_safe_stand_or_fall_together() -> None:
     seen = poison()
-    here = situation(seen, quarantine_arn=QUARANTINE)
+    here = situation(seen, quarantine_arn=QUARANTINE, destination_usable=True)
     wish = planning.plan("ours", here)
     assert {made.setting for made in wish.changes} == {
         "bisect_on_error",
@@ -529,7 +529,17 @@ def test_changes_of_one_remedy_stand_or_fall_together() -> None:
     }
     gone = here._replace(destination_usable=False)
     assert guard(wish, here, CALM).allowed == wish.changes
-    assert guard(wish, gone, CALM).allowed == ()
+    assert [made.setting for made in guard(wish, gone, CALM).allowed] == ["bisect_on_error"]
+
+
+def test_a_change_says_what_makes_it_safe() -> None:
+    here = situation(poison(), quarantine_arn=QUARANTINE, destination_usable=True)
+    wish = planning.plan("ours", here)
+    assert {made.setting: made.safe_only_with for made in wish.changes} == {
+        "bisect_on_error": (),
+        "maximum_retry_attempts": ("on_failure_destination",),
+        "on_failure_destination": ("maximum_retry_attempts",),
+    }
 
 
 def test_first_aid_does_not_wait_for_a_remedy_that_is_held_back() -> None:

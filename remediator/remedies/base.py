@@ -62,8 +62,13 @@ def changes(
     wanted: Mapping[str, tuple[Value, Value]],
     why: str,
     caveats: tuple[str, ...] = (),
+    together: frozenset[str] = frozenset(),
 ) -> tuple[Change, ...]:
-    """One Change for each setting whose value differs: ``{setting: (before, after)}``."""
+    """One Change for each setting whose value differs: ``{setting: (before, after)}``.
+
+    ``together``: settings that are safe only with each other.
+    """
+    differ = {setting for setting, (before, after) in wanted.items() if before != after}
     return tuple(
         Change(
             remedy=remedy,
@@ -73,6 +78,9 @@ def changes(
             after=after,
             why=why,
             caveats=caveats,
+            safe_only_with=tuple(sorted((together & differ) - {setting}))
+            if setting in together
+            else (),
         )
         for setting, (before, after) in wanted.items()
         if before != after

@@ -17,6 +17,9 @@ CAVEATS = (
     ),
 )
 
+_TOGETHER = frozenset({"maximum_retry_attempts", "on_failure_destination"})
+"""Retries end only where something captures what is given up (invariant 1)."""
+
 
 def propose(here: Situation) -> tuple[Change, ...] | Pass:
     """Bisect alone while failure of the function is possible; else bound the retries too."""
@@ -38,7 +41,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
         if not isinstance(bounded, Pass):
             wanted |= bounded
             why = "other batches succeed: split, retry a few times, then capture the record"
-    found = changes(NAME, mapping_resource(here.evidence), wanted, why, CAVEATS)
+    found = changes(NAME, mapping_resource(here.evidence), wanted, why, CAVEATS, _TOGETHER)
     return found or Pass("failed batches are split already")
 
 
