@@ -166,7 +166,7 @@ def storm(
 
 @app.command("benchmark")
 def time_plant() -> None:
-    """How fast the plant is."""
+    """How fast the plant is, and how soon the remediator writes."""
     benchmark.main()
 
 

@@ -10,9 +10,11 @@ from remediator.aws.clients import Clients, clients_of, default_clients
 from remediator.aws.deployed import Deployed, deployed
 from remediator.aws.journal import DynamoJournal
 from remediator.aws.notifier import AwsNotifier
+from remediator.aws.pace import Reserve, SharedSlots
 from remediator.aws.scheduler import EventBridgeScheduler
 from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
+from remediator.aws.table import Table
 from remediator.aws.whoami import whoami
 from remediator.model import Bundle, Mode
 from remediator.policy import Policy
@@ -57,9 +59,9 @@ def runbook(
 ) -> Runbook:
     """The runbook of one deployment. A plan is wired to an actuator that cannot write."""
     clients = clients or default_clients(door.environ)
-    clients.keep_pace(door.clock, door.sleep)
     policy = policy_of(settings)
     acting = policy.mode is Mode.APPLY
+    clients.keep_pace(door.clock, door.sleep, _slots(settings, caller, clients, acting=acting))
     return Runbook(
         sensor=AwsSensor(clients),
         actuator=AwsActuator(clients, door.sleep) if acting else ReadOnlyActuator(clients),
@@ -89,6 +91,14 @@ def offline(bundle: Bundle, policy: Policy, quarantine_arn: str | None) -> Runbo
         deployment=Deployment(mode=Mode.PLAN, quarantine_arn=quarantine_arn),
         clock=lambda: bundle.evidence.gathered_at,
     )
+
+
+def _slots(settings: Settings, caller: Caller, clients: Clients, *, acting: bool) -> Reserve | None:
+    """The pace that the deployment's processes share; not for a plan by hand, which only reads."""
+    in_lambda = caller.function_name is not None
+    if settings.journal_table is None or not (acting or in_lambda):
+        return None
+    return SharedSlots(Table(clients.dynamodb, settings.journal_table)).reserve
 
 
 def _switch(settings: Settings, clients: Clients) -> Callable[[], Freeze | None]:

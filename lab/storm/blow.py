@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from math import ceil
 from statistics import fmean
 from threading import get_ident
 from typing import Any, NamedTuple, cast
@@ -36,6 +37,7 @@ from lab.storm.fleet import (
 )
 from remediator import wiring
 from remediator.aws.clients import Clients
+from remediator.aws.pace import SHARED
 from remediator.commands import FollowUpDue
 from remediator.forecast import ACCOUNT_MINIMUM
 from remediator.model import Alarm, AlarmState, Incident, Mode, Report, Status, Watched
@@ -91,6 +93,27 @@ class Worker:
     def sleep(self, seconds: float) -> None:
         """Time passes for this worker alone."""
         self.now += timedelta(seconds=seconds)
+
+
+class Slots:
+    """The shared slots of the pace, for workers that run one after another in overlapping time.
+
+    Which slots are taken is kept, not where the row ends: a worker that is behind in time must not
+    queue behind slots of a later time.
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()
+        self.requests = 0
+
+    def reserve(self, now: datetime, count: int) -> datetime:
+        """The first so many slots in a row that are free from now on."""
+        self.requests += 1
+        first = ceil((now - START) / SHARED)
+        while not self._taken.isdisjoint(range(first, first + count)):
+            first += 1
+        self._taken.update(range(first, first + count))
+        return START + first * SHARED
 
 
 class Counted:
@@ -188,6 +211,7 @@ def _in_a_second(times: Sequence[datetime]) -> Iterator[int]:
 def blow(storm: Storm) -> Figures:
     """Let it come down. Raises what an invocation raises: in a storm none may fail."""
     due, journal, turns = _alarms(storm), Counted(MemoryJournal()), list[Turn]()
+    slots = Slots()
     fleet = Fleet(START, storm.alarms)
     end = START + timedelta(seconds=storm.watched_seconds)
     with plugged(fleet.answer, lambda _: None, REGION):
@@ -198,7 +222,7 @@ def blow(storm: Storm) -> Figures:
             worker.now = max(worker.now, at)
             if worker.now > end:
                 break
-            turns.append(_run(worker, fleet, journal, event, storm))
+            turns.append(_run(worker, fleet, journal, event, storm, slots))
             for number, (when, payload) in enumerate(fleet.take_schedules()):
                 woken = FollowUpDue(incident_id=payload["follow_up"], number=payload["number"])
                 heapq.heappush(due, (when, len(turns) + number / 100, woken))
@@ -239,10 +263,12 @@ def _alarm(number: int, at: datetime) -> Incident:
     )
 
 
-def _run(worker: Worker, fleet: Fleet, journal: Counted, event: Event, storm: Storm) -> Turn:
+def _run(
+    worker: Worker, fleet: Fleet, journal: Counted, event: Event, storm: Storm, slots: Slots
+) -> Turn:
     """One invocation, from the worker's now on."""
     home, started = get_ident(), worker.now
-    asked_before, journal_before = len(fleet.asked), journal.requests
+    asked_before, journal_before = len(fleet.asked), journal.requests + slots.requests
 
     def take_time() -> datetime:
         """The moment of a request. What threads ask side by side costs no time of its own."""
@@ -252,8 +278,10 @@ def _run(worker: Worker, fleet: Fleet, journal: Counted, event: Event, storm: St
         return asked_at
 
     fleet.serve(event.incident_id, take_time)
-    report = _answered(_runbook(worker, journal, event, storm), event)
-    requests = len(fleet.asked) - asked_before + journal.requests - journal_before
+    runbook = _runbook(worker, journal, event, storm)
+    worker.clients.keep_pace(lambda: worker.now, worker.sleep, slots.reserve)
+    report = _answered(runbook, event)
+    requests = len(fleet.asked) - asked_before + journal.requests + slots.requests - journal_before
     first = isinstance(event, Incident) and report.outcome.status is not Status.DUPLICATE
     return Turn(started, worker.now, event.incident_id, first, requests, report.outcome.status)
 

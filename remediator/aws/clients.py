@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 
 from remediator.aws.failures import aws_errors
-from remediator.aws.pace import UNPACED, Pace
+from remediator.aws.pace import UNPACED, Pace, Reserve
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -48,12 +48,17 @@ class Clients:
         self._made: dict[str, Any] = {}
         self._pace: Pace | None = None
 
-    def keep_pace(self, clock: Callable[[], datetime], sleep: Callable[[float], object]) -> None:
-        """From now on, call Lambda's control plane at a steady pace; see ``pace``."""
+    def keep_pace(
+        self,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], object],
+        reserve: Reserve | None = None,
+    ) -> None:
+        """From now on, call Lambda's control plane at a pace; see ``pace``."""
         with self._lock:
             if self._pace is None:
-                self._pace = Pace(clock, sleep)
-        self._pace.go_on(clock, sleep)
+                self._pace = Pace(clock, sleep, reserve)
+        self._pace.go_on(clock, sleep, reserve)
 
     def _before_send(self, event_name: str, **_: Any) -> None:
         """Before each request to Lambda, a retry being one of its own. Returns nothing: what it
