@@ -28,6 +28,7 @@ class Metric(StrEnum):
     CONCURRENT_EXECUTIONS = "concurrent_executions"
     ACCOUNT_CONCURRENT_EXECUTIONS = "account_concurrent_executions"
     UNRESERVED_CONCURRENT_EXECUTIONS = "unreserved_concurrent_executions"
+    CLAIMED_ACCOUNT_CONCURRENCY = "claimed_account_concurrency"
     ACCOUNT_THROTTLES = "account_throttles"
     STREAM_ITERATOR_AGE_MS = "stream_iterator_age_ms"
     INCOMING_RECORDS = "incoming_records"
@@ -44,9 +45,12 @@ class Metric(StrEnum):
     FAILED_INVOKE_EVENTS = "failed_invoke_events"
     DROPPED_EVENTS = "dropped_events"
     DESTINATION_EVENTS = "destination_events"
+    DESTINATION_FAILURES = "destination_delivery_failures"
     CPU_TOTAL_TIME_MS = "cpu_total_time_ms"
     MEMORY_UTILISATION_PERCENT = "memory_utilisation_percent"
     CONSUMER_BEHIND_MS = "consumer_behind_ms"
+    PUSHED_RECORDS = "pushed_records"
+    SUBSCRIBE_REFUSALS = "subscribe_rate_exceeded"
     SHARD_INCOMING_RECORDS = "shard_incoming_records"
     SHARD_INCOMING_BYTES = "shard_incoming_bytes"
     SHARD_ITERATOR_AGE_MS = "shard_iterator_age_ms"
@@ -102,7 +106,13 @@ LAMBDA_METRICS: Mapping[Metric, Source] = {
     Metric.UNRESERVED_CONCURRENT_EXECUTIONS: Source(
         "AWS/Lambda", "UnreservedConcurrentExecutions", "Maximum", Scope.ACCOUNT
     ),
+    Metric.CLAIMED_ACCOUNT_CONCURRENCY: Source(
+        "AWS/Lambda", "ClaimedAccountConcurrency", "Maximum", Scope.ACCOUNT
+    ),
     Metric.ACCOUNT_THROTTLES: Source("AWS/Lambda", "Throttles", "Sum", Scope.ACCOUNT),
+    Metric.DESTINATION_FAILURES: Source(
+        "AWS/Lambda", "DestinationDeliveryFailures", "Sum", Scope.FUNCTION
+    ),
     Metric.POLLED_EVENTS: Source("AWS/Lambda", "PolledEventCount", "Sum", Scope.MAPPING),
     Metric.FILTERED_EVENTS: Source("AWS/Lambda", "FilteredOutEventCount", "Sum", Scope.MAPPING),
     Metric.INVOKED_EVENTS: Source("AWS/Lambda", "InvokedEventCount", "Sum", Scope.MAPPING),
@@ -140,6 +150,12 @@ KINESIS_METRICS: Mapping[Metric, Source] = {
     ),
     Metric.CONSUMER_BEHIND_MS: Source(
         "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", "Maximum", Scope.CONSUMER
+    ),
+    Metric.PUSHED_RECORDS: Source(
+        "AWS/Kinesis", "SubscribeToShardEvent.Records", "Sum", Scope.CONSUMER
+    ),
+    Metric.SUBSCRIBE_REFUSALS: Source(
+        "AWS/Kinesis", "SubscribeToShard.RateExceeded", "Sum", Scope.CONSUMER
     ),
 }
 

@@ -243,6 +243,10 @@ class FunctionState(Record):
     reserved_concurrency: int | None = None
     """``None``: no reservation. 0: stopped on purpose."""
     runs_on_managed_instances: bool = False
+    durable: bool = False
+    """Whether an execution may wait while it holds its lane (AWS: DurableConfig)."""
+    state_reason_code: str | None = None
+    last_update_reason_code: str | None = None
     tags: Mapping[str, str] = {}
 
 
@@ -265,6 +269,13 @@ class StreamState(Record):
     on_demand: bool = False
     registered_consumers: int | None = None
     shard_metrics: tuple[str, ...] = ()
+    record_distribution: str | None = None
+    """Kinesis: AUTO spreads records without regard to their partition keys."""
+    max_record_kib: int | None = None
+    queue_count: int | None = None
+    """Kinesis queues, which share the limit of registered consumers and are not counted in it."""
+    replicas: int | None = None
+    """DynamoDB: replicas of a global table in other Regions; 0: none, ``None``: not seen."""
 
 
 class Shard(Record):
@@ -284,6 +295,12 @@ class Reader(Record):
     shared_throughput: bool
     """Whether it shares the 2 MB/s and 5 calls/s of each shard (no enhanced fan-out)."""
     enabled: bool = True
+    event_source_mapping: str | None = None
+    """The mapping that reads; ``None``: none of Lambda's, or not seen which."""
+    function: str | None = None
+    """The mapping's function, with its alias or version."""
+    tumbling_window_seconds: int | None = None
+    parallelization_factor: int | None = None
 
 
 class Series(Record):
@@ -312,7 +329,7 @@ class Evidence(Record):
     readers: tuple[Reader, ...] | None = None
     """The other readers of the stream; ``None`` when they could not be listed."""
     sibling_mappings: int | None = None
-    """How many other enabled stream mappings feed the same function."""
+    """How many other enabled mappings, of any source, feed the same function or its aliases."""
     metrics: Mapping[str, Series] = {}
     """By name (``signals.METRICS``); a metric without datapoints is not in here."""
     shard_metrics: Mapping[str, Mapping[str, Series]] = {}

@@ -133,11 +133,15 @@ def _of_sqs(call: Call, place: Place) -> str:
     return f"arn:aws:sqs:{place.region}:{account}:{call.params['QueueName']}"
 
 
+def _table(name: str, place: Place) -> str:
+    return name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")
+
+
 _RESOURCES: Mapping[str, Callable[[Call, Place], str]] = {
     "lambda": _of_lambda,
     "kinesis": _of_kinesis,
     "dynamodbstreams": lambda call, _: str(call.params["StreamArn"]),
-    "dynamodb": lambda call, place: place.arn("dynamodb", f"table/{call.params['TableName']}"),
+    "dynamodb": lambda call, place: _table(call.params["TableName"], place),
     "cloudwatch": lambda *_: "*",
     "sqs": _of_sqs,
     "sns": lambda call, _: str(call.params["TopicArn"]),

@@ -37,7 +37,9 @@ from lab.plant import (
     StreamSpec,
 )
 from lab.plant import World as PlantWorld
+from remediator.aws import neighbours
 from remediator.aws.actuator import AwsActuator
+from remediator.aws.asking import Question, ask_all
 from remediator.aws.clients import Clients
 from remediator.aws.journal import DynamoJournal
 from remediator.aws.notifier import AwsNotifier
@@ -216,8 +218,16 @@ def read(stage: Stage) -> None:
     ):
         sensor.find_targets(watched, NOW)
     sensor.describe_alarms(["lag"])
+    ask_all_or_raise(neighbours.by_name(stage.clients, kinesis))
     if not sensor.destination_exists(f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"):
         raise PermanentError("the queue was not seen")
+
+
+def ask_all_or_raise(asked: Iterable[Question]) -> None:
+    """What is asked besides in an account of more mappings than one page."""
+    for reply in ask_all(asked).values():
+        if reply.error:
+            raise reply.error
 
 
 def _table_target(stage: Stage, like: Target) -> Target:

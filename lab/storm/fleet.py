@@ -150,8 +150,14 @@ class Fleet:
         }
 
     def mappings(self, asked: Params) -> dict[str, Any]:
-        """ListEventSourceMappings."""
-        return {"EventSourceMappings": [self.mapping(asked)]}
+        """ListEventSourceMappings, by what they name or all: at most 100 a page."""
+        if {"FunctionName", "EventSourceArn"} & set(asked):
+            return {"EventSourceMappings": [self.mapping(asked)]}
+        uuids = sorted(self._by_uuid)
+        start = int(asked.get("Marker") or 0)
+        shown = [self.mapping({"UUID": uuid}) for uuid in uuids[start : start + 100]]
+        more = start + 100 < len(uuids)
+        return {"EventSourceMappings": shown} | ({"NextMarker": str(start + 100)} if more else {})
 
     def update(self, asked: Params) -> dict[str, Any]:
         """UpdateEventSourceMapping, of the factor."""
@@ -266,6 +272,7 @@ class Fleet:
 _ANSWERS: Mapping[str, Callable[[Fleet, Params], dict[str, Any]]] = {
     "lambda:ListEventSourceMappings": Fleet.mappings,
     "lambda:GetEventSourceMapping": Fleet.mapping,
+    "lambda:ListAliases": lambda *_: {"Aliases": []},
     "lambda:UpdateEventSourceMapping": Fleet.update,
     "lambda:GetFunction": Fleet.function,
     "lambda:GetFunctionConcurrency": lambda *_: {},

@@ -5,7 +5,6 @@ A Question is one call, or a few pages of one. Its Reply holds the pages, or why
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
 from typing import Any, NamedTuple
 
 from remediator.aws.failures import NOT_FOUND, aws_errors
@@ -14,6 +13,9 @@ from remediator.errors import PermanentError, RemediatorError
 from remediator.model import Gap
 
 _AT_ONCE = 8
+_MOST_PAGES = 10
+"""Of one answer: a bound for what would never end, far above what real pipelines have."""
+
 _CUT_SHORT = "the list is longer than one reading may fetch"
 
 
@@ -49,28 +51,17 @@ class Reply(NamedTuple):
         return self.pages[0] if self.pages else {}
 
 
-class Spare:
-    """How many calls are left for what is only nice to have; counted across threads."""
-
-    def __init__(self, calls: int) -> None:
-        self._left, self._lock = calls, Lock()
-
-    def take(self) -> bool:
-        """Use up one call, if any is left."""
-        with self._lock:
-            self._left -= 1
-            return self._left >= 0
-
-
-def ask_all(questions: Iterable[Question], spare: Spare) -> dict[str, Reply]:
-    """All questions side by side, by what they are about. Further pages cost spare calls."""
+def ask_all(questions: Iterable[Question]) -> dict[str, Reply]:
+    """All questions side by side, by what they are about."""
     asked = tuple(questions)
+    if not asked:
+        return {}
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        replies = pool.map(lambda question: ask(question, spare), asked)
+        replies = pool.map(ask, asked)
         return {question.about: reply for question, reply in zip(asked, replies, strict=True)}
 
 
-def ask(question: Question, spare: Spare) -> Reply:
+def ask(question: Question) -> Reply:
     """One question, page after page. Never raises what AWS does: it becomes the reply's gap."""
     pages: list[Answer] = []
     arguments = dict(question.arguments)
@@ -81,7 +72,7 @@ def ask(question: Question, spare: Spare) -> Reply:
             following = question.next_page(pages[-1])
             if following is None:
                 return Reply(tuple(pages))
-            if not spare.take():
+            if len(pages) >= _MOST_PAGES:
                 return Reply(tuple(pages), Gap(reading=question.about, reason=_CUT_SHORT))
             arguments |= following
     except RemediatorError as error:

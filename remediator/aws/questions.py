@@ -1,6 +1,6 @@
 """The questions of one reading: which calls are made, with what, and what they are about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,12 +35,7 @@ def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
         Question("function", "lambda", lambda_.get_function, name | version),
         Question("reserved_concurrency", "lambda", lambda_.get_function_concurrency, name),
         Question("account", "lambda", lambda_.get_account_settings, {}),
-        Question(
-            "readers",
-            "lambda",
-            lambda_.list_event_source_mappings,
-            {"EventSourceArn": aim.source_arn, "MaxItems": _MOST_MAPPINGS},
-        ),
+        mappings(clients, "mappings", {}),
     )
 
 
@@ -49,7 +44,11 @@ def _of_kinesis(clients: Clients, aim: Target) -> tuple[Question, ...]:
     return (
         Question("stream", "kinesis", clients.kinesis.describe_stream_summary, stream),
         Question(
-            "shards", "kinesis", clients.kinesis.list_shards, stream | {"MaxResults": _MOST_SHARDS}
+            "shards",
+            "kinesis",
+            clients.kinesis.list_shards,
+            stream | {"MaxResults": _MOST_SHARDS},
+            next_page=_by_token,
         ),
     )
 
@@ -63,15 +62,33 @@ def _of_dynamodb(clients: Clients, aim: Target) -> tuple[Question, ...]:
             {"StreamArn": aim.source_arn},
             next_page=_next_shards,
         ),
+        Question(
+            "replicas", "dynamodb", clients.dynamodb.describe_table, {"TableName": _table(aim)}
+        ),
     )
 
 
 _OF_STREAM = {SourceKind.KINESIS: _of_kinesis, SourceKind.DYNAMODB: _of_dynamodb}
 
 
+def _table(aim: Target) -> str:
+    """By its ARN: a table of the same name may be in our own account, too."""
+    return aim.source_arn.partition("/stream/")[0]
+
+
 def _next_shards(page: Answer) -> Mapping[str, Any] | None:
     last = page["StreamDescription"].get("LastEvaluatedShardId")
     return {"ExclusiveStartShardId": last} if last else None
+
+
+def _by_token(page: Answer) -> Mapping[str, Any] | None:
+    token = page.get("NextToken")
+    return {"NextToken": token} if token else None
+
+
+def _by_marker(page: Answer) -> Mapping[str, Any] | None:
+    marker = page.get("NextMarker")
+    return {"Marker": marker} if marker else None
 
 
 def consumers(clients: Clients, aim: Target) -> Question:
@@ -81,17 +98,34 @@ def consumers(clients: Clients, aim: Target) -> Question:
         "kinesis",
         clients.kinesis.list_stream_consumers,
         {"StreamARN": aim.source_arn, "MaxResults": _MOST_CONSUMERS},
+        next_page=_by_token,
     )
 
 
-def siblings(clients: Clients, aim: Target) -> Question:
-    """All mappings that feed the same function (or the same alias or version of it)."""
-    name = f"{aim.function}:{aim.qualifier}" if aim.qualifier else aim.function
-    return Question(
-        "sibling_mappings",
+def mappings(clients: Clients, about: str, of: Mapping[str, str]) -> Question:
+    """Mappings by source, by function, or the account's: of those, the first page."""
+    question = Question(
+        about,
         "lambda",
         clients.lambda_.list_event_source_mappings,
-        {"FunctionName": name, "MaxItems": _MOST_MAPPINGS},
+        {**of, "MaxItems": _MOST_MAPPINGS},
+    )
+    return question._replace(next_page=_by_marker) if of else question
+
+
+def mappings_of(clients: Clients, key: str, names: Iterable[str]) -> tuple[Question, ...]:
+    """The mappings of some functions, or of some sources."""
+    return tuple(mappings(clients, f"mappings of {name}", {key: name}) for name in names)
+
+
+def aliases(clients: Clients, aim: Target) -> Question:
+    """The function's aliases, each of which may be fed by mappings of its own."""
+    return Question(
+        "aliases",
+        "lambda",
+        clients.lambda_.list_aliases,
+        {"FunctionName": aim.function, "MaxItems": 100},
+        next_page=_by_marker,
     )
 
 
@@ -110,10 +144,5 @@ def metrics(
             "EndTime": end,
             "ScanBy": "TimestampAscending",
         },
-        next_page=_next_datapoints,
+        next_page=_by_token,
     )
-
-
-def _next_datapoints(page: Answer) -> Mapping[str, Any] | None:
-    token = page.get("NextToken")
-    return {"NextToken": token} if token else None

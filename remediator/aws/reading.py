@@ -108,6 +108,9 @@ def function(name: str, answer: Answer) -> FunctionState:
         last_update_status=configuration.get("LastUpdateStatus"),
         reserved_concurrency=(answer.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
         runs_on_managed_instances=bool(configuration.get("CapacityProviderConfig")),
+        durable=bool(configuration.get("DurableConfig")),
+        state_reason_code=configuration.get("StateReasonCode"),
+        last_update_reason_code=configuration.get("LastUpdateStatusReasonCode"),
         tags=answer.get("Tags") or {},
     )
 
@@ -147,6 +150,9 @@ def kinesis_stream(answer: Answer) -> StreamState:
             for part in summary.get("EnhancedMonitoring") or ()
             for name in part.get("ShardLevelMetrics") or ()
         ),
+        record_distribution=summary.get("RecordDistributionStrategy"),
+        max_record_kib=summary.get("MaxRecordSizeInKiB"),
+        queue_count=summary.get("QueueCount"),
     )
 
 
@@ -182,7 +188,14 @@ def table_shards(answers: Iterable[Answer]) -> tuple[Shard, ...]:
     )
 
 
-def table_stream(aim: Target, answer: Answer, shards: tuple[Shard, ...] | None) -> StreamState:
+def replicas(answer: Answer) -> int:
+    """Replicas of a global table in other Regions (AWS: DescribeTable)."""
+    return len(answer["Table"].get("Replicas") or ())
+
+
+def table_stream(
+    aim: Target, answer: Answer, shards: tuple[Shard, ...] | None, copies: int | None
+) -> StreamState:
     """A DynamoDB stream: always 24 hours, and it scales by itself (AWS: DescribeStream)."""
     description = answer["StreamDescription"]
     return StreamState(
@@ -191,42 +204,68 @@ def table_stream(aim: Target, answer: Answer, shards: tuple[Shard, ...] | None) 
         status=description.get("StreamStatus", ""),
         open_shards=sum(shard.is_open for shard in shards) if shards is not None else None,
         registered_consumers=0,
+        replicas=copies,
     )
 
 
-def other_mappings(answer: Answer, aim: Target) -> tuple[Reader, ...]:
-    """The other mappings of a listing, as readers of the stream."""
-    return tuple(
-        Reader(
-            name=listed.get("FunctionArn", "").partition(":function:")[2] or listed["UUID"],
-            shared_throughput="/consumer/" not in (listed.get("EventSourceArn") or ""),
-            enabled=is_running(listed),
-        )
-        for listed in answer.get("EventSourceMappings") or ()
-        if listed["UUID"] != aim.event_source_mapping
+def readers_of(
+    listed: Iterable[Answer], registered: Iterable[Answer], aim: Target
+) -> tuple[Reader, ...]:
+    """The other readers of the stream: mappings, and registered consumers that feed none.
+
+    ``listed`` may hold mappings of any source.
+    """
+    others = [one for one in listed if one["UUID"] != aim.event_source_mapping]
+    sources = {one.get("EventSourceArn") or "" for one in others}
+    return (
+        *(_mapping_reader(one) for one in others if _reads(one, aim.source_arn)),
+        *(
+            Reader(
+                name=consumer["ConsumerName"],
+                shared_throughput=False,
+                enabled=consumer.get("ConsumerStatus") == "ACTIVE",
+            )
+            for consumer in registered
+            if consumer["ConsumerARN"] not in {*sources, aim.consumer_arn}
+        ),
     )
 
 
-def consumers(answer: Answer, own: str | None) -> tuple[Reader, ...]:
-    """The registered consumers of a stream but our own, each with throughput for itself."""
-    return tuple(
-        Reader(
-            name=consumer["ConsumerName"],
-            shared_throughput=False,
-            enabled=consumer.get("ConsumerStatus") == "ACTIVE",
-        )
-        for consumer in answer.get("Consumers") or ()
-        if consumer["ConsumerARN"] != own
+def _reads(listed: Answer, stream: str) -> bool:
+    source = listed.get("EventSourceArn") or ""
+    return source == stream or source.startswith(f"{stream}/consumer/")
+
+
+def _mapping_reader(listed: Answer) -> Reader:
+    function = listed.get("FunctionArn", "").partition(":function:")[2]
+    return Reader(
+        name=function or listed["UUID"],
+        shared_throughput="/consumer/" not in (listed.get("EventSourceArn") or ""),
+        enabled=is_running(listed),
+        event_source_mapping=listed["UUID"],
+        function=function or None,
+        tumbling_window_seconds=_or(listed.get("TumblingWindowInSeconds"), 0),
+        parallelization_factor=_or(listed.get("ParallelizationFactor"), 1),
     )
 
 
-def siblings(answer: Answer, aim: Target) -> int:
-    """How many other running stream mappings of a listing feed the same function."""
-    return sum(
-        is_running(listed) and arns.stream(listed.get("EventSourceArn") or "") is not None
-        for listed in answer.get("EventSourceMappings") or ()
-        if listed["UUID"] != aim.event_source_mapping
+def siblings(listed: Iterable[Answer], aim: Target) -> int:
+    """How many other running mappings feed the same function, by whatever name, of any source."""
+    return len(
+        {
+            one["UUID"]
+            for one in listed
+            if one["UUID"] != aim.event_source_mapping
+            and is_running(one)
+            and feeds(one, aim.function)
+        }
     )
+
+
+def feeds(listed: Answer, function: str) -> bool:
+    """Whether a mapping names the function, or an alias or a version of it."""
+    arn = listed.get("FunctionArn")
+    return bool(arn) and names.function(arn).watched.function == function
 
 
 def is_kinesis(aim: Target) -> bool:

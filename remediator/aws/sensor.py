@@ -1,27 +1,28 @@
-"""The sensor: everything that is known of one mapping, in at most nine calls, side by side.
+"""The sensor: everything that is known of one mapping, side by side.
 
-    first   mapping, function, reservation, account limits, stream, shards, the stream's mappings
+    first   mapping, function, reservation, account limits, stream, shards, the account's mappings
     then    all metrics in one question, and the stream's registered consumers if it has any
-    spare   further pages of a long answer, else the function's other mappings
+
+That is nine calls at most; large accounts, and answers of many pages, take more (``neighbours``).
 
 What cannot be read becomes a Gap with its reason and the missing permission. Only without the
 mapping itself can nothing be decided.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from remediator.aws import described, destinations, questions, reading, series
-from remediator.aws.asking import Question, Reply, Spare, ask, ask_all
+from remediator.aws import described, destinations, neighbours, questions, reading, series
+from remediator.aws.asking import ask_all
 from remediator.aws.clients import Clients
+from remediator.aws.neighbours import Replies
 from remediator.aws.series import Query
 from remediator.aws.targets import TargetFinder
 from remediator.model import (
     Evidence,
     FunctionState,
     Gap,
-    Reader,
     Shard,
     SourceKind,
     StreamState,
@@ -29,11 +30,6 @@ from remediator.model import (
     Watched,
 )
 from remediator.ports import DescribedAlarm
-
-MOST_CALLS = 9
-"""AWS calls of one reading, however long its answers are."""
-
-Replies = Mapping[str, Reply]
 
 
 class AwsSensor:
@@ -70,6 +66,7 @@ class AwsSensor:
         """
         seen = _look(self._clients, target, series.window(now, window_seconds))
         replies, given = seen.replies, series.answers(seen.asked, seen.replies["metrics"].pages)
+        around = neighbours.seen(target, replies)
         return Evidence(
             gathered_at=reading.utc(now),
             target=target,
@@ -80,11 +77,11 @@ class AwsSensor:
             account=reading.account(replies["account"].first),
             stream=seen.stream,
             shards=seen.shards,
-            readers=_readers(target, replies),
-            sibling_mappings=_siblings(target, replies["sibling_mappings"]),
+            readers=around.readers,
+            sibling_mappings=around.sibling_mappings,
             metrics=given.metrics,
             shard_metrics=given.shard_metrics,
-            gaps=(*_gaps(replies), *given.gaps),
+            gaps=(*_gaps(replies), *around.gaps, *given.gaps),
         )
 
 
@@ -99,18 +96,19 @@ class _Seen(NamedTuple):
 
 def _look(clients: Clients, aim: Target, window: tuple[datetime, datetime]) -> _Seen:
     """Ask everything. Raises what keeps the mapping itself from being read."""
-    first = questions.first(clients, aim)
-    spare = Spare(MOST_CALLS - len(first) - 1)
-    replies = ask_all(first, spare)
+    replies = ask_all(questions.first(clients, aim))
     if error := replies["mapping"].error:
         raise error
-    stream, shards = _stream(aim, replies["stream"]), _shards(aim, replies)
+    stream, shards = _stream(aim, replies), _shards(aim, replies)
     asked = series.queries(aim, stream, shards or ())
     second = [questions.metrics(clients, asked, window)]
-    if _may_have_consumers(aim, stream) and spare.take():
+    if _may_have_consumers(aim, stream):
         second.append(questions.consumers(clients, aim))
-    replies |= ask_all(second, spare)
-    replies |= _ask_if_spare(questions.siblings(clients, aim), spare)
+    if neighbours.all_are_listed(replies["mappings"]):
+        replies |= ask_all(second)
+    else:
+        replies |= ask_all([*second, *neighbours.by_name(clients, aim)])
+        replies |= ask_all(neighbours.by_name_found(clients, aim, replies))
     return _Seen(replies, stream, shards, asked)
 
 
@@ -120,20 +118,15 @@ def _may_have_consumers(aim: Target, stream: StreamState | None) -> bool:
     return aim.kind is SourceKind.KINESIS and counted != 0
 
 
-def _ask_if_spare(question: Question, spare: Spare) -> dict[str, Reply]:
-    if spare.take():
-        return {question.about: ask(question, spare)}
-    gap = Gap(reading=question.about, reason=f"not asked: a reading makes {MOST_CALLS} calls")
-    return {question.about: Reply(gap=gap)}
-
-
-def _stream(aim: Target, reply: Reply) -> StreamState | None:
+def _stream(aim: Target, replies: Replies) -> StreamState | None:
+    reply = replies["stream"]
     if not reply.pages:
         return None
     if aim.kind is SourceKind.KINESIS:
         return reading.kinesis_stream(reply.first)
-    shards = reading.table_shards(reply.pages) if reply.whole else None
-    return reading.table_stream(aim, reply.first, shards)
+    shards, table = _shards(aim, replies), replies["replicas"]
+    copies = reading.replicas(table.first) if table.whole else None
+    return reading.table_stream(aim, reply.first, shards, copies)
 
 
 def _shards(aim: Target, replies: Replies) -> tuple[Shard, ...] | None:
@@ -142,8 +135,7 @@ def _shards(aim: Target, replies: Replies) -> tuple[Shard, ...] | None:
         reply = replies["stream"]
         return reading.table_shards(reply.pages) if reply.whole else None
     reply = replies["shards"]
-    complete = reply.whole and not reply.first.get("NextToken")
-    return reading.kinesis_shards(reply.pages) if complete else None
+    return reading.kinesis_shards(reply.pages) if reply.whole else None
 
 
 def _function(aim: Target, replies: Replies) -> FunctionState | None:
@@ -158,27 +150,10 @@ def _function(aim: Target, replies: Replies) -> FunctionState | None:
     )
 
 
-def _readers(aim: Target, replies: Replies) -> tuple[Reader, ...] | None:
-    listed = replies["readers"]
-    if not listed.whole or listed.first.get("NextMarker"):
-        return None
-    registered = replies["consumers"].first if "consumers" in replies else {}
-    return (
-        *reading.other_mappings(listed.first, aim),
-        *reading.consumers(registered, aim.consumer_arn),
-    )
-
-
-def _siblings(aim: Target, reply: Reply) -> int | None:
-    return reading.siblings(reply.first, aim) if reply.whole else None
-
-
 def _gaps(replies: Replies) -> Iterator[Gap]:
-    """What the replies leave open, beside what CloudWatch withheld."""
-    yield from (reply.gap for reply in replies.values() if reply.gap)
-    for about, token in (("shards", "NextToken"), ("readers", "NextMarker")):
-        if about in replies and replies[about].first.get(token):
-            yield Gap(reading=about, reason="the list is longer than one reading may fetch")
+    """What the replies leave open, beside the neighbours and what CloudWatch withheld."""
+    told = neighbours.own_questions(replies)
+    yield from (reply.gap for about, reply in replies.items() if reply.gap and about not in told)
     account = replies["account"]
     if account.whole and reading.account(account.first) is None:
         yield Gap(reading="account", reason="AWS answered without the limits")

@@ -80,7 +80,7 @@ class TargetFinder:
             seen = self._mappings(FunctionName=name)
             if any(map(_reads_stream, seen)):
                 return seen
-        return [one for one in self._mappings() if _feeds(one, function)] or seen
+        return [one for one in self._mappings() if reading.feeds(one, function)] or seen
 
     def _by_stream(self, named: Named) -> Iterable[Answer]:
         """The stream's own mappings, and those of its registered consumers."""
@@ -192,11 +192,6 @@ def _lag(
 
 def _reads_stream(answer: Answer) -> bool:
     return reading.target(answer) is not None
-
-
-def _feeds(answer: Answer, function: str) -> bool:
-    arn = answer.get("FunctionArn")
-    return bool(arn) and names.function(arn).watched.function == function
 
 
 def _in_vain(listed: Sequence[Answer]) -> str:

@@ -1,16 +1,17 @@
-"""Reading one mapping: everything at once, within nine calls, and never a crash."""
+"""Reading one mapping: everything at once, whatever safety needs, and never a crash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from remediator.aws.sensor import MOST_CALLS, AwsSensor
+from remediator.aws.sensor import AwsSensor
 from remediator.errors import PermanentError, TemporaryError
 from remediator.metrics import Metric
-from remediator.model import Evidence, Gap, Target
-from tests.aws.aws_world import NOW, World, kinesis_target
+from remediator.model import Evidence, Gap, Reader, Target
+from tests.aws.aws_world import ACCOUNT, NOW, REGION, Refused, World, kinesis_target
 
 WITHOUT_ANSWER = EndpointConnectionError(endpoint_url="https://lambda.example")
 
@@ -50,32 +51,50 @@ def test_all_parts_are_read_without_a_gap(aws: World, target: Target) -> None:
 
 
 @pytest.mark.parametrize("consumers", [None, 0, 3])
-def test_a_kinesis_reading_makes_nine_calls_at_most_and_all_of_them_read(
+def test_a_reading_of_a_usual_account_makes_nine_calls_at_most_and_all_of_them_read(
     aws: World, target: Target, consumers: int | None
 ) -> None:
     aws.consumers_counted(consumers)
-    read(aws, target)
-    assert len(aws.calls) <= MOST_CALLS == 9
+    evidence = read(aws, target)
+    assert (len(aws.calls), evidence.sibling_mappings) == (8 if consumers == 0 else 9, 0)
     assert all(call.operation.startswith(("Get", "List", "Describe")) for call in aws.calls)
 
 
 @pytest.mark.parametrize("pages", [1, 2, 3, 9])
-def test_a_dynamodb_reading_makes_nine_calls_at_most_however_long_the_stream(
-    aws: World, pages: int
-) -> None:
-    aim = aws.table_pipeline(pages)
-    evidence = read(aws, aim)
-    assert len(aws.calls) <= MOST_CALLS
-    assert (evidence.shards is None) == (pages > 3)
+def test_a_dynamodb_stream_is_read_to_its_last_page(aws: World, pages: int) -> None:
+    evidence = read(aws, aws.table_pipeline(pages))
+    assert evidence.shards is not None
+    assert len(evidence.shards) == pages
     assert evidence.stream is not None
     assert (evidence.stream.retention_hours, evidence.stream.status) == (24, "ENABLED")
 
 
-def test_metrics_of_many_pages_stay_within_nine_calls(aws: World, target: Target) -> None:
+@pytest.mark.parametrize("copies", [0, 2])
+def test_the_replicas_of_a_global_table_are_counted(aws: World, copies: int) -> None:
+    aim = aws.table_pipeline(1)
+    table = {"Replicas": [{"RegionName": f"eu-west-{n}"} for n in range(copies)]}
+    aws.answer("dynamodb:DescribeTable", {"Table": table})
+    stream = read(aws, aim).stream
+    assert stream is not None
+    assert stream.replicas == copies
+
+
+def test_a_table_that_may_not_be_described_leaves_its_replicas_open(aws: World) -> None:
+    aim = aws.table_pipeline(1)
+    aws.deny("dynamodb:DescribeTable")
+    evidence = read(aws, aim)
+    assert evidence.stream is not None
+    assert evidence.stream.replicas is None
+    assert Gap(reading="replicas", reason="denied", permission="dynamodb:DescribeTable") in (
+        evidence.gaps
+    )
+
+
+def test_an_answer_without_end_is_cut_and_told(aws: World, target: Target) -> None:
     aws.answer("cloudwatch:GetMetricData", {"MetricDataResults": [], "NextToken": "more"})
     evidence = read(aws, target)
-    assert len(aws.calls) == MOST_CALLS
-    assert [gap.reading for gap in evidence.gaps] == ["metrics", "sibling_mappings"]
+    assert [gap.reading for gap in evidence.gaps] == ["metrics"]
+    assert evidence.sibling_mappings == 0
 
 
 def test_a_function_named_by_alias_is_read_as_that_alias(aws: World, target: Target) -> None:
@@ -214,12 +233,120 @@ def test_our_own_consumer_is_no_other_reader(aws: World, target: Target) -> None
     assert read(aws, target.model_copy(update={"consumer_arn": arn})).readers == ()
 
 
-def test_the_function_s_other_running_stream_mappings_are_counted(
+def test_every_other_running_mapping_of_the_function_is_counted_whatever_feeds_it(
     aws: World, target: Target
 ) -> None:
     aws.mapping(aws.stream("payments"))
     aws.mapping(aws.stream("returns"), Enabled=False)
-    assert read(aws, target).sibling_mappings == 1
+    aws.function("bystander")
+    aws.mapping(aws.stream("others"), "bystander")
+    _list_also(aws, _feeding("queue", "consumer", "sqs"), _feeding("alias", "consumer:live"))
+    assert read(aws, target).sibling_mappings == 3
+
+
+def test_a_registered_consumer_hides_no_sibling(aws: World, target: Target) -> None:
+    aws.consumer(target.source_arn, "flink")
+    aws.consumers_counted(1)
+    aws.mapping(aws.stream("audit"))
+    evidence = read(aws, target)
+    assert (evidence.sibling_mappings, evidence.gaps) == (1, ())
+
+
+# --- large accounts: listed by name ------------------------------------------------------------
+
+
+def test_in_a_large_account_the_mappings_are_listed_by_all_the_names_of_the_function(
+    aws: World, target: Target
+) -> None:
+    consumer = aws.consumer(target.source_arn, "fanout")
+    aws.consumers_counted(1)
+    aws.answer("lambda:ListAliases", {"Aliases": [{"Name": "live"}, {"Name": "next"}]})
+    pushed = _feeding("pushed", "third") | {"EventSourceArn": consumer}
+    pushed |= {"TumblingWindowInSeconds": 60, "ParallelizationFactor": 4}
+    _large_account(
+        aws,
+        {
+            "consumer": [_feeding("queue", "consumer", "sqs")],
+            "consumer:live": [_feeding("topic", "consumer:live", "kafka")],
+            "consumer:next": [_feeding("off", "consumer:next") | {"State": "Disabled"}],
+            consumer: [pushed],
+        },
+    )
+    evidence = read(aws, target)
+    assert (evidence.sibling_mappings, evidence.gaps) == (2, ())
+    assert evidence.readers == (
+        Reader(
+            name="third",
+            shared_throughput=False,
+            event_source_mapping="pushed",
+            function="third",
+            tumbling_window_seconds=60,
+            parallelization_factor=4,
+        ),
+    )
+
+
+@pytest.mark.parametrize("call", ["lambda:ListAliases", "function", "alias"])
+def test_siblings_that_could_not_all_be_listed_are_unseen_and_not_none(
+    aws: World, target: Target, call: str
+) -> None:
+    aws.answer("lambda:ListAliases", {"Aliases": [{"Name": "live"}]})
+    _large_account(aws, {}, denied={"function": "consumer", "alias": "consumer:live"}.get(call))
+    if call == "lambda:ListAliases":
+        aws.deny(call)
+    evidence = read(aws, target)
+    assert evidence.sibling_mappings is None
+    assert evidence.readers == ()
+    assert [gap.reading for gap in evidence.gaps] == ["sibling_mappings"]
+
+
+def test_a_consumer_whose_mappings_could_not_be_listed_is_a_reader_with_a_gap(
+    aws: World, target: Target
+) -> None:
+    consumer = aws.consumer(target.source_arn, "fanout")
+    aws.consumers_counted(1)
+    aws.answer("lambda:ListAliases", {"Aliases": []})
+    _large_account(aws, {}, denied=consumer)
+    evidence = read(aws, target)
+    assert evidence.readers == (Reader(name="fanout", shared_throughput=False),)
+    assert [gap.reading for gap in evidence.gaps] == ["consumer_mappings"]
+
+
+def test_a_mapping_that_names_no_function_counts_for_nobody(aws: World, target: Target) -> None:
+    _list_also(aws, {"UUID": "kafka", "State": "Enabled"})
+    assert read(aws, target).sibling_mappings == 0
+
+
+def _feeding(uuid: str, function: str, service: str = "kinesis") -> dict[str, Any]:
+    return {
+        "UUID": uuid,
+        "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}",
+        "EventSourceArn": f"arn:aws:{service}:{REGION}:{ACCOUNT}:stream/{uuid}",
+        "State": "Enabled",
+    }
+
+
+def _list_also(aws: World, *more: dict[str, Any]) -> None:
+    """Let AWS list these mappings after those that are there."""
+    there = aws.session.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    aws.answer("lambda:ListEventSourceMappings", {"EventSourceMappings": [*there, *more]})
+
+
+def _large_account(
+    aws: World, found: dict[str, list[dict[str, Any]]], denied: str | None = None
+) -> None:
+    """An account of more mappings than one page, and what its listings by name show."""
+
+    def listed(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = asked.get("FunctionName") or asked.get("EventSourceArn")
+        if name is None:
+            strangers = [_feeding(f"m{n}", f"f{n}") for n in range(100)]
+            return {"EventSourceMappings": strangers, "NextMarker": "more"}
+        if name == denied:
+            raise Refused("AccessDeniedException", "no", 403)
+        return {"EventSourceMappings": found.get(name, [])}
+
+    aws.fakes["lambda:ListEventSourceMappings"] = listed
 
 
 # --- metrics -----------------------------------------------------------------------------------
@@ -287,3 +414,48 @@ def test_a_table_s_stream_is_measured_by_its_label(aws: World) -> None:
     dimensions = {"TableName": "orders", "StreamLabel": label, "Operation": "GetRecords"}
     aws.metric("AWS/DynamoDB", "ReturnedRecordsCount", dimensions, 12)
     assert read(aws, aim).metrics[Metric.READ_RECORDS].values == (12.0,)
+
+
+def test_what_is_pushed_to_our_consumer_is_read_by_its_name(aws: World, target: Target) -> None:
+    arn = aws.consumer(target.source_arn, "fanout")
+    dimensions = {"StreamName": "orders", "ConsumerName": "fanout"}
+    aws.metric("AWS/Kinesis", "SubscribeToShardEvent.Records", dimensions, 120)
+    aws.metric("AWS/Kinesis", "SubscribeToShard.RateExceeded", dimensions, 3)
+    metrics = read(aws, target.model_copy(update={"consumer_arn": arn})).metrics
+    assert metrics[Metric.PUSHED_RECORDS].values == (120.0,)
+    assert metrics[Metric.SUBSCRIBE_REFUSALS].values == (3.0,)
+
+
+def test_claimed_concurrency_is_the_account_s_and_lost_deliveries_the_function_s(
+    aws: World, target: Target
+) -> None:
+    aws.metric("AWS/Lambda", "ClaimedAccountConcurrency", {}, 640)
+    aws.metric("AWS/Lambda", "DestinationDeliveryFailures", FUNCTION, 2)
+    metrics = read(aws, target).metrics
+    assert metrics[Metric.CLAIMED_ACCOUNT_CONCURRENCY].values == (640.0,)
+    assert metrics[Metric.DESTINATION_FAILURES].values == (2.0,)
+
+
+def test_what_the_runtime_and_the_stream_say_of_themselves_is_kept(
+    aws: World, target: Target
+) -> None:
+    configuration = {
+        "DurableConfig": {"ExecutionTimeout": 900},
+        "State": "Inactive",
+        "StateReasonCode": "Idle",
+        "LastUpdateStatusReasonCode": "DisabledKMSKey",
+    }
+    aws.answer("lambda:GetFunction", {"Configuration": configuration})
+    aws.summary |= {
+        "RecordDistributionStrategy": "AUTO",
+        "MaxRecordSizeInKiB": 10_240,
+        "QueueCount": 2,
+    }
+    evidence = read(aws, target)
+    function, stream = evidence.function, evidence.stream
+    assert function is not None
+    assert stream is not None
+    assert (function.durable, function.state_reason_code) == (True, "Idle")
+    assert function.last_update_reason_code == "DisabledKMSKey"
+    assert (stream.record_distribution, stream.max_record_kib) == ("AUTO", 10_240)
+    assert stream.queue_count == 2

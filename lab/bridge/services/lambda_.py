@@ -149,6 +149,15 @@ def delete_event_source_mapping(aws: Aws, params: Params) -> dict[str, Any]:
     return aws.world.delete_event_source_mapping(params["UUID"])
 
 
+def list_aliases(aws: Aws, params: Params) -> dict[str, Any]:
+    """ListAliases: a function of the lab has one at most."""
+    function = _function(aws, {"FunctionName": _unqualified(params)})
+    alias = function.spec.alias
+    arn = aws.arn("lambda", f"function:{function.name}:{alias}")
+    named = {"Name": alias, "AliasArn": arn, "FunctionVersion": "1"}
+    return {"Aliases": [named] if alias else []}
+
+
 def list_tags(aws: Aws, params: Params) -> dict[str, Any]:
     """ListTags."""
     return {"Tags": dict(aws.tags.get(params["Resource"], {}))}
@@ -163,6 +172,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetFunction": get_function,
     "GetFunctionConcurrency": get_function_concurrency,
     "GetFunctionConfiguration": get_function_configuration,
+    "ListAliases": list_aliases,
     "ListEventSourceMappings": list_event_source_mappings,
     "ListTags": list_tags,
     "PutFunctionConcurrency": put_function_concurrency,
