@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from remediator.errors import ConflictError
-from remediator.model import Record
+from remediator.model import Record, Resource
 from remediator.state import (
     AccountLedger,
     Claim,
@@ -80,6 +80,9 @@ class MemoryJournal:
 
     def open_incidents(self, account_id: str, region: str) -> tuple[IncidentState, ...]:
         return tuple(state for state in self._in(account_id, region) if state.open)
+
+    def owners(self, resource: Resource) -> tuple[IncidentState, ...]:
+        return tuple(state for state in self._sorted() if resource in state.marked)
 
     def history(self, mapping: str, limit: int = 20) -> tuple[IncidentState, ...]:
         return tuple(reversed(self._of(mapping)))[:limit]

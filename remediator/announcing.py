@@ -65,7 +65,8 @@ def _lines(report: Report, headline: str, target: str, cause: str) -> list[str]:
     lines += [f"Outcome: {report.outcome.status}. {report.outcome.reason}".strip()]
     lines += [line for line in (report.escalation, _next(report)) if line]
     if report.outcome.status is Status.AWAITING_APPROVAL:
-        lines.append(f"Approve with: remediator approve {report.incident_id}")
+        named = f"{report.incident_id} --plan {report.plan.digest}"
+        lines.append(f"Approve with: remediator approve {named}")
     if any(result.in_effect for result in report.outcome.results):
         lines.append(f"Undo with: remediator rollback {report.incident_id}")
     return lines

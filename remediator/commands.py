@@ -13,10 +13,11 @@ from remediator.names import Here, Named, shown
 
 
 class Approve(Record):
-    """Make the plan that waits for approval."""
+    """Make the plan that waits for approval; ``plan`` is the digest of the one that was read."""
 
     incident_id: str
     by: str = ""
+    plan: str = ""
 
 
 class Rollback(Record):
@@ -78,7 +79,11 @@ def _look_at(key: str, named: Callable[[object], Named]) -> Callable[[Event, Her
 
 
 def _approve(event: Event, _here: Here) -> Approve:
-    return Approve(incident_id=_incident_id("approve", event["approve"]), by=_text(event, "by"))
+    return Approve(
+        incident_id=_incident_id("approve", event["approve"]),
+        by=_text(event, "by"),
+        plan=_text(event, "plan").lower(),
+    )
 
 
 def _rollback(event: Event, here: Here) -> Rollback:
@@ -100,7 +105,9 @@ def _follow_up(event: Event, _here: Here) -> FollowUpDue:
 
 def _freeze(key: str) -> Callable[[Event, Here], SetFreeze]:
     def freeze(event: Event, here: Here) -> SetFreeze:
-        scope = event[key] if event[key] == "all" else _function(key, event[key], here)
+        named = event[key]
+        everything = isinstance(named, str) and named.strip().lower() == "all"
+        scope = "all" if everything else _function(key, named, here)
         reason, by = _text(event, "reason"), _text(event, "by")
         return SetFreeze(scope=scope, on=key == "freeze", reason=reason, by=by)
 
@@ -113,7 +120,7 @@ class _Request(NamedTuple):
 
 
 _REQUESTS: Mapping[str, _Request] = {
-    "approve": _Request(_approve, ("by",)),
+    "approve": _Request(_approve, ("by", "plan")),
     "rollback": _Request(_rollback, ("by",)),
     "follow_up": _Request(_follow_up, ("number",)),
     "freeze": _Request(_freeze("freeze"), ("reason", "by")),

@@ -5,9 +5,15 @@ are what makes each other safe (bounded retries with their destination), and bec
 restarts a mapping. A death between two
 lines of this file leaves an ``intended`` or ``undoing`` change behind, which ``recover`` settles
 by looking at what the setting holds now.
+
+A setting may have been changed by several incidents of ours, one on top of the other: what holds
+the value of any of them is ours. Who looks for an own value looks below the newer ones
+(``_below``), and who undoes an older one has the newer one go back further (``_pass_on``).
+What mappings share (a function's reservation, a stream) is changed under a lease of its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -24,12 +30,14 @@ from remediator.model import (
 )
 from remediator.ports import Actuator, Journal
 from remediator.state import (
+    LEASE_SECONDS,
     ChangeState,
     Entry,
     EntryKind,
     IncidentState,
     Lease,
     TrackedChange,
+    lease_name,
 )
 
 Held = Mapping[str, Value]
@@ -44,6 +52,8 @@ class Executor(NamedTuple):
     actuator: Actuator
     journal: Journal
     clock: Callable[[], datetime]
+    held_back: Callable[[], str | None] = lambda: None
+    """Why nothing may be written at this very moment (a freeze); asked just before each write."""
 
     def apply(
         self, state: IncidentState, lease: Lease, guarded: GuardedPlan
@@ -62,57 +72,165 @@ class Executor(NamedTuple):
             results += unsafe
             if not group:
                 continue
-            state = self._track(state, lease, group, ChangeState.INTENDED, EntryKind.INTENT)
-            try:
-                made = self._set(resource, group)
-            except TemporaryError as error:
-                late = late or error
-                results += _all(group, ChangeStatus.FAILED, str(error))
-                continue
-            state = self._note(state, lease, group, made)
-            results += made
+            with self._alone(resource, lease) as leases:
+                if leases is None:
+                    results += _all(group, ChangeStatus.REFUSED, _elsewhere(resource))
+                    continue
+                state = self._track(state, lease, group, ChangeState.INTENDED, EntryKind.INTENT)
+                try:
+                    made = self._set(resource, group, leases)
+                except TemporaryError as error:
+                    late = late or error
+                    results += _all(group, ChangeStatus.FAILED, str(error))
+                    continue
+                state = self._note(state, lease, group, made)
+                results += made
         if late is not None:
             raise late
         return state, tuple(results)
 
     def undo(
-        self, state: IncidentState, lease: Lease, which: Sequence[TrackedChange]
+        self,
+        state: IncidentState,
+        lease: Lease,
+        which: Sequence[TrackedChange],
+        beside: Sequence[Change] = (),
     ) -> tuple[IncidentState, tuple[ChangeResult, ...]]:
         """Put the old values back; a human's change is left alone.
 
         Several turns on one resource are undone in one write, from what the newest has set to
-        what the oldest has found, so that a mapping restarts once. Only shards go back a turn at
-        a time, since AWS halves their number at most: the rest stays in effect. So does what AWS
-        refuses to take back: it is still ours. Raises as ``apply``.
+        what the oldest has found, so that a mapping restarts once; ``beside`` are new changes
+        that go in the same write of their resource. Only shards go back a turn at a time, since
+        AWS halves their number at most: the rest stays in effect. So does what AWS refuses to
+        take back: it is still ours. Raises as ``apply``.
         """
         results: list[ChangeResult] = []
-        for resource, whole in _by_resource(tracked.change for tracked in which):
-            group, later = (whole[:1], whole[1:]) if _in_steps(whole) else (whole, [])
-            state, made = self._take_back(state, lease, resource, group)
-            results += made
-            if any(done.status is ChangeStatus.CONFLICT for done in made):
-                state = self.overtaken(state, lease)
-                rest = [change for change in group if _is_applied(state, change)]
-                state, made = self._take_back(state, lease, resource, rest)
+        back, new = _groups(tracked.change for tracked in which), _groups(beside)
+        for resource, part in dict.fromkeys((*back, *new)):
+            whole, extra = (found.get((resource, part), []) for found in (back, new))
+            with self._alone(resource, lease) as leases:
+                if leases is None:
+                    results += _all([*whole, *extra], ChangeStatus.REFUSED, _elsewhere(resource))
+                    continue
+                state, made = self._undo_one(state, leases, resource, whole, extra)
                 results += made
-            results += _all(later, ChangeStatus.SKIPPED, "AWS halves at most: the rest comes later")
         return state, tuple(results)
 
+    def _undo_one(
+        self,
+        state: IncidentState,
+        leases: Sequence[Lease],
+        resource: Resource,
+        whole: Sequence[Change],
+        extra: Sequence[Change],
+    ) -> tuple[IncidentState, list[ChangeResult]]:
+        lease = leases[0]
+        state, left, results = self._pass_on(state, lease, resource, whole)
+        group, later = (left[:1], left[1:]) if _in_steps(left) else (left, [])
+        state, made = self._take_back(state, leases, resource, group, extra)
+        results += made
+        if any(done.status is ChangeStatus.CONFLICT for done in made):
+            state = self.overtaken(state, lease)
+            rest = [change for change in group if _is_applied(state, change)]
+            state, made = self._take_back(state, leases, resource, rest, ())
+            results += made
+        results += _all(later, ChangeStatus.SKIPPED, "AWS halves at most: the rest comes later")
+        return state, results
+
     def _take_back(
-        self, state: IncidentState, lease: Lease, resource: Resource, group: Sequence[Change]
+        self,
+        state: IncidentState,
+        leases: Sequence[Lease],
+        resource: Resource,
+        group: Sequence[Change],
+        extra: Sequence[Change],
     ) -> tuple[IncidentState, list[ChangeResult]]:
         """Undo one resource's changes; they stay ours unless it was done."""
-        if not group:
+        lease = leases[0]
+        if not group and not extra:
             return state, []
-        state = self._move(state, lease, group, ChangeState.UNDOING, EntryKind.UNDOING)
-        made = self._set(resource, _net_inverse(group))
+        if group:
+            state = self._move(state, lease, group, ChangeState.UNDOING, EntryKind.UNDOING)
+        if extra:
+            state = self._track(state, lease, extra, ChangeState.INTENDED, EntryKind.INTENT)
+        made = self._set(resource, [*_net_inverse(group), *extra], leases)
+        if extra:
+            state = self._note(state, lease, extra, made)
         undone = all(done.in_effect or done.status is ChangeStatus.ALREADY_SO for done in made)
         detail = next((done.detail for done in made), "")
         if undone:
             end, kind = ChangeState.UNDONE, EntryKind.UNDONE
         else:
             end, kind = ChangeState.APPLIED, EntryKind.NOT_APPLIED
-        return self._move(state, lease, group, end, kind, detail=detail), made
+        if group:
+            state = self._move(state, lease, group, end, kind, detail=detail)
+        return state, made
+
+    def _pass_on(
+        self, state: IncidentState, lease: Lease, resource: Resource, newest_first: Sequence[Change]
+    ) -> tuple[IncidentState, list[Change], list[ChangeResult]]:
+        """Have newer incidents put back what ours has found, where they have built on our value.
+
+        Returns what is left to be undone here. The newer one is told first: a death in between
+        leaves both sides saying the same (``_below`` then finds the old value, so: undone).
+        """
+        group = list(reversed(newest_first))
+        held = self._at_rest(resource, group, partial(_all_ours, group)) if group else None
+        built_on = _not_ours(group, held) if held else set()
+        results: list[ChangeResult] = []
+        for setting in sorted(built_on):
+            ours = [change for change in newest_first if change.setting == setting]
+            told = self._tell_newer(state, resource, ours)
+            if told is None:
+                continue
+            detail = f"incident {told} has changed it since, and puts this back with its own"
+            state = self._move(
+                state, lease, ours, ChangeState.UNDONE, EntryKind.UNDONE, detail=detail
+            )
+            results += _all(ours, ChangeStatus.ALREADY_SO, detail)
+        gone = [done.change for done in results]
+        return state, [change for change in newest_first if change not in gone], results
+
+    def _tell_newer(
+        self, state: IncidentState, resource: Resource, newest_first: Sequence[Change]
+    ) -> str | None:
+        """Re-base the change that was made on ours; the incident that has made it."""
+        setting, now = newest_first[0].setting, self.clock()
+        held, first = newest_first[0].after, newest_first[-1].before
+        mine = [t for t in state.changes if t.change in newest_first and t.ours_to_undo]
+        since = min(t.at for t in mine)
+        for other in self._others(state, resource):
+            at = next(
+                (
+                    n
+                    for n, t in enumerate(other.changes)
+                    if _is_of(t, resource, setting)
+                    and t.at >= since
+                    and t.change.before in (held, first)
+                ),
+                None,
+            )
+            if at is None:
+                continue
+            found = other.changes[at]
+            if found.change.before == first and first != held:
+                return other.incident_id  # told already, before a death
+            changes = list(other.changes)
+            if _in_steps(newest_first):  # it goes back a step at a time: the steps go along
+                changes[at:at] = [t.model_copy(update={"turn": found.turn}) for t in mine]
+            else:
+                based = found.change.model_copy(update={"before": first})
+                changes[at] = found.model_copy(update={"change": based})
+            moved = other.model_copy(update={"changes": tuple(changes), "updated_at": now})
+            entry = Entry(
+                incident_id=other.incident_id,
+                kind=EntryKind.NOTE,
+                at=now,
+                data={"setting": setting, "goes_back_to": first, "for": state.incident_id},
+            )
+            self.journal.commit(moved, [entry], None, now)
+            return other.incident_id
+        return None
 
     def recover(self, state: IncidentState, lease: Lease) -> IncidentState:
         """Settle what a dead invocation left: look what the settings hold, believe only that.
@@ -126,9 +244,8 @@ class Executor(NamedTuple):
         ):
             left = [t.change for t in reversed(state.changes) if t.state is unsettled]
             for resource, group in _by_resource(left):
-                held = self._at_rest(
-                    resource, group, partial(_ends_as, settle=settle, group=group, done=done)
-                )
+                expected = partial(_ends_as, settle=settle, group=group, done=done)
+                held = self._below(state, resource, group, expected)
                 if held is None:
                     continue
                 for end, settled in settle(group, held).items():
@@ -146,7 +263,7 @@ class Executor(NamedTuple):
         """Give up every change whose setting somebody else has changed since (invariant 3)."""
         applied = [t.change for t in state.changes if t.state is ChangeState.APPLIED]
         for resource, group in _by_resource(applied):
-            held = self._at_rest(resource, group, partial(_all_ours, group))
+            held = self._below(state, resource, group, partial(_all_ours, group))
             if held is None:
                 continue
             lost = _not_ours(group, held)
@@ -163,6 +280,52 @@ class Executor(NamedTuple):
                     detail="somebody changed the setting since: it is theirs now",
                 )
         return state
+
+    def _below(
+        self,
+        state: IncidentState,
+        resource: Resource,
+        group: Sequence[Change],
+        expected: Callable[[Held], bool],
+    ) -> Held | None:
+        """As ``_at_rest``, less what newer incidents of ours have changed on top of our values."""
+        held = self._at_rest(resource, group, expected)
+        if not held or expected(held):
+            return held
+        below = dict(held)
+        others = self._others(state, resource)
+        for change in _latest(group):
+            newer = [t for other in others for t in other.in_effect]
+            newer = [t for t in newer if _is_of(t, resource, change.setting)]
+            while below[change.setting] != change.after:
+                top = next((t for t in newer if t.change.after == below[change.setting]), None)
+                if top is None:
+                    break
+                newer.remove(top)
+                below[change.setting] = top.change.before
+        return below
+
+    def _others(self, state: IncidentState, resource: Resource) -> list[IncidentState]:
+        """The other incidents whose changes the resource holds, the newest first."""
+        return [
+            other
+            for other in reversed(self.journal.owners(resource))
+            if other.incident_id != state.incident_id
+        ]
+
+    @contextmanager
+    def _alone(self, resource: Resource, lease: Lease) -> Iterator[tuple[Lease, ...] | None]:
+        """Hold the lease of what several mappings share, too; ``None``: another one holds it."""
+        name = lease_name(resource)
+        if name == lease.mapping:
+            yield (lease,)
+            return
+        shared = self.journal.acquire(name, lease.holder, self.clock(), LEASE_SECONDS)
+        try:
+            yield (lease, shared) if shared else None
+        finally:
+            if shared is not None:
+                self.journal.release(shared)
 
     def _at_rest(
         self, resource: Resource, group: Sequence[Change], expected: Callable[[Held], bool]
@@ -189,27 +352,64 @@ class Executor(NamedTuple):
                 return None
             raise
 
-    def _set(self, resource: Resource, group: Sequence[Change]) -> list[ChangeResult]:
-        """Compare, write, wait until it has settled. Nothing to set is done already."""
+    def _set(
+        self, resource: Resource, group: Sequence[Change], leases: Sequence[Lease]
+    ) -> list[ChangeResult]:
+        """Compare, write, wait until it has settled. Nothing to set is done already.
+
+        A write that AWS did not answer is not repeated blindly: somebody may have come in between,
+        and it may have taken effect. It is compared and written anew.
+        """
         if not group:
             return []
         try:
-            held = self._at_rest(resource, group, partial(_as_planned, group))
-            if held is None:
-                return _all(group, ChangeStatus.REFUSED, "AWS is still at an update of it")
-            if not held:
-                return _all(group, ChangeStatus.CONFLICT, f"{resource} is gone")
-            if all(held[change.setting] == change.after for change in group):
-                return _all(group, ChangeStatus.ALREADY_SO, "it holds this value already")
-            conflict = _conflict(group, held) or _uncaptured(group, held)
-            if conflict:
-                return _all(group, ChangeStatus.CONFLICT, conflict)
-            self.actuator.write(resource, {change.setting: change.after for change in group})
+            for left in reversed(range(WRITES)):
+                refused = self._refused(resource, group, leases)
+                if refused is not None:
+                    return refused
+                try:
+                    self.actuator.write(resource, {c.setting: c.after for c in group})
+                except TemporaryError:
+                    if self._took_effect(resource, group):
+                        break
+                    if not left:
+                        raise
+                else:
+                    break
         except PermanentError as error:
             status = ChangeStatus.CONFLICT if error.gone else ChangeStatus.REFUSED
             return _all(group, status, str(error))
         done = self.actuator.settled(resource)
         return _all(group, ChangeStatus.APPLIED if done else ChangeStatus.SETTLING)
+
+    def _refused(
+        self, resource: Resource, group: Sequence[Change], leases: Sequence[Lease]
+    ) -> list[ChangeResult] | None:
+        """Why this must not be written at this moment, or need not; ``None``: write.
+
+        The last two things that are asked, with nothing in between, are whether somebody said
+        stop, and what the settings hold. Raises ConflictError when a lease was lost: whoever has
+        it now settles our intent.
+        """
+        refused = _unlike(
+            resource, group, self._at_rest(resource, group, partial(_as_planned, group))
+        )
+        if refused is not None:
+            return refused
+        for lease in leases:
+            self.journal.renew(lease, self.clock(), LEASE_SECONDS)
+        stopped = self.held_back()
+        if stopped is not None:
+            return _all(group, ChangeStatus.REFUSED, stopped)
+        return _unlike(resource, group, self._read(resource, group) or {})
+
+    def _took_effect(self, resource: Resource, group: Sequence[Change]) -> bool:
+        """Whether a write that was not answered is there. Raises TemporaryError while AWS is at
+        an update: the next look settles it."""
+        held = self._at_rest(resource, group, partial(_is_there, group))
+        if held is None:
+            raise TemporaryError(f"{resource} was written without an answer, and is being updated")
+        return bool(held) and _is_there(group, held)
 
     # --- journal ---------------------------------------------------------------------------
 
@@ -254,7 +454,13 @@ class Executor(NamedTuple):
     ) -> IncidentState:
         now = self.clock()
         moved = tuple(
-            t.model_copy(update={"state": to, "detail": detail or t.detail})
+            t.model_copy(
+                update={
+                    "state": to,
+                    "detail": detail or t.detail,
+                    "ended_at": now if to in _ENDS else None,
+                }
+            )
             if t.change in group and t.ours_to_undo
             else t
             for t in state.changes
@@ -263,17 +469,53 @@ class Executor(NamedTuple):
         return self.journal.commit(state, _entries(state, kind, group, now, detail), lease, now)
 
 
-def _by_resource(changes: Iterable[Change]) -> list[tuple[Resource, list[Change]]]:
-    """Changes by what one call can write, in the order in which they first appear.
+WRITES = 3
+"""How often a change is written where AWS does not answer or is busy; each time compared anew."""
 
-    A mapping takes all its settings at once; a stream has a call for each of them.
-    """
+_ENDS = {ChangeState.UNDONE, ChangeState.ABANDONED, ChangeState.OVERTAKEN}
+
+
+def _elsewhere(resource: Resource) -> str:
+    return f"another invocation changes {resource} right now"
+
+
+def _is_of(tracked: TrackedChange, resource: Resource, setting: str) -> bool:
+    change = tracked.change
+    return tracked.ours_to_undo and (change.resource, change.setting) == (resource, setting)
+
+
+def _unlike(
+    resource: Resource, group: Sequence[Change], held: Held | None
+) -> list[ChangeResult] | None:
+    """Why it is not, or need not be, written over what is held; ``None``: as planned from."""
+    if held is None:
+        return _all(group, ChangeStatus.REFUSED, "AWS is still at an update of it")
+    if not held:
+        return _all(group, ChangeStatus.CONFLICT, f"{resource} is gone")
+    if _is_there(group, held):
+        return _all(group, ChangeStatus.ALREADY_SO, "it holds this value already")
+    conflict = _conflict(group, held) or _uncaptured(group, held)
+    return _all(group, ChangeStatus.CONFLICT, conflict) if conflict else None
+
+
+def _is_there(group: Sequence[Change], held: Held) -> bool:
+    return all(held.get(change.setting, _NOWHERE) == change.after for change in group)
+
+
+def _by_resource(changes: Iterable[Change]) -> list[tuple[Resource, list[Change]]]:
+    """Changes by what one call can write, in the order in which they first appear."""
+    return [(resource, group) for (resource, _), group in _groups(changes).items()]
+
+
+def _groups(changes: Iterable[Change]) -> dict[tuple[Resource, str], list[Change]]:
+    """As ``_by_resource``. A mapping takes all its settings at once; a stream has a call for each
+    of them."""
     groups: dict[tuple[Resource, str], list[Change]] = {}
     for change in changes:
         together = change.resource.kind is ResourceKind.EVENT_SOURCE_MAPPING
         key = change.resource, "" if together else change.setting
         groups.setdefault(key, []).append(change)
-    return [(resource, group) for (resource, _), group in groups.items()]
+    return groups
 
 
 def _net_inverse(newest_first: Sequence[Change]) -> list[Change]:
@@ -334,7 +576,7 @@ def _lacks(change: Change, results: Sequence[ChangeResult]) -> str | None:
 
 def _in_steps(group: Sequence[Change]) -> bool:
     """UpdateShardCount goes from half to twice the present count (Kinesis API Reference)."""
-    return group[0].setting == "shard_count"
+    return bool(group) and group[0].setting == "shard_count"
 
 
 def _is_applied(state: IncidentState, change: Change) -> bool:

@@ -5,6 +5,7 @@
 Missing is ``None`` with a ``Gap`` that says why, never 0. Units stand in the names.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -534,6 +535,24 @@ class GuardedPlan(Record):
         return tuple(guarded.change for guarded in self.changes if guarded.allowed)
 
     @property
+    def proposed(self) -> tuple[Change, ...]:
+        """What is made, if a person lets it: all that is not blocked."""
+        return tuple(
+            guarded.change
+            for guarded in self.changes
+            if guarded.ruling.decision is not Decision.BLOCK
+        )
+
+    @property
+    def digest(self) -> str:
+        """A short name of exactly what is proposed, for an approval to name; empty for nothing."""
+        made = sorted(
+            f"{change.resource}\0{change.setting}\0{change.before!r}\0{change.after!r}"
+            for change in self.proposed
+        )
+        return hashlib.sha256("\n".join(made).encode()).hexdigest()[:12] if made else ""
+
+    @property
     def awaiting_approval(self) -> tuple[Change, ...]:
         """The changes that wait for a person's word."""
         return tuple(
@@ -671,6 +690,8 @@ class PlannedChanges(Record):
     """The plan as the report tells it."""
 
     changes: tuple[PlannedChange, ...]
+    digest: str = ""
+    """Names what is proposed here, and nothing else: an approval may name it."""
 
 
 class Report(Record):
@@ -702,7 +723,8 @@ class Report(Record):
     def plan(self) -> PlannedChanges:
         """The changes, flat, each with its ruling."""
         guarded = self.guarded_plan.changes if self.guarded_plan else ()
-        return PlannedChanges(changes=tuple(_flat(change) for change in guarded))
+        digest = self.guarded_plan.digest if self.guarded_plan else ""
+        return PlannedChanges(changes=tuple(_flat(change) for change in guarded), digest=digest)
 
 
 def _flat(guarded: GuardedChange) -> PlannedChange:

@@ -107,7 +107,7 @@ class Journal(Protocol):
         ...
 
     def acquire(self, mapping: str, holder: str, now: datetime, seconds: int) -> Lease | None:
-        """Take the lease of one mapping, or ``None`` while somebody else holds it."""
+        """Take one lease (``state.lease_name``), or ``None`` while somebody else holds it."""
         ...
 
     def renew(self, lease: Lease, now: datetime, seconds: int) -> Lease:
@@ -120,6 +120,10 @@ class Journal(Protocol):
 
     def open_incident(self, mapping: str) -> IncidentState | None:
         """The incident that is open for a mapping."""
+        ...
+
+    def owners(self, resource: Resource) -> tuple[IncidentState, ...]:
+        """The incidents, open or closed, whose changes have marked a resource, oldest first."""
         ...
 
     def history(self, mapping: str, limit: int = 20) -> tuple[IncidentState, ...]:

@@ -13,8 +13,14 @@ from remediator.model import (
     Incident,
     Record,
     RemedyName,
+    Resource,
+    ResourceKind,
     Target,
 )
+
+WRITTEN_AS = 2
+"""Which version of these records this code writes. A journal may hold others, older and newer:
+they are read as far as they are understood."""
 
 
 class Stage(StrEnum):
@@ -49,11 +55,30 @@ class TrackedChange(Record):
     turn: int = 0
     """Which turn of the incident made it; a turn is undone as a whole, newest first."""
     detail: str = ""
+    ended_at: datetime | None = None
+    """When it was seen to be no longer ours."""
+    kept: str = ""
+    """Why it stays on purpose after its incident, as people were told; a person may still have it
+    undone. Empty: it goes back."""
 
     @property
     def ours_to_undo(self) -> bool:
         """Whether the setting may hold our value."""
         return self.state in {ChangeState.INTENDED, ChangeState.APPLIED, ChangeState.UNDOING}
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether an invocation has begun to write it and not said how that ended."""
+        return self.state in {ChangeState.INTENDED, ChangeState.UNDOING}
+
+    @property
+    def endangers(self) -> bool:
+        """Whether it gives records up while it stays: it must not be left behind."""
+        before, after = self.change.before, self.change.after
+        if self.change.setting == "retention_hours":
+            return isinstance(before, int) and isinstance(after, int) and after < before
+        bounds = {"maximum_retry_attempts", "maximum_record_age_seconds"}
+        return self.change.setting in bounds and after != -1
 
 
 class Snapshot(Record):
@@ -77,6 +102,7 @@ class Snapshot(Record):
 class IncidentState(Record):
     """One incident's memory: a snapshot that every journal entry moves on by one version."""
 
+    written_as: int = WRITTEN_AS
     incident_id: str
     account_id: str
     region: str
@@ -104,6 +130,14 @@ class IncidentState(Record):
     recovered_at: datetime | None = None
     undo_asked_by: str | None = None
     """Who asked for everything to be undone; what AWS does not take at once is tried again."""
+    undo_asked_at: datetime | None = None
+    """When that was: a freeze that is set later holds back what is left of it."""
+    approved_plan: str | None = None
+    """Digest of the plan that somebody approved while another invocation was at work; the next
+    look makes it."""
+    approved_by: str = ""
+    looks_from: int = 0
+    """The number of the look from which those that may act are counted; a new alarm renews them."""
     announced: tuple[str, ...] = ()
     """Kinds of notice already sent, so that nobody is told the same thing every minute."""
 
@@ -116,6 +150,29 @@ class IncidentState(Record):
     def in_effect(self) -> tuple[TrackedChange, ...]:
         """The changes that may still be in effect, newest first."""
         return tuple(tracked for tracked in reversed(self.changes) if tracked.ours_to_undo)
+
+    @property
+    def marked(self) -> tuple[Resource, ...]:
+        """The resources that hold a value of ours, or a person's who has changed ours."""
+        return tuple(
+            dict.fromkeys(
+                tracked.change.resource
+                for tracked in self.changes
+                if tracked.ours_to_undo or tracked.state is ChangeState.OVERTAKEN
+            )
+        )
+
+    @property
+    def looks_made(self) -> int:
+        """Looks since the alarm, or since a newer one renewed them."""
+        return self.follow_up_number - self.looks_from
+
+    @property
+    def waits_for_nobody(self) -> bool:
+        """Whether something is left that the next look should not wait for: an unsettled write,
+        or what a person has asked for meanwhile."""
+        asked = self.undo_asked_by is not None or self.approved_plan is not None
+        return asked or any(tracked.unsettled for tracked in self.changes)
 
     @property
     def levers_in_effect(self) -> tuple[TrackedChange, ...]:
@@ -158,12 +215,30 @@ class Entry(Record):
 
 
 class Lease(Record):
-    """The right to act on one mapping until ``expires_at``; ``token`` grows with each holder."""
+    """The right to act until ``expires_at``; ``token`` grows with each holder.
+
+    ``mapping`` is a mapping's UUID, or the name of what several of them share (``lease_name``).
+    """
 
     mapping: str
     holder: str
     token: int
     expires_at: datetime
+
+
+LEASE_SECONDS = 180
+"""Longer than one invocation may run (the template's timeout), and held on to before each write."""
+
+
+def lease_name(resource: Resource) -> str:
+    """Under which name a resource is leased: a stream with all its hash ranges is one."""
+    match resource.kind:
+        case ResourceKind.EVENT_SOURCE_MAPPING:
+            return resource.id
+        case ResourceKind.FUNCTION:
+            return f"function:{resource.id}"
+        case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
+            return f"stream:{resource.id.partition('#')[0]}"
 
 
 class Freeze(Record):
@@ -191,6 +266,8 @@ class Spent(Record):
     mapping: str
     remedy: RemedyName
     at: datetime
+    turn: int = 0
+    """Which turn of the incident paid for it."""
     raised: bool = True
     """Whether it raised something; lowering has a cool-down of its own."""
     by_hand: bool = False

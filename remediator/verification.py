@@ -250,15 +250,15 @@ def next_step(
 
     The last look may still close, restore or roll back, but it leaves nothing for another.
     """
-    number = state.follow_up_number + 1
+    number, looks = state.follow_up_number + 1, state.looks_made + 1
     decision, because = _decide(state, verdict, diagnosis, policy, now)
     most = policy.follow_up.most
     ends_it = decision in {FollowUpDecision.CLOSE, FollowUpDecision.RESTORE}
-    rolls_back = decision is FollowUpDecision.ROLL_BACK and number == most
-    if number >= most and not ends_it and not rolls_back:
+    rolls_back = decision is FollowUpDecision.ROLL_BACK and looks == most
+    if looks >= most and not ends_it and not rolls_back:
         decision, because = (
             FollowUpDecision.ESCALATE,
-            f"{number} looks have not seen it recover: a person should take over",
+            f"{looks} looks have not seen it recover: a person should take over",
         )
     return FollowUp(decision=decision, because=because, number=number)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
+from uuid import uuid4
 
 from remediator import policy as policies
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
@@ -30,6 +31,8 @@ class Door(NamedTuple):
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
     sleep: Callable[[float], object]
+    attempt: Callable[[], str] = lambda: uuid4().hex[:8]
+    """A name of this one run: Lambda delivers an event again under its old request id."""
 
 
 class Caller(NamedTuple):
@@ -72,7 +75,7 @@ def runbook(
             quarantine_arn=settings.quarantine_queue_arn,
         ),
         clock=door.clock,
-        holder=caller.request_id,
+        holder=f"{caller.request_id}#{door.attempt()}",
         journal=DynamoJournal(clients.dynamodb, settings.journal_table)
         if settings.journal_table
         else None,

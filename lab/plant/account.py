@@ -1,6 +1,5 @@
 """The account's concurrency, its functions' neighbours, and what stands behind them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -27,10 +26,6 @@ class Neighbour:
         """Concurrency it asks for."""
         return max(0.0, self.spec.concurrency(now))
 
-    def wanted_of_pool(self, now: float) -> float:
-        """What of it comes from the shared pool: beyond what is provisioned for it."""
-        return max(0.0, self.wanted(now) - self.spec.provisioned_concurrency)
-
 
 class Account:
     """The concurrency pool: reservations are cut out of it, the rest is shared."""
@@ -51,29 +46,19 @@ class Account:
         return sum(holder.reserved_concurrency or 0 for holder in self.reserving)
 
     @property
-    def provisioned_total(self) -> int:
-        """Σ of what is provisioned for functions without a reservation, used or not."""
-        return sum(
-            neighbour.spec.provisioned_concurrency
-            for neighbour in self.neighbours.values()
-            if neighbour.reserved_concurrency is None
-        )
-
-    @property
     def unreserved_pool(self) -> int:
-        """What unreserved functions share."""
-        return self.concurrency_limit - self.reserved_total - self.provisioned_total
+        """What GetAccountSettings calls UnreservedConcurrentExecutions."""
+        return self.concurrency_limit - self.reserved_total
 
     def settings(self) -> dict[str, int]:
         """AccountLimit of GetAccountSettings."""
-        provisioned = 0 if self.spec.settings_subtract_provisioned else self.provisioned_total
         return {
             "ConcurrentExecutions": self.concurrency_limit,
-            "UnreservedConcurrentExecutions": self.unreserved_pool + provisioned,
+            "UnreservedConcurrentExecutions": self.unreserved_pool,
         }
 
     def may_reserve(self, holder: Reserving, wanted: int) -> bool:
-        """Whether the pool would keep the account's minimum."""
+        """Whether the pool would keep its minimum (100)."""
         left = self.unreserved_pool + (holder.reserved_concurrency or 0) - wanted
         return left >= self.spec.minimum_unreserved
 
@@ -86,7 +71,7 @@ class Account:
         if not self.neighbours:
             return 0.0
         return sum(
-            neighbour.wanted_of_pool(now)
+            neighbour.wanted(now)
             for neighbour in self.neighbours.values()
             if neighbour.reserved_concurrency is None
         )
@@ -116,9 +101,9 @@ class Account:
     def _watch(
         self, neighbour: Neighbour, now: float, seconds: float, share: float
     ) -> tuple[float, float]:
-        wanted, of_pool = neighbour.wanted(now), neighbour.wanted_of_pool(now)
+        wanted = neighbour.wanted(now)
         cap = neighbour.reserved_concurrency
-        got = wanted - of_pool * (1 - share) if cap is None else min(wanted, cap)
+        got = wanted * share if cap is None else min(wanted, cap)
         shortfall = wanted - got
         if shortfall > 0:
             neighbour.starved_seconds += seconds
@@ -142,7 +127,7 @@ class Backend:
 
     def fails(self, now: float) -> bool:
         """Whether a call made now fails."""
-        overload = self.spec.errors_per_overload * max(0.0, self._load() - self.spec.errors_from)
+        overload = self.spec.errors_per_overload * max(0.0, self._load() - 1.0)
         share = max(min(1.0, overload), error_share(self.spec.outages, now))
         return share > 0 and self._rng.random() < share
 
@@ -152,13 +137,13 @@ class Backend:
         return load
 
 
-def error_share(outages: Sequence[Outage], now: float) -> float:
+def error_share(outages: tuple[Outage, ...], now: float) -> float:
     """The worst share of failing calls among the outages of this moment."""
     active = (o.error_share for o in outages if o.from_seconds <= now < o.to_seconds)
     return max(active, default=0.0)
 
 
-def latency_factor(outages: Sequence[Outage], now: float) -> float:
+def latency_factor(outages: tuple[Outage, ...], now: float) -> float:
     """The worst stretch of latency among the outages of this moment."""
     active = (o.latency_factor for o in outages if o.from_seconds <= now < o.to_seconds)
     return max(active, default=1.0)

@@ -1,11 +1,17 @@
-"""How the journal's records lie in its table: keys, times that sort, and bodies."""
+"""How the journal's records lie in its table: keys, times that sort, and bodies.
+
+Records are read leniently, since a newer version may have written them: a field that is not known
+here is left out. What cannot be understood at all is an error of the world, and comes back.
+"""
 
 import zlib
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from remediator.aws.table import Item, Key, Plain
+from remediator.errors import PermanentError
 from remediator.state import AccountLedger, Entry, Freeze, IncidentState, Lease
 
 KEPT_FOR = timedelta(days=90)
@@ -18,11 +24,20 @@ LAST = "~"
 """Sorts after every digit, so after every time and version."""
 
 _ENTRIES = TypeAdapter(tuple[Entry, ...])
+_STATE = TypeAdapter(IncidentState)
+_LEDGER = TypeAdapter(AccountLedger)
+_FREEZE = TypeAdapter(Freeze)
+T = TypeVar("T")
 
 
 def account(account_id: str, region: str) -> str:
     """Partition of one account and Region: its pointers and its ledger."""
     return f"ACCOUNT#{account_id}#{region}"
+
+
+def resource(kind: str, name: str) -> str:
+    """Partition of one AWS resource: pointers to the incidents whose changes it holds."""
+    return f"RESOURCE#{kind}#{name}"
 
 
 def mapping(uuid: str) -> str:
@@ -78,7 +93,7 @@ def head_item(state: IncidentState, held: Lease | None) -> Item:
 
 def to_state(item: Item | None) -> IncidentState | None:
     """The state that lies in an item."""
-    return IncidentState.model_validate_json(unpacked(item["body"])) if item else None
+    return _read(_STATE, item) if item else None
 
 
 def entries_item(state: IncidentState, entries: tuple[Entry, ...]) -> Item:
@@ -89,7 +104,7 @@ def entries_item(state: IncidentState, entries: tuple[Entry, ...]) -> Item:
 
 def to_entries(items: tuple[Item, ...]) -> tuple[Entry, ...]:
     """The entries of an incident's items, numbered from 1."""
-    found = [entry for item in items for entry in _ENTRIES.validate_json(unpacked(item["body"]))]
+    found = [entry for item in items for entry in _read(_ENTRIES, item)]
     return tuple(
         entry.model_copy(update={"number": number}) for number, entry in enumerate(found, start=1)
     )
@@ -109,12 +124,22 @@ def to_ledger(item: Item | None) -> AccountLedger:
     """The ledger that lies in an item; an empty one where there is none."""
     if item is None:
         return AccountLedger()
-    return AccountLedger.model_validate_json(unpacked(item["body"]))
+    return _read(_LEDGER, item)
 
 
 def to_freeze(item: Item) -> Freeze:
     """The stop switch that lies in an item."""
-    return Freeze.model_validate_json(unpacked(item["body"]))
+    return _read(_FREEZE, item)
+
+
+def _read(kind: TypeAdapter[T], item: Item) -> T:
+    """A record; raises PermanentError where it cannot be understood."""
+    try:
+        return kind.validate_json(unpacked(item["body"]), extra="ignore")
+    except (KeyError, ValidationError, zlib.error) as error:
+        where = f"{item.get('pk')!s}, {item.get('sk')!s}"
+        said = f"the journal's record {where} cannot be read; a newer version may have written it"
+        raise PermanentError(f"{said}: {error}", code="UnreadableRecord") from error
 
 
 def packed(text: str) -> Plain:

@@ -5,11 +5,12 @@ pk                          sk                    what
 ==========================  ====================  ===========================================
 INCIDENT#<id>               HEAD                  the incident's state now, and its version
 INCIDENT#<id>               ENTRIES#<version>     what one commit appended; never changed
-MAPPING#<uuid>              LEASE                 who may act on the mapping, and until when
+MAPPING#<name>              LEASE                 who may act on it, and until when
 MAPPING#<uuid>              OPEN#<opened>#<id>    pointer to an incident while it is open
 MAPPING#<uuid>              AT#<opened>#<id>      pointer to an incident, for the history
 ACCOUNT#<account>#<region>  OPEN#…, AT#…          the same for the account
 ACCOUNT#<account>#<region>  LEDGER                claims and budgets, and their version
+RESOURCE#<kind>#<name>      BY#<opened>#<id>      pointer to an incident whose change it holds
 FREEZE                      <scope>               a stop switch
 ==========================  ====================  ===========================================
 
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from remediator.aws import items
 from remediator.aws.table import Item, Key, Plain, RefusedError, Table, Write
 from remediator.errors import ConflictError, TemporaryError
+from remediator.model import Resource
 from remediator.state import (
     AccountLedger,
     Claim,
@@ -128,6 +130,11 @@ class DynamoJournal:
         """The account's incidents opened since a time, newest first. Two calls."""
         return self._newest(items.account(account_id, region), f"AT#{items.stamp(since)}", limit)
 
+    def owners(self, resource: Resource) -> tuple[IncidentState, ...]:
+        """The incidents whose changes have marked a resource, oldest first. Two calls."""
+        home = items.resource(resource.kind, resource.id)
+        return self._pointed_at(self._table.between(home, "BY#", f"BY#{items.LAST}"))
+
     def _open(self, home: str) -> tuple[IncidentState, ...]:
         pointers = self._table.between(home, "OPEN#", f"OPEN#{items.LAST}")
         return tuple(state for state in self._pointed_at(pointers) if state.open)
@@ -157,14 +164,23 @@ class DynamoJournal:
             opened: Key = (home, f"OPEN#{place}")
             yield self._table.put(opened, pointer) if state.open else self._table.drop(opened)
             yield self._table.put((home, f"AT#{place}"), kept)
+        marked = state.marked
+        for resource in dict.fromkeys(tracked.change.resource for tracked in state.changes):
+            by: Key = (items.resource(resource.kind, resource.id), f"BY#{place}")
+            forgotten = {} if state.open or state.in_effect else kept
+            yield (
+                self._table.put(by, pointer | forgotten)
+                if resource in marked
+                else (self._table.drop(by))
+            )
 
     # --- leases ---------------------------------------------------------------------------------
 
     def acquire(self, mapping: str, holder: str, now: datetime, seconds: int) -> Lease | None:
-        """Take the lease of one mapping, or ``None`` while somebody else holds it. One call.
+        """Take one lease, or ``None`` while somebody else holds it. One call.
 
-        The same holder may take it again (Lambda repeats a failed invocation under its old id);
-        the token grows, so what is left of the first try is fenced off.
+        The same holder may take it again, after an answer that was lost; the token grows. So a
+        holder is one attempt of one invocation, never a request id: Lambda repeats those.
         """
         item = self._table.update(
             items.lease(mapping),

@@ -4,7 +4,8 @@ An item is a mapping of plain values here (text, whole numbers, bytes); every re
 consistent, because decisions hang on it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from boto3.dynamodb.types import TypeSerializer
@@ -50,11 +51,11 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         """One item."""
-        with aws_errors("dynamodb"):
+        with _answers():
             found = self._client.get_item(
                 TableName=self._name, Key=_key(key), ConsistentRead=True
             ).get("Item")
-        return _plain(found) if found else None
+            return _plain(found) if found else None
 
     def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
         """Those of the items that exist, one call for each hundred."""
@@ -68,12 +69,12 @@ class Table:
         asked: Any = {self._name: {"Keys": [_key(key) for key in keys], "ConsistentRead": True}}
         found: list[Item] = []
         for _ in range(_ATTEMPTS):
-            with aws_errors("dynamodb"):
+            with _answers():
                 answer = self._client.batch_get_item(RequestItems=asked)
-            found += [_plain(item) for item in answer["Responses"].get(self._name, [])]
-            asked = answer.get("UnprocessedKeys")
-            if not asked:
-                return {(str(item["pk"]), str(item["sk"])): item for item in found}
+                found += [_plain(item) for item in answer["Responses"].get(self._name, [])]
+                asked = answer.get("UnprocessedKeys")
+                if not asked:
+                    return {(str(item["pk"]), str(item["sk"])): item for item in found}
         raise TemporaryError(f"dynamodb:BatchGetItem: {self._name} gave only a part of the items")
 
     def between(
@@ -88,14 +89,14 @@ class Table:
             ConsistentRead=True,
             PaginationConfig={"MaxItems": limit, "PageSize": limit} if limit else {},
         )
-        with aws_errors("dynamodb"):
+        with _answers():
             return tuple(_plain(item) for page in pages for item in page["Items"])
 
     def update(
         self, key: Key, update: str, condition: str, values: Mapping[str, Plain]
     ) -> Item | None:
         """Change one item and return it, or ``None`` when the condition did not hold."""
-        with aws_errors("dynamodb"):
+        with _answers():
             try:
                 answer = self._client.update_item(
                     TableName=self._name,
@@ -107,11 +108,11 @@ class Table:
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return None
-        return _plain(answer["Attributes"])
+            return _plain(answer["Attributes"])
 
     def delete(self, key: Key) -> None:
         """Remove one item, if it is there."""
-        with aws_errors("dynamodb"):
+        with _answers():
             self._client.delete_item(TableName=self._name, Key=_key(key))
 
     def write(self, writes: Sequence[Write]) -> None:
@@ -122,7 +123,7 @@ class Table:
         """
         items: Any = writes
         for _ in range(_ATTEMPTS):
-            with aws_errors("dynamodb"):
+            with _answers():
                 try:
                     self._client.transact_write_items(TransactItems=items)
                 except self._client.exceptions.TransactionCanceledException as cancelled:
@@ -150,6 +151,16 @@ class Table:
         """A write that changes nothing, but stops the others unless its condition holds."""
         check = {"TableName": self._name, "Key": _key(key), **_when(condition, values)}
         return {"ConditionCheck": check}
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """AWS's errors as ours; an answer that lacks what it must have is no answer, and passes."""
+    with aws_errors("dynamodb"):
+        try:
+            yield
+        except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:
+            raise TemporaryError(f"dynamodb: half an answer: {error!r}") from error
 
 
 def _raise_unless_passing(cancelled: ClientError) -> None:

@@ -12,6 +12,7 @@ from remediator.commands import Approve, Rollback, SetFreeze
 from remediator.errors import InputError
 from remediator.model import Mode, Report
 from remediator.render import pages
+from remediator.state import IncidentState
 
 PANEL = "Change things"
 
@@ -51,6 +52,7 @@ def apply(
 def approve(
     context: typer.Context,
     incident_id: options.Incident,
+    plan: options.PlanDigest = "",
     policy: options.Policy = None,
     journal: options.Journal = None,
     deployment: options.Deployment = None,
@@ -59,15 +61,20 @@ def approve(
     shown: options.Shown = Format.TEXT,
     yes: options.Yes = False,  # noqa: FBT002 - typer's way
 ) -> None:
-    """Make a plan that waits for approval, if the world still asks for it."""
+    """Make a plan that waits for approval, if the world still asks for it.
+
+    What is made is exactly what was proposed; --plan says which proposal was read.
+    """
     outside: Outside = context.obj
     which = _incident_id(incident_id)
     _must_be_askable(outside, yes=yes)
     office = _acting_office(outside, Place(profile, region, policy, journal, deployment))
     if not yes:
-        _show_stored(office, which)
+        pending = _show_stored(office, which).pending
+        plan = plan or (pending.digest if pending else "")
         _confirm("Approve it?", declined=_PROPOSED)
-    _show(outside, office.runbook().run(Approve(incident_id=which, by=outside.user)), shown)
+    command = Approve(incident_id=which, by=outside.user, plan=plan.strip().lower())
+    _show(outside, office.runbook().run(command), shown)
 
 
 def rollback(
@@ -186,9 +193,10 @@ def _show(outside: Outside, found: Report, shown: Format) -> None:
     raise showing.end(found)
 
 
-def _show_stored(office: Office, incident_id: str) -> None:
+def _show_stored(office: Office, incident_id: str) -> IncidentState:
     state = office.runbook(Mode.PLAN).load_incident(incident_id)
     showing.plain_page(pages.incident(state, ()), Format.TEXT)
+    return state
 
 
 def _rollback(incident_id: str | None, function: str | None, by: str) -> Rollback:

@@ -79,6 +79,14 @@ Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="As inc-012345
 SomeIncident = Annotated[
     str | None, typer.Argument(metavar="[INCIDENT]", help="As inc-0123456789abcdef0123.")
 ]
+PlanDigest = Annotated[
+    str,
+    typer.Option(
+        "--plan",
+        metavar="DIGEST",
+        help="The digest of the plan that was read; another one is not approved.",
+    ),
+]
 
 # --- where and under which rules -----------------------------------------------------------------
 

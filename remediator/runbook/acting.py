@@ -34,19 +34,14 @@ def turn(
     state: IncidentState,
     lease: Lease,
     look: Look | None = None,
-    *,
-    approved: bool = False,
 ) -> Report:
     """Look, plan, guard, act: once. What an interrupted turn left is settled first."""
     target = memory.target_of(state)
-    if state.follow_up_at is None and desk.mode_for(state.incident, target) is Mode.APPLY:
-        state = wake_up_in(desk, state, lease, _first_interval(desk, state))
-    executor = desk.make_executor()
-    state = executor.recover(state, lease)
+    if state.follow_up_at is None and watched(desk, state):
+        state = wake_up_in(desk, state, lease, first_interval(desk, state))
+    state = desk.make_executor().recover(state, lease)
     look = look or desk.look_at(target)
-    guarded = desk.guarded(
-        look, state.incident, desk.own_ledger(state, target), state.tried, approved=approved
-    )
+    guarded = desk.guarded(look, state.incident, desk.own_ledger(state, target), state.tried)
     if guarded.mode is Mode.PLAN:
         outcome = outcomes.on_paper(guarded, look.at)
         return end_turn(desk, state, lease, look, guarded, outcome)
@@ -54,7 +49,62 @@ def turn(
         return end_turn(
             desk, state, lease, look, guarded, outcomes.without_action(guarded, look.at)
         )
-    return act(desk, state, lease, look, guarded, approved=approved)
+    return act(desk, state, lease, look, guarded)
+
+
+def watched(desk: Desk, state: IncidentState) -> bool:
+    """Whether an incident is looked at again: where changes may be made, and where one of ours is
+    in effect, whatever the mode is now."""
+    acting = desk.mode_for(state.incident, state.target) is Mode.APPLY
+    return acting or bool(memory.to_go_back(state))
+
+
+def turn_approved(
+    desk: Desk, state: IncidentState, lease: Lease, approved: GuardedPlan, by: str
+) -> Report:
+    """Make exactly what a person has approved, or nothing of it.
+
+    The guardrails rule on that very plan again; where the cause is another by now, or one of its
+    changes may not be made as it was proposed, it is planned anew, for another approval.
+    """
+    target = memory.target_of(state)
+    who = Entry(
+        incident_id=state.incident_id,
+        kind=EntryKind.APPROVAL,
+        at=desk.clock(),
+        data={"by": by, "plan": approved.digest},
+    )
+    heard = state.model_copy(update={"approved_plan": None, "approved_by": ""})
+    state = desk.need_journal().commit(heard, [who], lease, desk.clock())
+    if state.follow_up_at is None and watched(desk, state):
+        state = wake_up_in(desk, state, lease, first_interval(desk, state))
+    state = desk.make_executor().recover(state, lease)
+    look = desk.look_at(target)
+    ledger = desk.own_ledger(state, target)
+    guarded = desk.guarded(look, state.incident, ledger, approved=approved.plan)
+    same = look.diagnosis.cause is approved.plan.cause
+    if same and guarded.mode is Mode.APPLY and outcomes.is_exactly(guarded, approved):
+        return act(desk, state, lease, look, guarded, approved=approved)
+    return plan_anew(desk, state, lease, look, guarded if same else None)
+
+
+def plan_anew(
+    desk: Desk, state: IncidentState, lease: Lease, look: Look, refused: GuardedPlan | None
+) -> Report:
+    """What was approved is not what may be made now: nothing is, and the new plan waits."""
+    why = "the world has changed since: planned again"
+    if refused is not None and not refused.awaiting_approval:
+        why = outcomes.without_action(refused, look.at).reason or why
+    ledger = desk.own_ledger(state, memory.target_of(state))
+    again = desk.guarded(look, state.incident, ledger, state.tried)
+    outcome = outcomes.without_action(again, look.at)
+    if again.mode is Mode.PLAN:
+        outcome = outcomes.on_paper(again, look.at)
+    elif again.allowed:
+        outcome = outcome.model_copy(update={"status": Status.BLOCKED, "reason": ""})
+    reason = ". ".join(dict.fromkeys(said for said in (why, outcome.reason) if said))
+    outcome = outcome.model_copy(update={"reason": f"what was approved is not made: {reason}"})
+    return end_turn(desk, state, lease, look, again, outcome)
 
 
 def act(
@@ -64,13 +114,15 @@ def act(
     look: Look,
     guarded: GuardedPlan,
     *,
-    approved: bool,
+    approved: GuardedPlan | None = None,
 ) -> Report:
     guarded = pay(desk, state, look, guarded, approved=approved)
     if not guarded.allowed:
         return end_turn(
             desk, state, lease, look, guarded, outcomes.without_action(guarded, look.at)
         )
+    if approved is not None and not outcomes.is_exactly(guarded, approved):
+        return plan_anew(desk, state, lease, look, guarded)
     state = put_off(desk, state, lease, look.policy.follow_up.first_seconds)
     state = state.model_copy(
         update={
@@ -84,9 +136,9 @@ def act(
             ),
         }
     )
-    executor = desk.make_executor()
+    executor = desk.make_executor(memory.target_of(state))
     state, results = executor.apply(state, lease, guarded)
-    retry = without_destination(desk, look, state, results, approved=approved)
+    retry = None if approved else without_destination(desk, look, state, results)
     if retry is not None:
         guarded = retry
         state, results = executor.apply(state, lease, guarded)
@@ -104,8 +156,6 @@ def without_destination(
     look: Look,
     state: IncidentState,
     results: Sequence[ChangeResult],
-    *,
-    approved: bool,
 ) -> GuardedPlan | None:
     """AWS refused the destination: the consumer's role may not write to it. Bisect alone."""
     refused = any(
@@ -119,26 +169,31 @@ def without_destination(
         state.incident,
         desk.own_ledger(state, memory.target_of(state)),
         state.tried,
-        approved=approved,
         usable=False,
     )
     return again if again.allowed else None
 
 
 def pay(
-    desk: Desk, state: IncidentState, look: Look, guarded: GuardedPlan, *, approved: bool
+    desk: Desk,
+    state: IncidentState,
+    look: Look,
+    guarded: GuardedPlan,
+    *,
+    approved: GuardedPlan | None,
 ) -> GuardedPlan:
     """Claim the concurrency and spend the budget before acting (invariants 4 and 6).
 
     Another incident may be faster: then the ruling is repeated with what it has left.
     """
+    that = approved.plan if approved else None
     journal, target = desk.need_journal(), memory.target_of(state)
     for _ in range(ATTEMPTS):
         ledger = journal.ledger(target.account_id, target.region)
         guarded = desk.guarded(
-            look, state.incident, desk.own_ledger(state, target), state.tried, approved=approved
+            look, state.incident, desk.own_ledger(state, target), state.tried, approved=that
         )
-        if not guarded.allowed:
+        if not guarded.allowed or (approved and not outcomes.is_exactly(guarded, approved)):
             return guarded
         try:
             journal.spend(
@@ -166,13 +221,16 @@ def end_turn(
     follow_up: FollowUp | None = None,
 ) -> Report:
     journal = desk.need_journal()
-    watching = guarded.mode is Mode.APPLY
-    pending = guarded if outcome.status is Status.AWAITING_APPROVAL else None
+    left = memory.to_go_back(state)
+    watching = guarded.mode is Mode.APPLY or bool(left)
+    if guarded.mode is Mode.PLAN and left:
+        outcome = _left_by_a_lower_mode(state, outcome)
+    pending, until = waiting(state, look, guarded, outcome)
+    guarded = pending or guarded
     if watching and state.follow_up_at is None:
         state = wake_up_in(desk, state, lease, interval(state, look))
     if watching and look.diagnosis.cause in QUIET_CAUSES:
         state = put_off(desk, state, lease, look.policy.follow_up.every_seconds)
-    valid = timedelta(seconds=look.policy.approval_valid_seconds)
     state = state.model_copy(
         update={
             "stage": memory.stage_after(watching=watching, pending=pending is not None),
@@ -182,7 +240,7 @@ def end_turn(
             "diagnosis": look.diagnosis,
             "before": state.before or verification.snapshot(look.at, look.signals),
             "pending": pending,
-            "pending_until": look.at + valid if pending else None,
+            "pending_until": until,
             "updated_at": desk.clock(),
         }
     )
@@ -200,6 +258,32 @@ def end_turn(
     if fresh:
         desk.tell(report)
     return report
+
+
+def waiting(
+    state: IncidentState, look: Look, guarded: GuardedPlan, outcome: Outcome
+) -> tuple[GuardedPlan | None, datetime | None]:
+    """The plan that waits for approval, and until when.
+
+    The one that people were told of stays it for as long as it is valid and answers the same
+    question; another look neither changes it under their hands nor prolongs it.
+    """
+    if outcome.status is not Status.AWAITING_APPROVAL:
+        return None, None
+    there, until = state.pending, state.pending_until
+    valid = there is not None and until is not None and look.at <= until
+    if valid and there is not None and outcomes.asks_the_same(there, guarded):
+        return there, until
+    return guarded, look.at + timedelta(seconds=look.policy.approval_valid_seconds)
+
+
+def _left_by_a_lower_mode(state: IncidentState, outcome: Outcome) -> Outcome:
+    """Mode is plan, and a change of ours is there: people are told, and it is come back to."""
+    reason = (
+        f"{outcome.reason}; still in effect from before: {memory.in_effect_words(state)}; "
+        "watched on, and put back once the mode is apply again"
+    )
+    return outcome.model_copy(update={"reason": reason})
 
 
 def record(
@@ -251,6 +335,24 @@ def schedule_look(desk: Desk, incident_id: str, number: int, seconds: float) -> 
     return at
 
 
+def sooner(desk: Desk, state: IncidentState, seconds: float) -> IncidentState:
+    """The state with an earlier look scheduled in place of the one that was; to be committed.
+
+    Without a scheduler (by hand) the look that is scheduled already has to do.
+    """
+    if desk.scheduler is None:
+        return state
+    number = state.follow_up_number + 1
+    at = schedule_look(desk, state.incident_id, number + 1, seconds)
+    return state.model_copy(
+        update={
+            "follow_up_number": number,
+            "looks_from": state.looks_from + 1,
+            "follow_up_at": at,
+        }
+    )
+
+
 QUICK_LOOKS = 6
 """Looks of an incident that may follow each other quickly; what has not shown then takes time."""
 
@@ -263,16 +365,20 @@ def _in_time(now: datetime, due: datetime | None) -> bool:
     return due is None or now - due < LATE
 
 
-def _first_interval(desk: Desk, state: IncidentState) -> int:
+def first_interval(desk: Desk, state: IncidentState) -> int:
     """Soon, lest an invocation that dies here is missed for long; unless a storm is on."""
     knobs = desk.policy.follow_up
     return knobs.soon_seconds if _in_time(desk.clock(), state.incident.at) else knobs.first_seconds
 
 
+SLOW_SECONDS = 3600
+"""Between looks when those that may act are used up, for as long as a change is in effect."""
+
+
 def _waits_for_more(state: IncidentState, look: Look) -> bool:
     """Whether the next minute may show what to do, while each one costs: nothing was done yet, or
     batches are split and the record is not alone yet."""
-    if state.follow_up_number >= QUICK_LOOKS:
+    if state.looks_made >= QUICK_LOOKS:
         return False
     if state.in_effect:
         return state.diagnosis is not None and state.diagnosis.detail is Detail.SUSPECTED
@@ -282,6 +388,8 @@ def _waits_for_more(state: IncidentState, look: Look) -> bool:
 def interval(state: IncidentState, look: Look) -> int:
     """Longer while a long drain goes well, so that a bounded number of looks covers hours."""
     every = look.policy.follow_up.every_seconds
+    if state.looks_made >= look.policy.follow_up.most:
+        return max(every, SLOW_SECONDS)
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=look.policy.follow_up.quiet_seconds)
         return int(max(every, (quiet_until - look.at).total_seconds()))
@@ -289,7 +397,7 @@ def interval(state: IncidentState, look: Look) -> int:
         return look.policy.follow_up.soon_seconds
     if not state.in_effect:
         # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.
-        every = min(every * (1 + state.follow_up_number // 3), 1800)
+        every = min(every * (1 + state.looks_made // 3), 1800)
     if not look.signals.falling or not look.signals.age_slope:
         return every
     left = (look.signals.age_seconds or 0.0) / -look.signals.age_slope

@@ -1,8 +1,10 @@
 """The desk at which an incident is worked on: the ports, the policy, and what all turns need."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import NamedTuple
 
 from remediator import announcing, forecast, guardrails, planning
@@ -32,16 +34,13 @@ from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Schedu
 from remediator.remedies import Situation
 from remediator.signals import Signals, measure
 from remediator.state import (
+    LEASE_SECONDS,
     AccountLedger,
     ChangeState,
     Freeze,
     IncidentState,
     Lease,
 )
-
-LEASE_SECONDS = 180
-"""Longer than one invocation may run (the template's timeout): a live holder is never robbed."""
-
 
 ATTEMPTS = 5
 """How often a ruling is repeated because another incident was faster at the ledger."""
@@ -76,7 +75,7 @@ class Desk(NamedTuple):
     deployment: Deployment
     clock: Callable[[], datetime]
     holder: str = "somebody"
-    """Who holds a lease: this invocation's request id."""
+    """Who holds a lease: this one attempt of this invocation, unlike any other."""
     journal: Journal | None = None
     scheduler: Scheduler | None = None
     notifier: Notifier | None = None
@@ -206,13 +205,14 @@ class Desk(NamedTuple):
         ledger: AccountLedger,
         tried: Sequence[RemedyName] = (),
         *,
-        approved: bool = False,
+        approved: Plan | None = None,
         usable: bool | None = None,
     ) -> GuardedPlan:
+        """The plan, ruled on; ``approved``: that very plan, which a person has approved."""
         here = self.situation(look, ledger, incident.incident_id, usable)
-        wish = planning.plan(incident.incident_id, here, tried)
+        wish = approved or planning.plan(incident.incident_id, here, tried)
         return guardrails.guard(
-            wish, here, self.circumstances(look, incident, ledger, approved=approved)
+            wish, here, self.circumstances(look, incident, ledger, approved=approved is not None)
         )
 
     def ledger_of(self, target: Target) -> AccountLedger:
@@ -221,23 +221,20 @@ class Desk(NamedTuple):
         return self.journal.ledger(target.account_id, target.region)
 
     def own_ledger(self, state: IncidentState, target: Target) -> AccountLedger:
-        """The account's ledger, less what this incident paid for and did not get."""
+        """The account's ledger, less what this incident paid for and did not get: of a turn's
+        remedy, nothing. What it lowered stays paid for, whatever became of it."""
         ledger = self.ledger_of(target)
-        void = [
-            (tracked.change.remedy, tracked.at)
-            for tracked in state.changes
-            if tracked.state is ChangeState.ABANDONED
-        ]
-        in_vain = [
+        made: dict[tuple[int, RemedyName], bool] = {}
+        for tracked in state.changes:
+            key = tracked.turn, tracked.change.remedy
+            made[key] = made.get(key, False) or tracked.state is not ChangeState.ABANDONED
+        kept = tuple(
             spent
             for spent in ledger.spent
-            if spent.incident_id == state.incident_id
-            and any(
-                spent.remedy is remedy and abs(spent.at - at) < timedelta(minutes=2)
-                for remedy, at in void
-            )
-        ]
-        kept = tuple(spent for spent in ledger.spent if spent not in in_vain)
+            if spent.incident_id != state.incident_id
+            or not spent.raised
+            or made.get((spent.turn, spent.remedy), True)
+        )
         return ledger.model_copy(update={"spent": kept})
 
     def report_of(
@@ -301,8 +298,31 @@ class Desk(NamedTuple):
             raise PermanentError("there is no journal: nothing is changed without one")
         return self.journal
 
-    def make_executor(self) -> Executor:
-        return Executor(self.actuator, self.need_journal(), self.clock)
+    def make_executor(
+        self, target: Target | None = None, asked_at: datetime | None = None
+    ) -> Executor:
+        """What writes, unless ``stopped`` says no at that moment."""
+        return Executor(
+            self.actuator,
+            self.need_journal(),
+            self.clock,
+            partial(self.stopped, target, asked_at) if target else lambda: None,
+        )
+
+    def stopped(self, target: Target, asked_at: datetime | None = None) -> str | None:
+        """Why nothing may be written now: a freeze. What a person asked for at ``asked_at`` is
+        held back only by one that was set later: the last word of a person holds."""
+        freeze, unreadable = self.freeze_of(target)
+        if asked_at is not None:
+            freeze = freeze if freeze is not None and freeze.at > asked_at else None
+            unreadable = None
+        elif self.policy.freeze:
+            return "the policy file says freeze"
+        if unreadable:
+            return f"the freeze switch cannot be read: {unreadable}"
+        if freeze is None:
+            return None
+        return f"frozen ({freeze.scope}) by {freeze.by} at {freeze.at:%F %R}: {freeze.reason}"
 
     def load_incident(self, incident_id: str) -> IncidentState:
         state = self.need_journal().load(incident_id)
@@ -326,7 +346,8 @@ class Desk(NamedTuple):
         except ConflictError as error:
             return self.brief(incident, Status.CONFLICT, str(error), target)
         finally:
-            journal.release(lease)
+            with suppress(TemporaryError, PermanentError):  # it expires by itself
+                journal.release(lease)
 
     def with_lease(
         self, state: IncidentState, act: Callable[[IncidentState, Lease], Report]

@@ -22,6 +22,7 @@ from remediator.model import (
     Resource,
     ResourceKind,
     Ruling,
+    Status,
     Step,
     Target,
     Value,
@@ -190,6 +191,8 @@ def announced(
     """Whether this is news; the same thing is not told twice (invariant 9, PEERS: noise)."""
     cause = report.diagnosis.cause.value if report.diagnosis else ""
     key = f"{kind or report.outcome.status}:{cause}:{state.turn}"
+    if report.outcome.status is Status.AWAITING_APPROVAL:
+        key += f":{report.plan.digest}"
     if key in state.announced:
         return state, False
     return state.model_copy(update={"announced": (*state.announced, key)}), True
@@ -202,7 +205,8 @@ def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], l
     one of them stays, so do those that it stands on.
     """
     if look.policy.restore is RestoreTo.KEEP:
-        return [], list(state.in_effect)
+        endangering = [t for t in state.in_effect if t.endangers]
+        return endangering, [t for t in state.in_effect if not t.endangers]
     bounded = any(t.change.setting == "maximum_retry_attempts" for t in state.in_effect)
     back: list[TrackedChange] = []
     kept: list[TrackedChange] = []
@@ -318,6 +322,35 @@ def _smallest_healthy(tracked: TrackedChange, look: Look) -> Change | None:
         return None
     why = f"{enough} lanes a shard carry today's load"
     return change.model_copy(update={"before": after, "after": enough, "why": why, "caveats": ()})
+
+
+def keeping(state: IncidentState, kept: Sequence[TrackedChange], because: str) -> IncidentState:
+    """Written down that these stay on purpose, so that nobody waits for them to go back."""
+    stays = [t.change for t in kept if not t.endangers]
+    changes = tuple(
+        t.model_copy(update={"kept": because}) if t.ours_to_undo and t.change in stays else t
+        for t in state.changes
+    )
+    return state.model_copy(update={"changes": changes})
+
+
+def to_go_back(state: IncidentState) -> tuple[TrackedChange, ...]:
+    """What is in effect and not kept on purpose: somebody has to look after it."""
+    return tuple(tracked for tracked in state.in_effect if not tracked.kept)
+
+
+def in_effect_words(state: IncidentState) -> str:
+    """What is in effect, as people are told; empty where nothing is."""
+    newest = _newest_of_each(state.in_effect)
+    return ", ".join(
+        f"{t.change.setting}={t.change.after} on {t.change.resource} (was {t.change.before})"
+        for t in newest
+    )
+
+
+def renewed(state: IncidentState) -> IncidentState:
+    """A new alarm for an incident whose looks are used up: it may act again."""
+    return state.model_copy(update={"looks_from": state.follow_up_number, "tried": ()})
 
 
 def kept_words(kept: Sequence[TrackedChange], lower: GuardedPlan) -> str:

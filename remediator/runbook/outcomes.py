@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from remediator.model import (
+    Change,
     ChangeResult,
     ChangeStatus,
     Decision,
@@ -65,8 +66,21 @@ def reasons_of(results: Sequence[ChangeResult]) -> str:
     return "; ".join(dict.fromkeys(result.detail for result in results if result.detail))
 
 
-def wishes(guarded: GuardedPlan) -> set[tuple[object, ...]]:
-    return {
-        (str(c.change.resource), c.change.setting, c.change.before, c.change.after)
-        for c in guarded.changes
-    }
+def is_exactly(guarded: GuardedPlan, approved: GuardedPlan) -> bool:
+    """Whether what may be made now is what was approved: all of it, and as it was proposed."""
+    return _values(guarded.allowed) == _values(approved.proposed)
+
+
+def asks_the_same(one: GuardedPlan, other: GuardedPlan) -> bool:
+    """Whether two plans are for the same cause and start from the same values of the same
+    settings; how far they go may differ from look to look."""
+    alike = one.plan.cause is other.plan.cause
+    return alike and _befores(one.proposed) == _befores(other.proposed)
+
+
+def _values(changes: Sequence[Change]) -> set[tuple[object, ...]]:
+    return {(str(c.resource), c.setting, c.before, c.after) for c in changes}
+
+
+def _befores(changes: Sequence[Change]) -> set[tuple[object, ...]]:
+    return {(str(c.resource), c.setting, c.before) for c in changes}

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from remediator.commands import FollowUpDue
+from remediator.errors import TemporaryError
 from remediator.intake import from_described
 from remediator.model import (
     AlarmState,
@@ -14,7 +15,7 @@ from remediator.model import (
     Status,
     Target,
 )
-from remediator.runbook import acting, outcomes, watching
+from remediator.runbook import acting, memory, outcomes, watching
 from remediator.runbook.desk import Desk
 from remediator.state import IncidentState, Lease, Stage
 
@@ -64,12 +65,10 @@ def stale_news(desk: Desk, incident: Incident) -> str | None:
     if alarm is None or alarm.state is not AlarmState.ALARM or late < limit:
         return None
     described = desk.described_alarms([alarm.name]).get(alarm.name)
-    if described is None or described.alarm.state is alarm.state:
+    if described is not None and described.alarm.state is alarm.state:
         return None
-    return (
-        f"delivered {late.total_seconds() / 60:.0f} min late: alarm {alarm.name} is "
-        f"{described.alarm.state} by now"
-    )
+    now = f"is {described.alarm.state} by now" if described else "can not be seen any more"
+    return f"delivered {late.total_seconds() / 60:.0f} min late: alarm {alarm.name} {now}"
 
 
 def dry_run(desk: Desk, incident: Incident, target: Target) -> Report:
@@ -85,9 +84,27 @@ def open_incident(desk: Desk, incident: Incident, target: Target) -> Report:
     running = running_beside(desk, incident, target)
     if running is not None:
         return join(desk, running, incident, target)
-    return desk.under_lease(
+    report = desk.under_lease(
         incident, target, lambda lease: first_turn(desk, incident, target, lease)
     )
+    if report.outcome.status is Status.IN_PROGRESS:
+        somebody_is_at_it(desk, incident, target)
+    return report
+
+
+def somebody_is_at_it(desk: Desk, incident: Incident, target: Target) -> None:
+    """Whoever holds the lease may have died: its incident must have a next look.
+
+    Raises TemporaryError where it has not come as far as to open one, so that this event comes
+    again.
+    """
+    journal = desk.need_journal()
+    running = journal.load(incident.incident_id)
+    running = running or journal.open_incident(target.event_source_mapping)
+    if running is None:
+        raise TemporaryError("another invocation has just begun with this mapping: try again")
+    if running.open and (running.follow_up_at is None or running.follow_up_at < desk.clock()):
+        watching.come_back(desk, FollowUpDue(incident_id=running.incident_id), running)
 
 
 def running_beside(desk: Desk, incident: Incident, target: Target) -> IncidentState | None:
@@ -113,6 +130,11 @@ def first_turn(desk: Desk, incident: Incident, target: Target, lease: Lease) -> 
         opened_at=now,
         updated_at=now,
     )
+    if desk.need_journal().load(incident.incident_id) is None and acting.watched(desk, state):
+        # Before anything else is done: so no death leaves an incident that nobody looks at.
+        soon = acting.first_interval(desk, state)
+        at = acting.schedule_look(desk, incident.incident_id, 1, soon)
+        state = state.model_copy(update={"follow_up_at": at})
     known = desk.need_journal().begin(state)
     if known is not None and known.stage is not Stage.ACTING:
         return desk.brief(incident, Status.DUPLICATE, f"already {known.stage}", target)
@@ -132,9 +154,18 @@ def join(desk: Desk, running: IncidentState, incident: Incident, target: Target)
         outcome = Outcome(status=Status.IN_PROGRESS, reason=reason, at=look.at)
         return desk.report_of(incident, look, guarded, outcome)
     next_at = running.follow_up_at
+    if running.looks_made >= desk.policy.follow_up.most:
+        return desk.with_lease(running, lambda held, lease: look_renewed(desk, held, lease))
     if next_at is None or abs(next_at - desk.clock()) > SOON:
         return watching.follow_up(desk, FollowUpDue(incident_id=running.incident_id))
     return in_progress(desk, running, incident, target)
+
+
+def look_renewed(desk: Desk, state: IncidentState, lease: Lease) -> Report:
+    """A new alarm, when the looks that may act are used up: they begin anew."""
+    state = acting.sooner(desk, state, desk.policy.follow_up.first_seconds)
+    state = desk.need_journal().commit(memory.renewed(state), (), lease, desk.clock())
+    return watching.look_again(desk, state, lease, FollowUpDue(incident_id=state.incident_id))
 
 
 def in_progress(desk: Desk, running: IncidentState, incident: Incident, target: Target) -> Report:

@@ -51,6 +51,12 @@ def spending(state: IncidentState, guarded: GuardedPlan, now: datetime) -> list[
     remedies = dict.fromkeys((c.remedy, c.resource) for c in guarded.allowed)
     mapping = guarded.plan.target.event_source_mapping
     return [
-        Spent(incident_id=state.incident_id, mapping=mapping, remedy=remedy, at=now)
+        Spent(
+            incident_id=state.incident_id,
+            mapping=mapping,
+            remedy=remedy,
+            at=now,
+            turn=state.turn + 1,
+        )
         for remedy, _ in remedies
     ]

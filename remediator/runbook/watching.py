@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from remediator import planning, verification
 from remediator.commands import FollowUpDue
-from remediator.errors import ConflictError, PermanentError, TemporaryError
+from remediator.errors import ConflictError, InputError, PermanentError
 from remediator.model import (
     Cause,
+    Change,
     ChangeResult,
     FollowUp,
     FollowUpDecision,
@@ -20,8 +22,9 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.runbook import acting, memory, outcomes
-from remediator.runbook.desk import ATTEMPTS, LEASE_SECONDS, Desk, Look
+from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (
+    LEASE_SECONDS,
     AccountLedger,
     Entry,
     EntryKind,
@@ -36,48 +39,74 @@ from remediator.state import (
 def follow_up(desk: Desk, due: FollowUpDue) -> Report:
     """Did it help, and what comes next. Bounded; a look that was made already is not repeated.
 
+    However it ends, there is a next look: whatever raises here, known or not, is come back to.
     Raises InputError for an incident that the journal does not know.
     """
-    state = desk.load_incident(due.incident_id)
-    if not state.open:
-        return desk.brief(state.incident, Status.DUPLICATE, "the incident is closed", state.target)
+    state: IncidentState | None = None
     try:
+        state = desk.load_incident(due.incident_id)
+        if not state.open:
+            reason = "the incident is closed"
+            return desk.brief(state.incident, Status.DUPLICATE, reason, state.target)
         report = desk.with_lease(state, lambda held, lease: look_again(desk, held, lease, due))
-    except (TemporaryError, PermanentError):
-        with suppress(TemporaryError, PermanentError):
-            come_back(desk, state, due)
+    except InputError:
+        raise
+    except Exception:
+        with suppress(Exception):
+            come_back(desk, due, state)
         raise
     if report.outcome.status in {Status.IN_PROGRESS, Status.CONFLICT}:
-        come_back(desk, state, due)
+        come_back(desk, due, state)
     return report
 
 
-def come_back(desk: Desk, state: IncidentState, due: FollowUpDue) -> None:
+def come_back(desk: Desk, due: FollowUpDue, state: IncidentState | None) -> None:
     """A look that could not be made is made later: its schedule has fired and is gone.
 
-    Later than any lease that is held now. Where the next look is scheduled already, it stays so;
-    and the number that grows each time bounds how often this is tried.
+    Later than any lease that is held now, and later each time, up to an hour. Where the next look
+    is scheduled already, it stays so. ``state``: none where the journal could not be read.
     """
-    number = max(due.number or 0, state.follow_up_number) + 1
-    if number <= 2 * desk.policy.follow_up.most:
-        acting.schedule_look(desk, state.incident_id, number, LEASE_SECONDS)
+    made = state.follow_up_number if state else 0
+    number = due.number or 0
+    if state is not None and not made < number <= made + _PLAUSIBLE:
+        number = made  # it was not said, or it is made up
+    tries = max(0, number - made - 1) if state else 0
+    seconds = min(acting.SLOW_SECONDS, LEASE_SECONDS * 2 ** min(tries, 5))
+    acting.schedule_look(desk, due.incident_id, number + 1, seconds)
+
+
+_PLAUSIBLE = 1000
+"""By how much a look's number may be ahead of the last one made: it grows when looks fail."""
+
+EARLY = timedelta(seconds=30)
+"""Schedules fire in the minute that they name, never before; clocks differ by seconds."""
 
 
 def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue) -> Report:
-    """One look, made once: judge, schedule the next, take the step that follows."""
+    """One look, made once: judge, schedule the next, take the step that follows.
+
+    A look counts when it was due by the state's own time, whatever number it came with. One that
+    a new alarm asks for comes in between, and leaves the next one where it is.
+    """
     if not state.open or (due.number is not None and due.number <= state.follow_up_number):
         reason = f"look {due.number} was made already"
         return desk.brief(state.incident, Status.DUPLICATE, reason, state.target)
+    early = state.follow_up_at is not None and desk.clock() < state.follow_up_at - EARLY
+    if early and due.number is not None and not state.waits_for_nobody:
+        return too_early(desk, state, due.number)
     executor = desk.make_executor()
     state = executor.recover(state, lease)
-    number = {"follow_up_number": state.follow_up_number + 1}
+    counted = {} if early else {"follow_up_number": state.follow_up_number + 1}
     if state.undo_asked_by is not None:
-        return give_back(desk, state.model_copy(update=number), lease, state.undo_asked_by)
+        by, asked_at = state.undo_asked_by, state.undo_asked_at or state.updated_at
+        return give_back(desk, state.model_copy(update=counted), lease, by, asked_at)
+    if state.approved_plan is not None:
+        return make_approved(desk, state.model_copy(update=counted), lease, early=early)
     try:
         look = memory.as_learned(desk.look_at(memory.target_of(state)), state)
     except PermanentError as error:
         if error.gone:
-            return forget(desk, state, lease, str(error))
+            return forget(desk, state.model_copy(update=counted), lease, str(error))
         raise
     raised = any(t.change.setting in memory.CONCURRENCY for t in state.in_effect)
     verdict = verification.judge(
@@ -89,11 +118,34 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
         raised=raised,
         cause=look.diagnosis.cause,
     )
-    state = memory.with_quiet(state, verdict, look.at).model_copy(update=number)
-    state = acting.wake_up_in(desk, state, lease, acting.interval(state, look))
+    state = memory.with_quiet(state, verdict, look.at).model_copy(update=counted)
+    if not early:
+        state = acting.wake_up_in(desk, state, lease, acting.interval(state, look))
     state = executor.overtaken(state, lease)
     step = verification.next_step(state, verdict, look.diagnosis, look.policy, look.at)
     return take(desk, step, state, lease, look, verdict)
+
+
+def too_early(desk: Desk, state: IncidentState, number: int) -> Report:
+    """A look that is not due yet: nothing is done. Its name may have been the next look's, which
+    was scheduled for an earlier time by somebody who died: then there has to be another one."""
+    due = state.follow_up_at or desk.clock()
+    if number == state.follow_up_number + 1:
+        left = (due - desk.clock()).total_seconds()
+        acting.schedule_look(desk, state.incident_id, number + 1, left)
+    reason = f"look {number} is not due before {due:%T} UTC"
+    return desk.brief(state.incident, Status.DUPLICATE, reason, state.target)
+
+
+def make_approved(desk: Desk, state: IncidentState, lease: Lease, *, early: bool) -> Report:
+    """Make the plan that was approved while another invocation was at work."""
+    by, pending = state.approved_by, state.pending
+    if not early:
+        state = acting.wake_up_in(desk, state, lease, acting.first_interval(desk, state))
+    if pending is not None and pending.digest == state.approved_plan:
+        return acting.turn_approved(desk, state, lease, pending, by)
+    state = state.model_copy(update={"approved_plan": None, "approved_by": ""})
+    return acting.turn(desk, desk.need_journal().commit(state, (), lease, desk.clock()), lease)
 
 
 def take(
@@ -124,7 +176,7 @@ def next_rung(
         look, state.incident, desk.own_ledger(state, memory.target_of(state)), state.tried
     )
     if guarded.mode is Mode.APPLY and guarded.allowed:
-        return acting.act(desk, state, lease, look, guarded, approved=False)
+        return acting.act(desk, state, lease, look, guarded)
     if verdict.verdict is VerdictName.IMPROVING:
         return wait(desk, state, lease, look, verdict, step)
     outcome = (
@@ -154,6 +206,8 @@ def wait(
 def close_incident(
     desk: Desk, state: IncidentState, lease: Lease, look: Look, verdict: Verdict, step: FollowUp
 ) -> Report:
+    if memory.to_go_back(state):
+        return hand_over(desk, state, lease, look, verdict, step)
     escalated = step.decision is FollowUpDecision.ESCALATE
     status = Status.ESCALATED if escalated else Status.NOTHING_TO_DO
     desk.need_journal().release_claim(
@@ -168,6 +222,44 @@ def close_incident(
         verdict,
         step,
         kind=None if escalated else "recovered",
+    )
+
+
+def hand_over(
+    desk: Desk, state: IncidentState, lease: Lease, look: Look, verdict: Verdict, step: FollowUp
+) -> Report:
+    """The looks that may act are used up, and a change of ours is in effect.
+
+    What endangers records goes back now, if it may. The rest is watched on, slowly, for as long as
+    it is there, and put back once that may be: nothing is left behind without an owner.
+    """
+    if verdict.verdict is VerdictName.WORSE and state.levers_in_effect:
+        return roll_back_turn(desk, state, lease, look, verdict, step)
+    held = desk.undo_held_back(state.incident, look)
+    endangering = [tracked for tracked in state.in_effect if tracked.endangers]
+    results: tuple[ChangeResult, ...] = ()
+    if endangering and not held:
+        spend_lowering(desk, state, endangering)
+        state, results = desk.make_executor(memory.target_of(state)).undo(state, lease, endangering)
+    if not memory.to_go_back(state):
+        return close_incident(desk, state, lease, look, verdict, step)
+    state = acting.put_off(desk, state, lease, acting.SLOW_SECONDS)
+    reason = f"{step.because}. Still in effect: {memory.in_effect_words(state)}"
+    if held and endangering:
+        reason += f"; {held}, so what may give records up could not be put back"
+    reason += "; watched on, slowly, until it can be put back"
+    status = Status.ESCALATED if step.decision is FollowUpDecision.ESCALATE else Status.RECORDED
+    outcome = Outcome(status=status, reason=reason, results=results, at=desk.clock())
+    state = state.model_copy(update={"stage": Stage.WATCHING, "pending": None})
+    return finish(
+        desk,
+        state,
+        lease,
+        look,
+        outcome,
+        verdict,
+        step.model_copy(update={"at": state.follow_up_at}),
+        kind="handed_over",
     )
 
 
@@ -197,7 +289,8 @@ def roll_back_turn(
         }
     )
     spend_lowering(desk, state, which)
-    state, results = desk.make_executor().undo(state, lease, which)
+    executor = desk.make_executor(memory.target_of(state))
+    state, results = executor.undo(state, lease, which)
     free_claim(desk, state)
     outcome = Outcome(
         status=outcomes.undo_status(results, Status.ROLLED_BACK),
@@ -267,80 +360,103 @@ def spend_lowering(
 def restore(
     desk: Desk, state: IncidentState, lease: Lease, look: Look, verdict: Verdict, step: FollowUp
 ) -> Report:
-    """Recovered and quiet: put back what need not stay, by policy; then close."""
-    held, last = desk.undo_held_back(state.incident, look), _is_last(step, look)
-    if held and not last:
-        return hold(desk, state, lease, look, verdict, step, f"restoring is due, but {held}")
+    """Recovered and quiet: put back what need not stay, by policy; then close.
+
+    All that concerns one resource goes in one write: what goes back, and what is lowered.
+    """
+    held = desk.undo_held_back(state.incident, look)
     if held:
-        return close_incident(desk, state, lease, look, verdict, _handed_over(step, held))
+        return hold(desk, state, lease, look, verdict, step, f"restoring is due, but {held}")
     which, kept = memory.to_restore(state, look)
-    results: tuple[ChangeResult, ...] = ()
-    if which:
-        spend_lowering(desk, state, which)
-        state, results = desk.make_executor().undo(state, lease, which)
     lower = memory.lowered(state, kept, look)
-    if lower.changes:
-        state, lowered = desk.make_executor().apply(state, lease, lower)
-        results += lowered
+    results: tuple[ChangeResult, ...] = ()
+    if which or lower.changes:
+        spend_lowering(desk, state, which)
+        executor = desk.make_executor(memory.target_of(state))
+        state, results = executor.undo(state, lease, which, beside=lower.allowed)
+    words = memory.kept_words(kept, lower)
+    state = memory.keeping(state, kept, words)
+    state = memory.keeping(state, _made(state, lower.allowed), words)
     free_claim(desk, state)
     outcome = Outcome(
         status=outcomes.undo_status(results, Status.RESTORED) if results else Status.NOTHING_TO_DO,
-        reason=step.because + memory.kept_words(kept, lower),
+        reason=step.because + words,
         results=results,
         at=desk.clock(),
     )
-    more = len(state.in_effect) > len(kept) and not last
+    more = bool(memory.to_go_back(state))
     state = state.model_copy(update={"stage": Stage.WATCHING}) if more else memory.closed(state)
     return finish(desk, state, lease, look, outcome, verdict, step)
 
 
-def _is_last(step: FollowUp, look: Look) -> bool:
-    return step.number >= look.policy.follow_up.most
+def _made(state: IncidentState, changes: Sequence[Change]) -> list[TrackedChange]:
+    return [tracked for tracked in state.in_effect if tracked.change in changes]
 
 
-def _handed_over(step: FollowUp, held: str) -> FollowUp:
-    because = f"{step.because}, but {held}: a person should restore it"
-    return step.model_copy(update={"decision": FollowUpDecision.ESCALATE, "because": because})
-
-
-def give_back(desk: Desk, state: IncidentState, lease: Lease, by: str) -> Report:
+def give_back(
+    desk: Desk, state: IncidentState, lease: Lease, by: str, asked_at: datetime
+) -> Report:
     """Undo everything, as a person asked; then close. What AWS does not take at once, and what a
     death has cut short, the next look goes on with."""
-    executor = desk.make_executor()
+    target = memory.target_of(state)
+    executor = desk.make_executor(target, asked_at)
     state = executor.overtaken(state, lease)
     which = state.in_effect
     state = memory.closed(state).model_copy(
-        update={"undo_asked_by": by, "stage": Stage.WATCHING, "follow_up_at": state.follow_up_at}
+        update={
+            "undo_asked_by": by,
+            "undo_asked_at": asked_at,
+            "stage": Stage.WATCHING,
+            "follow_up_at": state.follow_up_at,
+        }
     )
     if which and desk.scheduler is not None:
-        state = acting.wake_up_in(desk, state, lease, desk.policy.follow_up.every_seconds)
+        used_up = state.looks_made >= desk.policy.follow_up.most
+        every = acting.SLOW_SECONDS if used_up else desk.policy.follow_up.every_seconds
+        state = acting.wake_up_in(desk, state, lease, every)
+    held = desk.stopped(target, asked_at) if which else None
+    if desk.mode_for(state.incident, target) is Mode.PLAN:
+        held = "mode is plan"
+    if which and held:
+        reason = f"asked for by {by}, but {held}; still in effect: {memory.in_effect_words(state)}"
+        outcome = Outcome(status=Status.BLOCKED, reason=reason, at=desk.clock())
+        return note_without_look(desk, state, lease, outcome, tell=True)
     spend_lowering(desk, state, which, by_hand=True)
     state, results = executor.undo(state, lease, which)
     free_claim(desk, state)
-    more = state.in_effect and desk.scheduler is not None
-    if not more or state.follow_up_number >= desk.policy.follow_up.most:
+    if not state.in_effect:
         state = memory.closed(state)
     status = outcomes.undo_status(results, Status.ROLLED_BACK) if which else Status.NOTHING_TO_DO
     reason = f"by {by}" if which else "nothing of it is in effect"
     outcome = Outcome(status=status, reason=reason, results=results, at=desk.clock())
-    report = note_without_look(desk, state, lease, outcome)
-    if which:
-        desk.tell(report)
-    return report
+    return note_without_look(desk, state, lease, outcome, tell=bool(which))
 
 
 def forget(desk: Desk, state: IncidentState, lease: Lease, reason: str) -> Report:
-    """The mapping is gone: there is nothing left to watch, and what was set on it went with it."""
-    state = memory.closed(desk.make_executor().overtaken(state, lease))
-    free_claim(desk, state)
-    reason = f"closed, since the mapping is gone: {reason}"
-    outcome = Outcome(status=Status.NOTHING_TO_DO, reason=reason, at=desk.clock())
-    return note_without_look(desk, state, lease, outcome)
+    """The mapping is gone, and what was set on it went with it; what was changed of its function
+    and its stream is still there, and goes back."""
+    state = desk.make_executor().overtaken(state, lease)
+    if not state.in_effect:
+        state = memory.closed(state)
+        free_claim(desk, state)
+        reason = f"closed, since the mapping is gone: {reason}"
+        outcome = Outcome(status=Status.NOTHING_TO_DO, reason=reason, at=desk.clock())
+        return note_without_look(desk, state, lease, outcome)
+    return give_back(desk, state, lease, "the remediator, since the mapping is gone", _NEVER)
 
 
-def note_without_look(desk: Desk, state: IncidentState, lease: Lease, outcome: Outcome) -> Report:
-    """Journal an outcome that no reading has led to."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""When a person asked for what nobody asked for: any freeze came later."""
+
+
+def note_without_look(
+    desk: Desk, state: IncidentState, lease: Lease, outcome: Outcome, *, tell: bool = False
+) -> Report:
+    """Journal an outcome that no reading has led to, and tell of it once."""
     report = desk.brief(state.incident, outcome.status, outcome.reason, state.target)
+    report = report.model_copy(update={"outcome": outcome})
+    if outcome.status is Status.BLOCKED:
+        state, tell = memory.announced(state, report)
     entry = Entry(
         incident_id=state.incident_id,
         kind=EntryKind.OUTCOME,
@@ -348,7 +464,9 @@ def note_without_look(desk: Desk, state: IncidentState, lease: Lease, outcome: O
         data=outcome.model_dump(mode="json"),
     )
     desk.need_journal().commit(state, [entry], lease, desk.clock())
-    return report.model_copy(update={"outcome": outcome})
+    if tell:
+        desk.tell(report)
+    return report
 
 
 def finish(
