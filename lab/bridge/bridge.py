@@ -2,9 +2,10 @@
 
 Order of events in one call: time passes (``latency_seconds``, the plant runs on; not for calls from
 other threads, which run side by side), an injected fault may strike, the quota is taken, the
-operation takes effect, the answer goes back. Services of
-which only the surface matters (the journal's table, topics, queues, the event bus, parameters)
-are moto's, in this process. Everything else is refused.
+operation takes effect, the answer goes back. Services of which only the surface matters (the
+journal's table, topics, queues, buckets, the event bus, parameters) are moto's, in this process.
+Everything else is denied, as AWS denies what a role was not given, and remembered as
+``unsupported``: what the remediator asks for, the lab must be taught.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,19 +19,20 @@ from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber
 
 from lab.bridge import wire
-from lab.bridge.calls import Call, Fault, FaultPlan
+from lab.bridge.calls import Call, Fault, FaultPlan, denied
 from lab.bridge.clock import Clock
 from lab.bridge.network import plugged
+from lab.bridge.permissions import check_tags
 from lab.bridge.quotas import Buckets
 from lab.bridge.services import SERVICES
 from lab.bridge.services.base import Aws
 from lab.plant import AwsError
 
-MOTO_SERVICES = frozenset({"dynamodb", "events", "sns", "sqs", "ssm", "sts"})
+MOTO_SERVICES = frozenset({"dynamodb", "events", "s3", "sns", "sqs", "ssm", "sts"})
 
 
 class UnsupportedCallError(Exception):
-    """The lab does not know this call: it must be taught, never guessed."""
+    """The lab does not know this call, and nobody could be told so."""
 
 
 class Bridge:
@@ -73,10 +75,8 @@ class Bridge:
             self.clock.sleep(seconds)
 
     def answer(self, service: str, operation: str, request: AWSPreparedRequest) -> AWSResponse:
-        """Answer one request. Raises what a fault raises, and UnsupportedCallError."""
+        """Answer one request. Raises what a fault raises."""
         with self._lock:
-            if service not in SERVICES and service not in MOTO_SERVICES:
-                raise self._unsupported(f"{service}:{operation}")
             model = wire.operation_model(service, operation)
             call = self._begin(service, operation, wire.decode(model, request), request)
             try:
@@ -124,17 +124,18 @@ class Bridge:
         raise fault.error
 
     def _effect(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
-        if call.service in MOTO_SERVICES:
+        check_tags(self.aws, call)
+        operation = SERVICES.get(call.service, {}).get(call.operation)
+        if operation is None and call.service in MOTO_SERVICES:
             return from_moto(request, self.aws.world.account.spec.account_id)
-        operation = SERVICES[call.service].get(call.operation)
         if operation is None:
-            raise self._unsupported(call.name)
+            self.unsupported.append(call.name)
+            raise denied(call).error
         model = wire.operation_model(call.service, call.operation)
-        return wire.respond(model, request.url, operation(self.aws, dict(call.params)))
-
-    def _unsupported(self, name: str) -> UnsupportedCallError:
-        self.unsupported.append(name)
-        return UnsupportedCallError(f"the lab does not know {name}")
+        result = operation(self.aws, dict(call.params))
+        if result is None:
+            return from_moto(request, self.aws.world.account.spec.account_id)
+        return wire.respond(model, request.url, result)
 
 
 def _attempt(request: AWSPreparedRequest) -> int:

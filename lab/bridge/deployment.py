@@ -64,7 +64,7 @@ def deploy(
     stack = Stack(load(template), STACK_NAME, spec.account_id, spec.region, parameters)
     deployment = _deployment(stack)
     if asks:
-        _create_in_moto(stack)
+        _create_in_moto(stack, aws.world.destination_states)
     _reserve(aws, stack)
     for logical, properties in stack.resources("AWS::CloudWatch::Alarm").items():
         if any(map(deployment.reaches_function, properties.get("AlarmActions", []))):
@@ -112,7 +112,8 @@ def _reserve(aws: Aws, stack: Stack) -> None:
 # --- what moto keeps ---------------------------------------------------------------------------
 
 
-def _create_in_moto(stack: Stack) -> None:
+def _create_in_moto(stack: Stack, destinations: Mapping[str, str]) -> None:
+    """The stack's own, and the destinations that exist."""
     forget_moto()
 
     def answer(_service: str, _operation: str, request: AWSPreparedRequest) -> AWSResponse:
@@ -122,6 +123,22 @@ def _create_in_moto(stack: Stack) -> None:
         for kind, create in _CREATORS.items():
             for logical, properties in stack.resources(kind).items():
                 create(stack.physical_name(logical), properties)
+        for arn, state in destinations.items():
+            if state != "missing" and arn.split(":")[3] in {"", stack.region}:
+                _create_destination(arn, stack.region)
+
+
+def _create_destination(arn: str, region: str) -> None:
+    service, name = arn.split(":")[2], arn.rpartition(":")[2]
+    fifo = {"FifoQueue" if service == "sqs" else "FifoTopic": "true"}
+    attributes = fifo if name.endswith(".fifo") else {}
+    if service == "sqs":
+        boto3.client("sqs").create_queue(QueueName=name, Attributes=attributes)  # type: ignore[arg-type]
+    elif service == "sns":
+        boto3.client("sns").create_topic(Name=name, Attributes=attributes)
+    else:
+        where: Any = {"LocationConstraint": region}
+        boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=where)
 
 
 def _create_table(name: str, properties: Mapping[str, Any]) -> None:

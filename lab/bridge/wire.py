@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, StructureShape
-from botocore.parsers import ResponseParserFactory
+from botocore.parsers import BaseXMLResponseParser, ResponseParserFactory
 from botocore.serialize import create_serializer
 
 from lab.plant import AwsError
@@ -76,7 +76,7 @@ def _body(request: AWSPreparedRequest) -> bytes:
 
 
 def _parsed_body(parser: Any, shape: StructureShape, body: bytes) -> dict[str, Any]:
-    if not body:
+    if not body or isinstance(parser, BaseXMLResponseParser):
         return {}
     read = getattr(parser, "_initial_body_parse", None) or parser._parse_body_as_json  # noqa: SLF001
     return dict(parser._parse_shape(shape, read(body)))  # noqa: SLF001
@@ -116,8 +116,9 @@ def respond(operation: OperationModel, url: str, result: dict[str, Any]) -> AWSR
 
 def refuse(operation: OperationModel, url: str, error: AwsError) -> AWSResponse:
     """An error as the operation's protocol shapes it."""
-    as_xml = _protocol(operation) == "query"
-    body = _error_in_xml(error) if as_xml else _error_in_json(error)
+    protocol = _protocol(operation)
+    shapes = {"query": _error_in_xml, "rest-xml": _plain_error_in_xml}
+    body = shapes.get(protocol, _error_in_json)(error)
     headers = _HEADERS | {"x-amzn-errortype": error.code}
     return raw_response(url, error.http_status, headers, body.encode())
 
@@ -127,8 +128,12 @@ def _error_in_json(error: AwsError) -> str:
 
 
 def _error_in_xml(error: AwsError) -> str:
+    return f"<ErrorResponse>{_plain_error_in_xml(error)}</ErrorResponse>"
+
+
+def _plain_error_in_xml(error: AwsError) -> str:
     said = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
-    return f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error></ErrorResponse>"
+    return f"<Error><Type>Sender</Type>{said}</Error>"
 
 
 def raw_response(url: str, status: int, headers: dict[str, str], body: bytes) -> AWSResponse:

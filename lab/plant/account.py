@@ -1,5 +1,6 @@
 """The account's concurrency, its functions' neighbours, and what stands behind them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -26,6 +27,10 @@ class Neighbour:
         """Concurrency it asks for."""
         return max(0.0, self.spec.concurrency(now))
 
+    def wanted_of_pool(self, now: float) -> float:
+        """What of it comes from the shared pool: beyond what is provisioned for it."""
+        return max(0.0, self.wanted(now) - self.spec.provisioned_concurrency)
+
 
 class Account:
     """The concurrency pool: reservations are cut out of it, the rest is shared."""
@@ -46,19 +51,29 @@ class Account:
         return sum(holder.reserved_concurrency or 0 for holder in self.reserving)
 
     @property
+    def provisioned_total(self) -> int:
+        """Σ of what is provisioned for functions without a reservation, used or not."""
+        return sum(
+            neighbour.spec.provisioned_concurrency
+            for neighbour in self.neighbours.values()
+            if neighbour.reserved_concurrency is None
+        )
+
+    @property
     def unreserved_pool(self) -> int:
-        """What GetAccountSettings calls UnreservedConcurrentExecutions."""
-        return self.concurrency_limit - self.reserved_total
+        """What unreserved functions share."""
+        return self.concurrency_limit - self.reserved_total - self.provisioned_total
 
     def settings(self) -> dict[str, int]:
         """AccountLimit of GetAccountSettings."""
+        provisioned = 0 if self.spec.settings_subtract_provisioned else self.provisioned_total
         return {
             "ConcurrentExecutions": self.concurrency_limit,
-            "UnreservedConcurrentExecutions": self.unreserved_pool,
+            "UnreservedConcurrentExecutions": self.unreserved_pool + provisioned,
         }
 
     def may_reserve(self, holder: Reserving, wanted: int) -> bool:
-        """Whether the pool would keep its minimum (100)."""
+        """Whether the pool would keep the account's minimum."""
         left = self.unreserved_pool + (holder.reserved_concurrency or 0) - wanted
         return left >= self.spec.minimum_unreserved
 
@@ -71,7 +86,7 @@ class Account:
         if not self.neighbours:
             return 0.0
         return sum(
-            neighbour.wanted(now)
+            neighbour.wanted_of_pool(now)
             for neighbour in self.neighbours.values()
             if neighbour.reserved_concurrency is None
         )
@@ -101,9 +116,9 @@ class Account:
     def _watch(
         self, neighbour: Neighbour, now: float, seconds: float, share: float
     ) -> tuple[float, float]:
-        wanted = neighbour.wanted(now)
+        wanted, of_pool = neighbour.wanted(now), neighbour.wanted_of_pool(now)
         cap = neighbour.reserved_concurrency
-        got = wanted * share if cap is None else min(wanted, cap)
+        got = wanted - of_pool * (1 - share) if cap is None else min(wanted, cap)
         shortfall = wanted - got
         if shortfall > 0:
             neighbour.starved_seconds += seconds
@@ -127,7 +142,7 @@ class Backend:
 
     def fails(self, now: float) -> bool:
         """Whether a call made now fails."""
-        overload = self.spec.errors_per_overload * max(0.0, self._load() - 1.0)
+        overload = self.spec.errors_per_overload * max(0.0, self._load() - self.spec.errors_from)
         share = max(min(1.0, overload), error_share(self.spec.outages, now))
         return share > 0 and self._rng.random() < share
 
@@ -137,13 +152,13 @@ class Backend:
         return load
 
 
-def error_share(outages: tuple[Outage, ...], now: float) -> float:
+def error_share(outages: Sequence[Outage], now: float) -> float:
     """The worst share of failing calls among the outages of this moment."""
     active = (o.error_share for o in outages if o.from_seconds <= now < o.to_seconds)
     return max(active, default=0.0)
 
 
-def latency_factor(outages: tuple[Outage, ...], now: float) -> float:
+def latency_factor(outages: Sequence[Outage], now: float) -> float:
     """The worst stretch of latency among the outages of this moment."""
     active = (o.latency_factor for o in outages if o.from_seconds <= now < o.to_seconds)
     return max(active, default=1.0)

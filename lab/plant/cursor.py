@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from lab.plant.function import Run
 from lab.plant.lane import Batch, Lane
@@ -105,7 +106,8 @@ class Cursor:
             lanes[hashes[keys[record]] % count].queue.append(record)
 
     def _wanted(self, records: Sequence[int]) -> Sequence[int]:
-        """Without what is finished already (by the knob); fan-out drops what it de-aggregates."""
+        """Without what is finished already (by the knob), and what the filter leaves out; fan-out
+        drops what it de-aggregates."""
         table = self.mapping.stream.keys
         if self.finished and not self.world.knobs.restart_redelivers:
             records = [record for record in records if record not in self.finished]
@@ -114,7 +116,16 @@ class Cursor:
             lost = [record for record in records if weights[keys[record]] > 1]
             records = [record for record in records if weights[keys[record]] == 1]
             self.mapping.discarded += self.finish(lost)
-        return records
+        return self._passing(records) if self.mapping.spec.filter_passes < 1 else records
+
+    def _passing(self, records: Sequence[int]) -> Sequence[int]:
+        """Those that the filter passes; the rest is done with, without an invocation."""
+        name, passes = self.shard.shard_id, self.mapping.spec.filter_passes
+        chosen = {r for r in records if crc32(f"{name}/{r}".encode()) < passes * 2**32}
+        out = [record for record in records if record not in chosen]
+        self.mapping.counts.filtered += len(out)
+        self.mapping.processed += self.finish(out)
+        return [record for record in records if record in chosen]
 
     def reread(self, records: list[int]) -> None:
         """A retry reads its records again, at the cost of a call."""
@@ -200,6 +211,7 @@ class Cursor:
         if closed and not self.drained and self.checkpoint >= len(self.shard.arrivals):
             self.stop()
             self.drained = True
+            self.mapping.windows_broken += self.mapping.settings.tumbling_window_seconds > 0
             self.mapping.shard_drained()
 
     # Failing lanes (knob)

@@ -1,6 +1,7 @@
 """A Lambda function: how long a batch takes, how it ends, and who may run."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from math import exp
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from lab.plant.account import Account, Backend, error_share, latency_factor
 from lab.plant.clock import Clock
-from lab.plant.specs import Behaviour, FunctionSpec
+from lab.plant.specs import Behaviour, FunctionSpec, Outage
 
 FULL_VCPU_MB = 1769
 NEW_ENVIRONMENTS_PER_SECOND = 100.0
@@ -45,7 +46,8 @@ class Logged(NamedTuple):
     ended_at: float
     started_at: float
     duration_ms: float
-    age_ms: float
+    age_ms: float | None
+    """None for what no stream has sent."""
     failed: bool
     cpu_ms: float
     resource: str | None
@@ -114,11 +116,14 @@ class Function:
         self.throttle_log.append(now)
         return False
 
-    def begin(self, now: float, weight: int, poison_at: int | None) -> Run:
+    def begin(
+        self, now: float, weight: int, poison_at: int | None, source_arn: str | None = None
+    ) -> Run:
         """Start on a batch of `weight` records; `poison_at` is the first bad one's place in it."""
         behaviour, backend = self.behaviour, self._backend
-        stretch = latency_factor(self.spec.outages, now)
-        failing = self._fails(now)
+        outages = [o for o in self.spec.outages if o.source_arn in {None, source_arn}]
+        stretch = latency_factor(outages, now)
+        failing = self._fails(outages, now)
         if backend:
             backend.in_flight += 1
             stretch *= backend.latency_factor(now)
@@ -135,6 +140,14 @@ class Function:
         unreserved = self.reserved_concurrency is None
         cold, version = self._environment(), self.revision
         return Run(seconds, cold, min(cpu, seconds), ending, failed_at, version, unreserved)
+
+    def begin_direct(self, seconds: float) -> Run:
+        """Start on what no mapping has sent: it takes so long, and succeeds."""
+        if self._backend:
+            self._backend.in_flight += 1
+        unreserved = self.reserved_concurrency is None
+        cold, version = self._environment(), self.revision
+        return Run(seconds, cold, 0.0, Ending.SUCCESS, 0, version, unreserved)
 
     def end(self, run: Run) -> None:
         """Give the slot and, if it is still of this revision, the environment back."""
@@ -156,8 +169,8 @@ class Function:
         self.code_version += 1
         self.recycle(now)
 
-    def _fails(self, now: float) -> bool:
-        share = max(self.behaviour.error_share, error_share(self.spec.outages, now))
+    def _fails(self, outages: Sequence[Outage], now: float) -> bool:
+        share = max(self.behaviour.error_share, error_share(outages, now))
         return share > 0 and self._rng.random() < share
 
     def _ending(self, failing: bool, poison_at: int | None) -> tuple[Ending, int]:

@@ -6,7 +6,7 @@ from typing import Any
 from lab.plant.errors import AwsError
 from lab.plant.parts import Parts
 from lab.plant.shard import Shard
-from lab.plant.stream import HOUR_SECONDS, Consumer, Stream
+from lab.plant.stream import HOUR_SECONDS, Consumer, Stream, consumer_arn
 
 DAY_SECONDS = 86400.0
 LONGEST_RETENTION_HOURS = 8760
@@ -163,37 +163,37 @@ class KinesisControl(Parts):
             raise AwsError(
                 "LimitExceededException", f"Stream {stream.name} has too many consumers."
             )
-        consumer_arn = f"{arn}/consumer/{name}:{int(self.now().timestamp())}"
-        consumer = Consumer(name, consumer_arn, self.env.now)
-        stream.consumers[consumer_arn] = consumer
+        made = consumer_arn(arn, name, self.now())
+        consumer = Consumer(name, made, self.env.now)
+        stream.consumers[made] = consumer
 
         def activate() -> None:
             consumer.status = "ACTIVE"
 
         self.at(self.env.now + self.knobs.consumer_registration_seconds, activate)
-        return self.describe_stream_consumer(consumer_arn)
+        return self.describe_stream_consumer(made)
 
-    def deregister_stream_consumer(self, consumer_arn: str) -> None:
+    def deregister_stream_consumer(self, arn: str) -> None:
         """DeregisterStreamConsumer.
 
         Raises:
             AwsError: ResourceNotFoundException.
         """
-        self.describe_stream_consumer(consumer_arn)
+        self.describe_stream_consumer(arn)
         for stream in self.streams.values():
-            stream.consumers.pop(consumer_arn, None)
+            stream.consumers.pop(arn, None)
 
-    def describe_stream_consumer(self, consumer_arn: str) -> dict[str, Any]:
+    def describe_stream_consumer(self, arn: str) -> dict[str, Any]:
         """DescribeStreamConsumer's ConsumerDescription.
 
         Raises:
             AwsError: ResourceNotFoundException.
         """
         for stream in self.streams.values():
-            consumer = stream.consumers.get(consumer_arn)
+            consumer = stream.consumers.get(arn)
             if consumer:
                 return stream.describe_consumer(consumer)
-        raise AwsError("ResourceNotFoundException", f"Consumer {consumer_arn} not found.")
+        raise AwsError("ResourceNotFoundException", f"Consumer {arn} not found.")
 
     def _kinesis(self, arn: str) -> Stream:
         stream = self.find_stream(arn)

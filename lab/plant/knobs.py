@@ -38,6 +38,10 @@ class Knobs:
     """Whether records finished beyond the shard's checkpoint are delivered again after an update.
 
     The checkpoint is one position per shard, the minimum over its lanes (at least once)."""
+    split_costs_retries: bool = False
+    """Whether a half of a bisected batch keeps the retries that the whole had used up.
+
+    AWS says that splitting consumes no retry; nobody has measured it."""
     mapping_update_gap_seconds: float = 90.0
     """No polling for this long after an update or a creation ("several minutes", says AWS)."""
     mapping_disable_seconds: float = 60.0
@@ -50,6 +54,8 @@ class Knobs:
     """An increase of retention takes effect "within several minutes"."""
     consumer_registration_seconds: float = 10.0
     """An enhanced fan-out consumer stays CREATING for this long."""
+    kpl_remap_seconds: float = 60.0
+    """For so long after a split the KPL still aggregates by the shards that were."""
     on_demand_split_delay_seconds: float = 900.0
     """An on-demand stream splits a shard above 500 KB/s "within 15 minutes"."""
     dynamodb_shard_rollover_seconds: float = 4 * 3600.0

@@ -53,12 +53,15 @@ class FunctionLogs:
     def _take(self, resource: str | None, minute: int, entries: list[Logged]) -> None:
         """Invocations of one minute; percentiles are kept of durations and ages."""
         failures = [float(entry.failed) for entry in entries]
+        ages = [entry.age_ms for entry in entries if entry.age_ms is not None]
         sets = {
             "Invocations": sample([1.0] * len(entries)),
             "Errors": sample(failures),
+            "Throttles": sample([0.0] * len(entries)),
             "Duration": sample([entry.duration_ms for entry in entries], keep=True),
-            "IteratorAge": sample([entry.age_ms for entry in entries], keep=True),
         }
+        if ages:
+            sets["IteratorAge"] = sample(ages, keep=True)
         for where in self._levels(resource):
             for name, bucket in sets.items():
                 self._bucket(name, where, minute).add(bucket)
@@ -107,13 +110,16 @@ def emit_concurrency(world: "World", at: float, seconds: float) -> None:
         throttles = sample([float(shortfall > 0)] * max(1, round(shortfall)))
         store.put(LAMBDA, "Throttles", where, at, throttles)
         store.put(LAMBDA, "Throttles", ACCOUNT_LEVEL, at, throttles)
-        if account.neighbours[name].reserved_concurrency is None:
-            unreserved += got
+        neighbour = account.neighbours[name]
+        if neighbour.reserved_concurrency is None:
+            unreserved += max(0.0, got - neighbour.spec.provisioned_concurrency)
     total = account.peak_running + sum(got for got, _ in got_by.values())
     levels = {
         "ConcurrentExecutions": total,
         "UnreservedConcurrentExecutions": unreserved,
-        "ClaimedAccountConcurrency": unreserved + account.reserved_total,
+        "ClaimedAccountConcurrency": unreserved
+        + account.reserved_total
+        + account.provisioned_total,
     }
     for name, value in levels.items():
         store.put(LAMBDA, name, ACCOUNT_LEVEL, at, sample([value]))
@@ -121,13 +127,17 @@ def emit_concurrency(world: "World", at: float, seconds: float) -> None:
 
 
 def emit_event_counts(store: MetricStore, mapping: "EventSourceMapping", at: float) -> None:
-    """The opt-in EventCount metrics; none while the mapping is disabled."""
+    """Deliveries that failed; and the opt-in EventCount metrics, none while it is disabled."""
     counts = mapping.counts
+    if counts.delivery_failures:
+        failures = sample([1.0] * counts.delivery_failures)
+        for where in (dimensions(FunctionName=mapping.function.name), ACCOUNT_LEVEL):
+            store.put(LAMBDA, "DestinationDeliveryFailures", where, at, failures)
     if not mapping.settings.event_count_metrics or not mapping.polling:
         return
     values = {
         "PolledEventCount": counts.polled,
-        "FilteredOutEventCount": 0,
+        "FilteredOutEventCount": counts.filtered,
         "InvokedEventCount": counts.invoked,
         "FailedInvokeEventCount": counts.failed,
         "DroppedEventCount": counts.dropped,

@@ -63,7 +63,7 @@ class Lane:
             return None
         settings = cursor.mapping.settings
         wanted = min(len(queue), settings.batch_size)
-        count = self._fitting(wanted)
+        count = self._of_one_window(self._fitting(wanted))
         window = settings.batching_window_seconds
         if window and count == len(queue) and count < settings.batch_size:
             rest = self._window_from + window - cursor.world.env.now
@@ -71,6 +71,15 @@ class Lane:
                 self._wait_for_window(rest)
                 return None
         return Batch([queue.popleft() for _ in range(count)])
+
+    def _of_one_window(self, wanted: int) -> int:
+        """How many of the first records belong to one tumbling window, which no batch crosses."""
+        seconds = self.cursor.mapping.settings.tumbling_window_seconds
+        if not seconds:
+            return wanted
+        arrivals = self.cursor.shard.arrivals
+        end = (arrivals[self.queue[0]] // seconds + 1) * seconds
+        return next((n for n in range(wanted) if arrivals[self.queue[n]] >= end), wanted)
 
     def _fitting(self, wanted: int) -> int:
         """How many of the first records fit into 6 MB, base64 and metadata included."""
@@ -164,9 +173,11 @@ class Lane:
         mapping.last_result = "PROBLEM: Function call failed"
         mapping.counts.failed += len(batch.records)
         limit = mapping.settings.maximum_retry_attempts
-        if mapping.settings.bisect_on_error and len(batch.records) > 1:
+        used_up = limit >= 0 and batch.retries >= limit
+        costs = mapping.world.knobs.split_costs_retries
+        if mapping.settings.bisect_on_error and len(batch.records) > 1 and not (costs and used_up):
             self._bisect(batch)
-        elif batch.retries == limit:
+        elif used_up:
             self.cursor.give_up(batch.records, "RetryAttemptsExhausted", batch, run)
             self._done()
         else:
@@ -174,9 +185,11 @@ class Lane:
             self._retry(batch.retries)
 
     def _bisect(self, batch: Batch) -> None:
-        middle = len(batch.records) // 2
-        self.cursor.mapping.splits += 1
-        self.todo[-1:] = [Batch(batch.records[middle:]), Batch(batch.records[:middle])]
+        middle, mapping = len(batch.records) // 2, self.cursor.mapping
+        mapping.splits += 1
+        spent = batch.retries + 1 if mapping.world.knobs.split_costs_retries else 0
+        halves = (batch.records[middle:], batch.records[:middle])
+        self.todo[-1:] = [Batch(half, retries=spent) for half in halves]
         self._retry(1)
 
     def _retry(self, attempt: int) -> None:
@@ -195,7 +208,7 @@ class Invocation:
         cursor.in_flight += 1
         self.function = cursor.mapping.function
         weight, poison_at = cursor.weight(batch.records), cursor.poison_at(batch.records)
-        self.run = self.function.begin(now, weight, poison_at)
+        self.run = self.function.begin(now, weight, poison_at, cursor.mapping.stream.arn)
         cursor.world.after(self.run.seconds + self.run.cold_seconds, self._end)
 
     def _end(self, _event: simpy.Event) -> None:

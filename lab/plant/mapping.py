@@ -34,6 +34,8 @@ class EventCounts:
     invoked: int = 0
     failed: int = 0
     dropped: int = 0
+    filtered: int = 0
+    delivery_failures: int = 0
     sent_to_destination: int = 0
     millis_behind: float = 0.0
     pushed: int = 0
@@ -69,6 +71,8 @@ class EventSourceMapping:
         self.counts = EventCounts()
         self.observers: list[Observer] = []
         self.processed = self.captured = self.discarded = self.expired = self.splits = 0
+        self.windows_broken = 0
+        """Tumbling windows whose state was lost, because their shard ended."""
         self._transition = 0
         self.poll_interval_seconds = self._poll_interval()
         source.on_reshard.append(self._follow_reshard)
@@ -114,7 +118,8 @@ class EventSourceMapping:
         self._check_settled()
         after = mapping_settings.changed(self.settings, changes)
         function, qualifier = self._function_after(changes)
-        self.world.check_destination(function, after.on_failure_destination)
+        if "DestinationConfig" in changes:
+            self.world.check_destination(function, after.on_failure_destination)
         was = self.state == "Enabled"
         enabled = changes.get("Enabled", was)
         self.stop()
@@ -248,17 +253,20 @@ class EventSourceMapping:
     def give_up(
         self, cursor: Cursor, records: list[int], condition: str, batch: Batch, run: Run | None
     ) -> None:
-        """Capture records at the destination, as metadata, or lose them."""
+        """Capture records at the destination, as metadata, or lose them.
+
+        A delivery that fails is not tried again: what it was to tell of is dropped.
+        """
         destination = self.settings.on_failure_destination
         count = cursor.finish(records)
-        if destination is None:
-            self.discarded += count
-            self.counts.dropped += count
-            return
-        self.captured += count
-        self.counts.sent_to_destination += count
         message = failure_message(self, cursor.shard, records, condition, batch.invocations, run)
-        self.world.destinations.setdefault(destination, []).append(message)
+        if destination and self.world.deliver(destination, message):
+            self.captured += count
+            self.counts.sent_to_destination += count
+            return
+        self.counts.delivery_failures += destination is not None
+        self.discarded += count
+        self.counts.dropped += count
 
     def ledger(self, now: float) -> Ledger:
         """Where its records are at this moment."""

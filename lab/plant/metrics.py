@@ -76,6 +76,7 @@ class MetricStore:
         self._delay = delay_seconds
         self._series: dict[tuple[str, str, Dimensions], dict[int, Bucket]] = {}
         self._pending: deque[Datum] = deque()
+        self._lost: set[tuple[str, int]] = set()
         self._sources: list[Source] = []
 
     def add_source(self, source: Source) -> None:
@@ -94,6 +95,11 @@ class MetricStore:
     def series(self, namespace: str, name: str, dimensions: Dimensions) -> dict[int, Bucket]:
         """The buckets of one metric, to fold into."""
         return self._series.setdefault((namespace, name, dimensions), {})
+
+    def lose(self, name: str, from_seconds: float, to_seconds: float) -> None:
+        """The minutes of a metric that CloudWatch never shows, though others of them are there."""
+        minutes = range(self.minute_of(from_seconds), self.minute_of(to_seconds), MINUTE_SECONDS)
+        self._lost |= {(name, minute) for minute in minutes}
 
     def query(
         self,
@@ -117,7 +123,7 @@ class MetricStore:
         merged: dict[int, Bucket] = {}
         for minute in range(first, ceil(end.timestamp()), MINUTE_SECONDS):
             bucket = buckets.get(minute)
-            if bucket:
+            if bucket and (name, minute) not in self._lost:
                 period = minute // period_seconds * period_seconds
                 merged.setdefault(period, Bucket()).add(bucket)
         earliest, latest = start.timestamp(), end.timestamp()

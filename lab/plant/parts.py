@@ -32,6 +32,9 @@ class Parts:
         self.mappings: dict[str, EventSourceMapping] = {}
         self.backends: dict[str, Backend] = {}
         self.destinations: dict[str, list[dict[str, Any]]] = {}
+        """Messages by destination."""
+        self.destination_states: dict[str, str] = {}
+        """Those that are told of: takes, missing, denies."""
         delay = knobs.cloudwatch_delay_seconds
         self.metrics = MetricStore(self.start, lambda: self.env.now, delay)
         self.alarms = Alarms(self.metrics, delay, knobs.alarm_extra_periods)
@@ -128,18 +131,31 @@ class Parts:
         raise AwsError("InvalidParameterValueException", f"Stream not found: {arn}")
 
     def check_destination(self, function: Function, destination: str | None) -> None:
-        """Whether the function's execution role may write to a destination.
+        """Whether the function's execution role may write to a destination: all that AWS asks.
 
         Raises:
             AwsError: InvalidParameterValueException.
         """
         allowed = function.spec.role_may_send_to
-        if destination and allowed is not None and destination not in allowed:
+        denied = self.destination_states.get(destination or "") == "denies"
+        if destination and (denied or (allowed is not None and destination not in allowed)):
             message = (
                 "The provided execution role does not have permissions to call SendMessage "
                 f"on the destination {destination}. Please ensure the role can perform it."
             )
             raise AwsError("InvalidParameterValueException", message)
+
+    def deliver(self, destination: str, message: dict[str, Any]) -> bool:
+        """Write to an on-failure destination; whether it has taken it.
+
+        FIFO queues and topics, and what is in another Region, never do.
+        """
+        state = self.destination_states.get(destination, "takes")
+        elsewhere = destination.split(":")[3] not in {"", self.account.spec.region}
+        if state != "takes" or elsewhere or destination.endswith(".fifo"):
+            return False
+        self.destinations.setdefault(destination, []).append(message)
+        return True
 
     def forget_mapping(self, uuid: str) -> None:
         """A mapping is deleted."""

@@ -16,6 +16,9 @@ class AccountSpec:
     region: str = "eu-central-1"
     concurrency_limit: int = 1000
     minimum_unreserved: int = 100
+    """What reservations must leave unreserved; 10, 50 and 100 were seen in accounts."""
+    settings_subtract_provisioned: bool = False
+    """Whether GetAccountSettings' unreserved figure leaves provisioned concurrency out."""
     shard_limit: int = 6000
     shard_count_updates_per_day: int = 10
     consumers_per_stream: int = 20
@@ -32,6 +35,10 @@ class StreamSpec:
     shard_level_metrics: bool = False
     table: str | None = None
     label: str = "2026-11-01T00:00:00.000"
+    replicas: tuple[str, ...] = ()
+    """Regions of a global table's replicas."""
+    consumers: tuple[str, ...] = ()
+    """Names of enhanced fan-out consumers that were registered long ago."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +79,16 @@ class ProducerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Between two times a share of calls fails and all take `latency_factor` as long."""
+    """Between two times a share of calls fails and all take `latency_factor` as long.
+
+    `source_arn`: only for the records of that stream, as when a deploy cannot read them any more.
+    """
 
     from_seconds: float
     to_seconds: float
     error_share: float = 1.0
     latency_factor: float = 1.0
+    source_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +116,14 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectCalls:
+    """What invokes a function beside its mappings (SQS, SNS, a schedule, people): it succeeds."""
+
+    rate: RateOfTime
+    seconds: float = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
     """A Lambda function. `alias`: mappings may point at it (metrics then also carry Resource).
 
@@ -121,6 +140,7 @@ class FunctionSpec:
     alias: str | None = None
     lambda_insights: bool = False
     role_may_send_to: frozenset[str] | None = None
+    direct_calls: DirectCalls | None = None
     last_modified_seconds: float = -30 * 86400.0
 
 
@@ -146,6 +166,7 @@ class MappingSpec:
     """An event source mapping from `source_arn` (stream or consumer ARN) to a function.
 
     `qualifier`: the function's alias or version. `enabled` mappings poll from the world's start.
+    `filter_passes`: the share of records that the settings' filter patterns let through.
     """
 
     function: str
@@ -156,11 +177,15 @@ class MappingSpec:
     starting_position: Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"] = "TRIM_HORIZON"
     starting_at_seconds: float | None = None
     enabled: bool = True
+    filter_passes: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutsideReaderSpec:
-    """Another shared-throughput consumer (KCL, Flink, …) of every shard of a stream."""
+    """Another shared-throughput consumer (KCL, Flink, …) of every shard of a stream.
+
+    `deaggregates`: it unpacks KPL aggregates, and drops what does not belong to their shard.
+    """
 
     stream: str
     name: str = "kcl-application"
@@ -168,30 +193,49 @@ class OutsideReaderSpec:
     bytes_per_second: float = 0.0
     from_seconds: float = 0.0
     to_seconds: float = float("inf")
+    deaggregates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourSpec:
-    """Another function of the account: the concurrency it wants, as a function of time."""
+    """Another function of the account: the concurrency it wants, as a function of time.
+
+    `provisioned_concurrency` is allocated to it, used or not; what it wants beyond comes from the
+    shared pool.
+    """
 
     name: str
     concurrency: RateOfTime
     reserved_concurrency: int | None = None
+    provisioned_concurrency: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendSpec:
     """What stands behind functions: beyond `concurrency` calls at once it slows and fails.
 
-    With n calls in flight latency is multiplied by (n/concurrency)^exponent and the share of
-    failing calls is errors_per_overload × (n/concurrency − 1), both only above 1.
+    With n calls in flight latency is multiplied by (n/concurrency)^exponent, only above 1, and the
+    share of failing calls is errors_per_overload × (n/concurrency − errors_from), only above
+    `errors_from`: some backends fail a little before they are full.
     """
 
     name: str
     concurrency: float
     exponent: float = 1.0
     errors_per_overload: float = 0.0
+    errors_from: float = 1.0
     outages: tuple[Outage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationSpec:
+    """What is behind the ARN of an on-failure destination.
+
+    `missing`: it was deleted. `denies`: it exists, and the consumer's role may not write to it.
+    """
+
+    arn: str
+    state: Literal["takes", "missing", "denies"] = "takes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from operator import attrgetter
 from random import Random
@@ -59,9 +60,14 @@ class Stream:
         self.count_updates: list[float] = []
         self.mode_updates: list[float] = []
         self.on_reshard: list[Callable[[], None]] = []
+        self._splits: list[tuple[float, Shard]] = []
         self._clock = clock
         self._rng = rng
         self._route: list[Shard] = []
+        for name in spec.consumers:
+            created = -descriptions.STREAM_AGE_SECONDS
+            made = consumer_arn(arn, name, clock.datetime_at(created))
+            self.consumers[made] = Consumer(name, made, created, "ACTIVE")
         for hash_range in uniform_ranges(spec.shards):
             self._open(hash_range, ())
         self._reroute()
@@ -103,13 +109,32 @@ class Stream:
             parents = tuple(
                 s.shard_id for s in closing if s.start_hash <= end and start <= s.end_hash
             )
-            self._open((start, end), parents)
+            child = self._open((start, end), parents)
+            if any(s.start_hash < start or end < s.end_hash for s in closing):
+                self._splits.append((now, child))
         self._reroute()
         for listener in self.on_reshard:
             listener()
         tail.sort(key=attrgetter("at_seconds"))
         for shard, group in self._by_shard(tail).items():
             shard.append(group)
+
+    def sub_records_lost(self, remap_seconds: float) -> int:
+        """Records inside of KPL aggregates that consumers which de-aggregate have dropped.
+
+        Until the KPL knows of a split, an aggregate holds records of both children and lies in
+        one of them: half of it does not belong there.
+        """
+        if not (self.keys.aggregated and any(r.deaggregates for r in self.outside_readers)):
+            return 0
+        now, weights = self._clock.env.now, self.keys.weights
+        return sum(
+            weights[shard.keys[position]] // 2
+            for since, shard in self._splits
+            for position in range(
+                shard.trimmed(since), shard.trimmed(min(now, since + remap_seconds))
+            )
+        )
 
     def scale_to(self, count: int) -> None:
         """UNIFORM_SCALING: shards whose range does not change stay open."""
@@ -165,11 +190,12 @@ class Stream:
             groups.setdefault(route[record.key], []).append(record)
         return groups
 
-    def _open(self, hash_range: tuple[int, int], parents: tuple[str, ...]) -> None:
+    def _open(self, hash_range: tuple[int, int], parents: tuple[str, ...]) -> Shard:
         shard = Shard(len(self.shards), hash_range, parents, self._clock.env.now)
         self.shards[shard.shard_id] = shard
         sharing = DynamoDbReading if self.is_dynamodb else SharedReading
         self.readings[shard.shard_id] = sharing(shard, self.outside_readers, self._rng)
+        return shard
 
     def _reroute(self) -> None:
         """Look up the open shard of every key once, so that a record's route is one index."""
@@ -183,6 +209,11 @@ class Stream:
                 shard = next(shards)
             route[key] = shard
         self._route = route
+
+
+def consumer_arn(stream_arn: str, name: str, created: datetime) -> str:
+    """The ARN of a registered consumer, which says when it was registered."""
+    return f"{stream_arn}/consumer/{name}:{int(created.timestamp())}"
 
 
 def uniform_ranges(count: int) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """AWS/Kinesis and AWS/DynamoDB: what a stream emits each minute."""
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from lab.plant.metrics import Bucket, Dimensions, MetricStore, dimensions, sample
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 KINESIS = "AWS/Kinesis"
 DYNAMODB = "AWS/DynamoDB"
 GET_RECORDS_LATENCY_MS = 15.0
+WRITE_UNIT_BYTES = 1024
 
 
 def emit_stream(store: MetricStore, stream: Stream, start: float, end: float) -> None:
@@ -19,6 +21,7 @@ def emit_stream(store: MetricStore, stream: Stream, start: float, end: float) ->
     for shard in stream.shards.values():
         stream.reading(shard).count_outside_reads(end)
     if stream.is_dynamodb:
+        _emit_writes(store, stream, start, end)
         _emit_dynamodb(store, stream, start)
         return
     total = _Minute()
@@ -110,6 +113,17 @@ def emit_fan_out(store: MetricStore, mapping: "EventSourceMapping", at: float) -
     }
     for name, value in values.items():
         store.put(KINESIS, name, where, at, sample([value]))
+
+
+def _emit_writes(store: MetricStore, stream: Stream, start: float, end: float) -> None:
+    """What the table's writes have cost: a unit for each KB that was begun, not for each write."""
+    units = 0
+    for shard in stream.shards.values():
+        written = range(shard.trimmed(start), shard.trimmed(end))
+        units += sum(ceil(shard.size_bytes(at, at + 1) / WRITE_UNIT_BYTES) for at in written)
+    if units:
+        where = dimensions(TableName=str(stream.spec.table))
+        store.put(DYNAMODB, "ConsumedWriteCapacityUnits", where, start, sample([float(units)]))
 
 
 def _emit_dynamodb(store: MetricStore, stream: Stream, at: float) -> None:

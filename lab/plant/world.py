@@ -8,6 +8,7 @@ import simpy
 
 from lab.plant.account import Backend, Neighbour
 from lab.plant.chance import chance
+from lab.plant.direct import CallsOfOthers
 from lab.plant.function import Function
 from lab.plant.kinesis_control import KinesisControl
 from lab.plant.knobs import Knobs
@@ -18,6 +19,7 @@ from lab.plant.producer import Producer
 from lab.plant.specs import (
     AccountSpec,
     BackendSpec,
+    DestinationSpec,
     FunctionSpec,
     Ledger,
     MappingSpec,
@@ -82,6 +84,8 @@ class World(LambdaControl, KinesisControl):
         self.functions[spec.name] = function
         self.account.reserving.append(function)
         self.metrics.add_source(FunctionLogs(self.metrics, function).fold)
+        if spec.direct_calls:
+            CallsOfOthers(function, spec.direct_calls, self.clock, self.seed)
         return function
 
     def add_mapping(self, spec: MappingSpec) -> EventSourceMapping:
@@ -114,6 +118,10 @@ class World(LambdaControl, KinesisControl):
     def add_outside_reader(self, spec: OutsideReaderSpec) -> None:
         """A consumer outside Lambda that shares the stream's read limits."""
         self._stream_named(spec.stream).outside_readers.append(spec)
+
+    def add_destination(self, spec: DestinationSpec) -> None:
+        """What is behind an ARN; those that nobody tells of take whatever comes."""
+        self.destination_states[spec.arn] = spec.state
 
     def add_neighbour(self, spec: NeighbourSpec) -> Neighbour:
         """Another function of the account, seen only by the concurrency it uses."""

@@ -51,8 +51,13 @@ def rehearsal(
 
 
 def answer(made: World, work: Callable[[], Any], conditions: Conditions | None = None) -> Any:
-    """What ``work`` returns when it runs as the function; what it raised is raised."""
-    report = rehearsal(made, lambda *_: work(), conditions).invoke({})
+    """What ``work`` returns when it runs as the function; what it raised is raised.
+
+    Its streams have opted in unless the conditions tell of tags.
+    """
+    tagged = {arn: {"remediator": "managed"} for arn in made.streams}
+    ours = rehearsal(made, lambda *_: work(), conditions or Conditions(tags=tagged))
+    report = ours.invoke({})
     if report.error is not None:
         raise report.error
     return report.result

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
-from lab.bridge import Conditions, UnsupportedCallError
+from lab.bridge import Conditions
 from lab.plant import AlarmSpec, StreamSpec, World
-from tests.lab.bridge_worlds import FUNCTION, START, answer, client, mapping_of, world
+from tests.lab.bridge_worlds import (
+    FUNCTION,
+    START,
+    answer,
+    client,
+    mapping_of,
+    rehearsal,
+    world,
+)
 
 MISSING = "00000000-0000-4000-8000-00000000dead"
 
@@ -327,15 +335,14 @@ def test_the_sdks_own_validation_stays() -> None:
         ),
     ],
 )
-def test_what_the_lab_does_not_know_fails_loudly_even_if_the_function_hides_it(
-    work: Callable[[], Any],
-) -> None:
+def test_what_the_lab_does_not_know_is_denied_and_remembered(work: Callable[[], Any]) -> None:
     def hides_it() -> str:
         try:
             work()
-        except Exception:  # noqa: BLE001
-            return "nothing happened"
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
         return "answered"
 
-    with pytest.raises(UnsupportedCallError):
-        answer(world(), hides_it)
+    made = rehearsal(world(), lambda *_: hides_it())
+    assert made.invoke({}).result in {"AccessDenied", "AccessDeniedException"}
+    assert len(made.unsupported) == 1

@@ -161,7 +161,7 @@ def test_without_invocations_the_age_is_missing_and_not_zero(how: str) -> None:
     world.run_until(1200)
     assert max(values(pipeline, "IteratorAge", "Maximum", FUNCTION)) <= 5
     throttles = values(pipeline, "Throttles", "Sum", FUNCTION)
-    assert bool(throttles) == (how == "reserved at 0")
+    assert any(throttles.values()) == (how == "reserved at 0")
 
 
 def test_a_blocked_consumer_shows_in_the_stream_s_own_age() -> None:

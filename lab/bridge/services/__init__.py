@@ -5,6 +5,7 @@ from lab.bridge.services.base import Operation
 
 SERVICES: dict[str, dict[str, Operation]] = {
     "cloudwatch": cloudwatch.OPERATIONS,
+    "dynamodb": kinesis.TABLE_OPERATIONS,
     "dynamodbstreams": kinesis.TABLE_STREAM_OPERATIONS,
     "kinesis": kinesis.OPERATIONS,
     "lambda": lambda_.OPERATIONS,

@@ -20,6 +20,8 @@ class Aws:
     alarms: Alarms
     schedules: Schedules
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    log_alarms: dict[str, str] = field(default_factory=dict)
+    """State by name, of alarms on what Logs Insights finds."""
     metric_page_datapoints: int = 100_800
     """How many datapoints one page of GetMetricData holds at most (AWS: 100,800)."""
 
@@ -29,7 +31,8 @@ class Aws:
         return f"arn:aws:{service}:{spec.region}:{spec.account_id}:{resource}"
 
 
-Operation = Callable[[Aws, Params], dict[str, Any]]
+Operation = Callable[[Aws, Params], dict[str, Any] | None]
+"""``None``: it is not the plant's; moto is asked."""
 
 
 def page(items: Sequence[T], token: str | None, size: int) -> tuple[list[T], str | None]:

@@ -101,12 +101,25 @@ def _metric_data_result(result: _Result, low: int, high: int) -> dict[str, Any]:
 
 
 def describe_alarms(aws: Aws, params: Params) -> dict[str, Any]:
-    """DescribeAlarms by names, prefix or state; the lab has metric alarms only."""
+    """DescribeAlarms by names, prefix or state: metric alarms, and log alarms if asked for."""
     kinds = params.get("AlarmTypes", ["MetricAlarm"])
     alarms = aws.alarms.all() if "MetricAlarm" in kinds else []
     found = [a.described() for a in alarms if _wanted(params, a.name, a.state.value)]
     shown, token = page(found, params.get("NextToken"), min(100, params.get("MaxRecords", 50)))
-    return {"MetricAlarms": shown, "CompositeAlarms": [], "NextToken": token}
+    logs = aws.log_alarms.items() if "LogAlarm" in kinds else ()
+    return {
+        "MetricAlarms": shown,
+        "CompositeAlarms": [],
+        "LogAlarms": [
+            {"AlarmName": name, "AlarmArn": aws.arn("cloudwatch", f"alarm:{name}")}
+            | {"StateValue": state, "ActionsEnabled": True}
+            for name, state in logs
+            if _wanted(params, name, state)
+        ]
+        if "LogAlarm" in kinds
+        else None,
+        "NextToken": token,
+    }
 
 
 def _wanted(params: Params, name: str, state: str) -> bool:

@@ -152,6 +152,30 @@ def describe_table_stream(aws: Aws, params: Params) -> dict[str, Any]:
     }
 
 
+def describe_table(aws: Aws, params: Params) -> dict[str, Any] | None:
+    """DynamoDB's DescribeTable, of a table whose stream the plant has."""
+    table = str(params["TableName"]).rpartition("table/")[2]
+    streams = [s for s in aws.world.streams.values() if s.is_dynamodb and s.spec.table == table]
+    if not streams:
+        return None
+    (stream,) = streams
+    return {
+        "Table": {
+            "TableName": table,
+            "TableArn": aws.arn("dynamodb", f"table/{table}"),
+            "TableStatus": "ACTIVE",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "StreamSpecification": {
+                "StreamEnabled": True,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+            "LatestStreamArn": stream.arn,
+            "LatestStreamLabel": stream.spec.label,
+            "Replicas": [{"RegionName": name} for name in stream.spec.replicas] or None,
+        }
+    }
+
+
 def _table_shard(shard: dict[str, Any]) -> dict[str, Any]:
     """DynamoDB's shard ids have a tail; the SDK refuses any that is shorter than 28 characters."""
     named = {key: _with_tail(shard[key]) for key in ("ShardId", "ParentShardId") if key in shard}
@@ -175,4 +199,5 @@ OPERATIONS: dict[str, Operation] = {
     "SplitShard": split_shard,
     "UpdateShardCount": update_shard_count,
 }
+TABLE_OPERATIONS: dict[str, Operation] = {"DescribeTable": describe_table}
 TABLE_STREAM_OPERATIONS: dict[str, Operation] = {"DescribeStream": describe_table_stream}
