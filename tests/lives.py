@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from remediator.commands import Approve, Rollback
+from remediator.commands import Approve, FollowUpDue, Rollback
 from remediator.model import (
     Alarm,
     AlarmState,
@@ -18,8 +18,8 @@ from remediator.model import (
 from remediator.policy import Autonomy, Budget, Limits, Policy, RemedyPolicy
 from remediator.state import Freeze, Stage
 from tests.histories import ACCOUNT, REGION
-from tests.promises import Promises, settings_of
-from tests.small_account import Author, Weather
+from tests.promises import Promises, every_setting_is_accounted_for, settings_of
+from tests.small_account import Author, SmallAccount, Weather
 from tests.small_lambda import Host
 
 HOUR = 3600.0
@@ -34,20 +34,23 @@ BOUNDED = Policy(
 def transition(
     function: str, at: datetime, state: AlarmState = AlarmState.ALARM, word: str = ""
 ) -> Incident:
-    """One transition of a function's alarm."""
+    """One transition of the alarm on a pipeline's mapping."""
     return Incident(
         incident_id=f"{function}-{state.lower()}-{at:%H%M%S}{word}",
         at=at,
         account_id=ACCOUNT,
         region=REGION,
         alarm=Alarm(name=f"lag-{function}", state=state),
-        watched=Watched(function=function),
+        watched=Watched(event_source_mapping=f"mapping-{function}"),
     )
 
 
-def started(weather: Weather, policy: Policy = BOUNDED) -> Host:
-    """A host whose orders have suffered for ten minutes; its promises are watched."""
-    host = Host(policy)
+def started(weather: Weather, policy: Policy = BOUNDED, shares: ResourceKind | None = None) -> Host:
+    """A host whose orders have suffered for ten minutes; its promises are watched.
+
+    ``shares``: what the bills' mapping has in common with the orders'.
+    """
+    host = Host(policy, SmallAccount(shares))
     Promises(host)
     host.account.pipelines["orders"].weather = weather
     host.account.pass_time(600)
@@ -59,7 +62,8 @@ def clear_up(host: Host) -> None:
     for pipeline in host.account.pipelines.values():
         pipeline.weather = Weather.FAIR
     host.switch, host.mode = None, Mode.APPLY
-    host.journal.unfreeze("all")
+    for scope in ("all", "orders", "bills"):
+        host.journal.unfreeze(scope)
     for _ in range(60):
         if not (host.pass_time(1800) or host.queue or host.schedules):
             break
@@ -74,6 +78,7 @@ def clear_up(host: Host) -> None:
         lost = any(str(state.incident_id) in repr(event) for event in host.dead_letters)
         owned = state.incident_id in watched
         assert state.stage is Stage.CLOSED or lost or owned, f"{state.incident_id} is {state.stage}"
+    every_setting_is_accounted_for(host)
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,48 @@ def _reserved() -> Host:
     return host
 
 
+def _both_expire() -> Host:
+    host = _both_busy(ResourceKind.STREAM)
+    for pipeline in host.account.pipelines.values():
+        pipeline.weather = Weather.OLD
+    return host
+
+
+def _older_first(host: Host) -> None:
+    """The incident that has raised it is over, another one raises it further, and then the older
+    one is rolled back."""
+    first = transition("orders", host.now)
+    host.invoke(first)
+    host.pass_time(1800)
+    orders = host.account.pipelines["orders"]
+    orders.weather = Weather.FAIR
+    host.pass_time(2 * HOUR)
+    orders.weather = Weather.BUSY
+    host.pass_time(1200)
+    host.invoke(transition("orders", host.now, word="-second"))
+    host.pass_time(60)
+    host.invoke(Rollback(incident_id=first.incident_id, by="ada"))
+    host.pass_time(HOUR)
+
+
+def _in_mode_plan_meanwhile(host: Host) -> None:
+    host.invoke(transition("orders", host.now))
+    host.pass_time(300)
+    host.mode = Mode.PLAN
+    host.pass_time(1800)
+    host.mode = Mode.APPLY
+    host.pass_time(HOUR)
+
+
+def _frozen_for_long(host: Host) -> None:
+    """The looks run out meanwhile."""
+    host.invoke(transition("orders", host.now))
+    host.pass_time(300)
+    host.journal.freeze(Freeze(scope="all", reason="a release", by="ada", at=host.now))
+    host.account.pipelines["orders"].weather = Weather.FAIR
+    host.pass_time(12 * HOUR)
+
+
 def _needs_approval() -> Host:
     freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.APPROVE)}
     return started(Weather.BUSY, BOUNDED.model_copy(update={"remedies": freedom}))
@@ -138,8 +185,10 @@ def _shards_only() -> Host:
     return started(Weather.BUSY, BOUNDED.model_copy(update={"remedies": freedom}))
 
 
-def _both_busy() -> Host:
-    host = started(Weather.BUSY)
+def _both_busy(shares: ResourceKind | None = None, reserved: int | None = None) -> Host:
+    host = started(Weather.BUSY, shares=shares)
+    orders = host.account.pipelines["orders"]
+    orders.settings[ResourceKind.FUNCTION, "reserved_concurrency"].set(reserved, Author.HUMAN)
     host.account.pipelines["bills"].weather = Weather.BUSY
     host.account.pass_time(600)
     return host
@@ -155,6 +204,11 @@ LIVES = (
     Life("rolled back by hand", lambda: started(Weather.OLD), _is_rolled_back),
     Life("shards alone", _shards_only, _recovers),
     Life("two at once", _both_busy, _two_at_once),
+    Life("one function", lambda: _both_busy(ResourceKind.FUNCTION, 2), _two_at_once),
+    Life("one stream", _both_expire, _two_at_once),
+    Life("the older is rolled back first", lambda: started(Weather.BUSY), _older_first),
+    Life("in mode plan meanwhile", lambda: started(Weather.POISON), _in_mode_plan_meanwhile),
+    Life("frozen for long", lambda: started(Weather.POISON), _frozen_for_long),
 )
 
 
@@ -166,8 +220,8 @@ def _of_orders(host: Host) -> list[str]:
 
 
 def _again(host: Host) -> None:
-    """The delivery that runs is delivered once more."""
-    host.invoke(host.running.event)
+    """The delivery that runs is delivered once more, under its own request id."""
+    host.invoke(host.running.event, request_id=host.running.request_id)
 
 
 def _other_alarm(host: Host) -> None:
@@ -217,6 +271,19 @@ def _planned_only(host: Host) -> None:
     host.mode = Mode.PLAN
 
 
+def _function_frozen(host: Host) -> None:
+    host.journal.freeze(Freeze(scope="orders", reason="a release", by="ada", at=host.now))
+
+
+def _acting_again(host: Host) -> None:
+    host.mode = Mode.APPLY
+
+
+def _made_up(host: Host) -> None:
+    for incident_id in _of_orders(host)[:1]:
+        host.invoke(FollowUpDue(incident_id=incident_id, number=9000))
+
+
 def _removed(host: Host) -> None:
     host.account.pipelines["orders"].gone = True
 
@@ -235,7 +302,17 @@ BETWEEN: dict[str, Callable[[Host], None]] = {
     "a human's reservation": by_a_human(ResourceKind.FUNCTION, "reserved_concurrency", 2),
     "a freeze": _frozen,
     "a lower mode": _planned_only,
+    "a function is frozen": _function_frozen,
+    "the mode goes up again": _acting_again,
+    "a look that is not due": _made_up,
     "the mapping is deleted": _removed,
 }
 HUMAN = frozenset(name for name in BETWEEN if name.startswith("a human") or "deleted" in name)
 """Not tried between the compare and the write: AWS has no conditional update of these settings."""
+
+
+def happening(host: Host, what: str) -> None:
+    """Let something happen, unless it is a person's edit in just that moment."""
+    if what in HUMAN and host.running.calls[-1] == "actuator.write":
+        return
+    BETWEEN[what](host)

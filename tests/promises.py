@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from remediator.commands import FollowUpDue, Rollback
+from remediator.commands import FollowUpDue
 from remediator.forecast import ACCOUNT_MINIMUM
 from remediator.model import Incident, Mode, RemedyName, Resource, ResourceKind, Value
 from remediator.state import (
@@ -57,17 +57,29 @@ class Promises:
     def on_write(self, resource: Resource, values: Mapping[str, Value]) -> None:
         """Just before the account takes the values."""
         here = self.host.running
-        by_hand = isinstance(here.event, Rollback)
         assert here.mode is Mode.APPLY, "6: wrote in mode plan"
-        assert by_hand or not here.frozen_at_start, "6: wrote though frozen"
         covered = [self._covering(resource, name, value) for name, value in values.items()]
         state, tracked = covered[0]
+        self._is_not_stopped(state)
         forward = tracked.state is ChangeState.INTENDED
         self._keeps_theirs(resource, values, forward=forward)
         self._captures(resource, values)
         if forward:
             self._is_once(state, tracked, resource, values)
         self._note(resource, values, state, tracked, forward=forward)
+
+    def _is_not_stopped(self, state: IncidentState) -> None:
+        """6: nothing is written that somebody had stopped by the time it was last asked, and it
+        was asked in this invocation. A person's rollback in spite of a freeze goes on; one set
+        after it holds what is left of it: the last word holds."""
+        here = self.host.running
+        assert "journal.frozen" in here.calls[-3:], "6: wrote without asking for a freeze"
+        read_at = here.freeze_read_at
+        assert read_at is not None
+        asked_at = state.undo_asked_at
+        for freeze in self.host.freezes(state.target.function if state.target else ""):
+            in_spite_of = asked_at is not None and freeze.at <= asked_at
+            assert in_spite_of or freeze.at >= read_at, "6: wrote though frozen"
 
     def _covering(
         self, resource: Resource, name: str, value: Value
@@ -255,21 +267,53 @@ class Promises:
                 assert setting.value == last.change.after, f"8: {name} is not as journalled"
 
 
+def every_setting_is_accounted_for(host: Host) -> None:
+    """8, of the final world alone: each setting is what it was, or what a person made it, or owned
+    by an open incident that is looked at again, or kept on purpose, as people were told."""
+    states = list(host.journal._states.values())
+    watched = {payload["follow_up"] for _, payload in host.schedules.values()}
+    for resource, name, setting in settings_of(host):
+        pipeline = host.account.owner(resource)
+        if setting.author is not Author.US or setting.value == setting.theirs or pipeline.gone:
+            continue
+        ours = [
+            (state, t)
+            for state in states
+            for t in state.in_effect
+            if (t.change.resource, t.change.setting) == (resource, name)
+            and t.change.after == setting.value
+        ]
+        lost = [s for s, _ in ours if any(s.incident_id in repr(e) for e in host.dead_letters)]
+        leans = name == "on_failure_destination" and _theirs_lean_on_it(host, resource)
+        owned = any(state.open and state.incident_id in watched for state, _ in ours)
+        kept = any(t.kept for _, t in ours)
+        assert owned or kept or lost or leans, f"8: {name} = {setting.value!r} is left behind"
+        assert not (kept and any(t.endangers for _, t in ours if t.kept)), f"1: {name} was kept"
+
+
+def _theirs_lean_on_it(host: Host, resource: Resource) -> bool:
+    retries = host.account.setting(resource, "maximum_retry_attempts")
+    return retries.author is Author.HUMAN and retries.value != -1
+
+
 def settings_of(host: Host) -> Iterator[tuple[Resource, str, Setting]]:
-    """Every setting of the account."""
+    """Every setting of the account, once."""
+    seen: set[tuple[str, str]] = set()
     for pipeline in host.account.pipelines.values():
         ids = {
             ResourceKind.EVENT_SOURCE_MAPPING: pipeline.uuid,
-            ResourceKind.FUNCTION: pipeline.name,
+            ResourceKind.FUNCTION: pipeline.function,
             ResourceKind.STREAM: pipeline.target.source_arn,
         }
         for (kind, name), setting in pipeline.settings.items():
-            yield Resource(kind=kind, id=ids[kind]), name, setting
+            if (ids[kind], name) not in seen:
+                seen.add((ids[kind], name))
+                yield Resource(kind=kind, id=ids[kind]), name, setting
 
 
 def _is_about(event: object, state: IncidentState) -> bool:
     if isinstance(event, FollowUpDue):
         return event.incident_id == state.incident_id
     watched = event.watched if isinstance(event, Incident) else None
-    function = state.target.function if state.target else None
-    return watched is not None and watched.function == function
+    uuid = state.target.event_source_mapping if state.target else None
+    return watched is not None and watched.event_source_mapping == uuid

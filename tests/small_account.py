@@ -1,4 +1,4 @@
-"""A small account in memory: two pipelines that clog, and everything that may go wrong with them.
+"""A small account in memory: pipelines that clog, and everything that may go wrong with them.
 
 It is the least that makes the whole flow work: settings that act on a backlog, minute by minute,
 and metrics that show it late. It knows nothing of the remediator but the records it reads.
@@ -88,7 +88,9 @@ class Pipeline:
     """A stream, its function and the mapping between them."""
 
     name: str
-    shards: int = 2
+    twin: "Pipeline | None" = None
+    """Another mapping with which this one shares its function or its stream."""
+    shares: ResourceKind | None = None
     weather: Weather = Weather.FAIR
     settings: dict[tuple[ResourceKind, str], Setting] = field(default_factory=dict)
     backlog: float = 0.0
@@ -113,10 +115,24 @@ class Pipeline:
             (mapping, "maximum_record_age_seconds"): -1,
             (mapping, "on_failure_destination"): None,
             (function, "reserved_concurrency"): None,
-            (stream, "shard_count"): self.shards,
+            (stream, "shard_count"): 2,
             (stream, "retention_hours"): 24,
         }
         self.settings = {key: Setting(value) for key, value in first.items()}
+        if self.twin is not None:
+            shared = {k: v for k, v in self.twin.settings.items() if k[0] is self.shares}
+            self.settings |= shared
+
+    def _named(self, kind: ResourceKind) -> str:
+        return self.twin.name if self.twin is not None and self.shares is kind else self.name
+
+    @property
+    def function(self) -> str:
+        return self._named(ResourceKind.FUNCTION)
+
+    @property
+    def shards(self) -> int:
+        return int(self.settings[ResourceKind.STREAM, "shard_count"].value or 1)
 
     @property
     def uuid(self) -> str:
@@ -124,17 +140,18 @@ class Pipeline:
 
     @property
     def target(self) -> Target:
+        stream = self._named(ResourceKind.STREAM)
         return Target(
-            function=self.name,
-            function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}",
+            function=self.function,
+            function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function}",
             event_source_mapping=self.uuid,
-            source_arn=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}",
+            source_arn=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}",
             kind=SourceKind.KINESIS,
-            stream=self.name,
+            stream=stream,
         )
 
     def owns(self, resource: Resource) -> bool:
-        return resource.id in {self.uuid, self.name, self.target.source_arn}
+        return resource.id in {self.uuid, self.function, self.target.source_arn}
 
     def of_mapping(self, name: str) -> Value:
         return self.settings[ResourceKind.EVENT_SOURCE_MAPPING, name].value
@@ -221,9 +238,12 @@ class SmallAccount:
     neighbours = 20
     """Invocations of everybody else, always."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares: ResourceKind | None = None) -> None:
+        """``shares``: what the bills' mapping has in common with the orders'."""
         self.now = NOW
-        self.pipelines = {name: Pipeline(name) for name in ("orders", "bills")}
+        orders = Pipeline("orders")
+        bills = Pipeline("bills", twin=orders if shares else None, shares=shares)
+        self.pipelines = {"orders": orders, "bills": bills}
         self._lived_until = NOW - timedelta(minutes=HISTORY_MINUTES)
         self.live()
 
@@ -244,11 +264,9 @@ class SmallAccount:
     @property
     def pool(self) -> int:
         """The account's unreserved concurrency."""
-        reserved = (
-            pipeline.settings[ResourceKind.FUNCTION, "reserved_concurrency"].value
-            for pipeline in self.pipelines.values()
-        )
-        return self.concurrency_limit - sum(int(one) for one in reserved if one is not None)
+        key = ResourceKind.FUNCTION, "reserved_concurrency"
+        reserved = {p.function: p.settings[key].value for p in self.pipelines.values()}
+        return self.concurrency_limit - sum(int(n) for n in reserved.values() if n is not None)
 
     def in_use_as_seen(self, at: datetime | None = None) -> float:
         """Unreserved concurrency in use, as the newest datapoint has it, now or then."""
@@ -280,8 +298,6 @@ class SmallAccount:
             return True
         for name, value in values.items():
             pipeline.settings[resource.kind, name].set(value, author)
-            if name == "shard_count":
-                pipeline.shards = int(value or 1)
         return True
 
     def evidence(self, pipeline: Pipeline, gaps: tuple[Gap, ...] = ()) -> Evidence:
@@ -300,7 +316,7 @@ class SmallAccount:
             window_seconds=3600,
             mapping=pipeline.mapping_state(),
             function=FunctionState(
-                name=pipeline.name,
+                name=pipeline.function,
                 memory_mb=1024,
                 timeout_seconds=300,
                 last_modified=NOW - timedelta(days=30),
@@ -311,7 +327,7 @@ class SmallAccount:
                 concurrency_limit=self.concurrency_limit, unreserved_concurrency=self.pool
             ),
             stream=StreamState(
-                name=pipeline.name,
+                name=pipeline.target.stream,
                 arn=pipeline.target.source_arn,
                 status="ACTIVE",
                 retention_hours=int(retention or 24),

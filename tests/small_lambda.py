@@ -66,6 +66,7 @@ class Kind(StrEnum):
     THROTTLED = "is throttled"
     LOST_ANSWER = "gets no answer, though it took effect"
     DENIED = "is denied"
+    MALFORMED = "gets half an answer, though it took effect"
 
 
 NEVER_RAISE = frozenset({"notifier.notify", "actuator.settled"})
@@ -97,7 +98,8 @@ class Invocation:
     """What happens in the world just before the call of that number."""
     calls: list[str] = field(default_factory=list)
     dead: bool = False
-    frozen_at_start: bool = False
+    freeze_read_at: datetime | None = None
+    """When it last asked whether it may change anything."""
     mode: Mode = Mode.APPLY
 
 
@@ -169,6 +171,8 @@ class Host:
             meanwhile()
         self.account.pass_time(CALL_SECONDS)
         self._still_alive(here)
+        if name == "journal.frozen":
+            here.freeze_read_at = self.now
         fault = here.fault if here.fault and here.fault.hits(number, name) else None
         if fault:
             self._strike_before(here, fault, name)
@@ -193,6 +197,8 @@ class Host:
             raise PermanentError(f"{name}: {code}", code=code, permission=name)
 
     def _strike_after(self, here: Invocation, fault: Fault) -> None:
+        if fault.kind is Kind.MALFORMED:
+            raise KeyError("Configuration")
         if fault.kind is Kind.CRASH_AFTER:
             here.dead = True
             raise Death
@@ -218,7 +224,6 @@ class Host:
             deadline=self.now + TIMEOUT,
             fault=fault or (strikes.fault if strikes else None),
             meanwhile=meanwhile or (strikes.meanwhile if strikes else {}),
-            frozen_at_start=self.frozen(),
             mode=self.mode,
         )
         self._running.append(here)
@@ -227,7 +232,7 @@ class Host:
             self.reports.append(self._handle(here))
         except InputError:
             pass
-        except (RemediatorError, Death):
+        except (RemediatorError, KeyError, Death):
             self._try_again(here, attempt)
         finally:
             self._running.pop()
@@ -258,16 +263,17 @@ class Host:
             policy=policy,
             deployment=Deployment(mode=self.mode, quarantine_arn=QUARANTINE),
             clock=lambda: self.now,
-            holder=here.request_id,
+            holder=f"{here.request_id}#{next(self._ids)}",
             journal=cast("Journal", _Port(self, "journal", _Watched(self))),
             scheduler=cast("Scheduler", _Port(self, "scheduler", _Scheduler(self))),
             notifier=cast("Notifier", _Port(self, "notifier", _Notifier(self))),
             freeze_switch=lambda: cast("Freeze | None", self.call("switch", lambda: self.switch)),
         )
 
-    def frozen(self) -> bool:
-        """Whether everything is frozen now."""
-        return self.switch is not None or self.journal.frozen(["all"]) is not None
+    def freezes(self, function: str) -> list[Freeze]:
+        """What stops changes for a function now."""
+        found = [self.switch, *(self.journal.frozen([scope]) for scope in ("all", function))]
+        return [freeze for freeze in found if freeze is not None]
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -330,10 +336,17 @@ class _Sensor:
         return ()
 
     def find_targets(self, watched: Watched, now: datetime) -> tuple[Target, ...]:
-        return (self._host.account.pipelines[watched.function or ""].target,)
+        pipelines = self._host.account.pipelines.values()
+        named = [p for p in pipelines if watched.event_source_mapping == p.uuid]
+        found = named or [p for p in pipelines if watched.function == p.function]
+        if not found:
+            raise InputError(f"no mapping of function {watched.function} was found")
+        lagging = sorted(found, key=lambda pipeline: -pipeline.backlog)
+        return tuple(pipeline.target for pipeline in lagging)
 
     def read(self, target: Target, now: datetime, window_seconds: int) -> Evidence:
-        pipeline = self._host.account.pipelines[target.function]
+        pipelines = self._host.account.pipelines.values()
+        pipeline = next(p for p in pipelines if p.uuid == target.event_source_mapping)
         if pipeline.gone:
             raise PermanentError("it is gone", code="ResourceNotFoundException", gone=True)
         return self._host.account.evidence(pipeline, self._host.gaps)

@@ -34,6 +34,7 @@ from tests.lives import (
     Life,
     by_a_human,
     clear_up,
+    happening,
     started,
     transition,
 )
@@ -135,13 +136,12 @@ def test_undisturbed_it_acts_looks_again_and_ends(life: Life) -> None:
 
 # --- any mixture ---------------------------------------------------------------------------------
 
+SHARED = st.sampled_from([None, ResourceKind.FUNCTION, ResourceKind.STREAM])
 PIPELINES = st.sampled_from(["orders", "orders", "bills"])
 FAULTS = st.none() | st.builds(
     Fault, st.sampled_from(list(Kind)), at=st.integers(1, 30), lasting=st.sampled_from([1, 1, 3])
 )
-MEANWHILE = st.dictionaries(
-    st.integers(1, 30), st.sampled_from(sorted(set(BETWEEN) - HUMAN)), max_size=2
-)
+MEANWHILE = st.dictionaries(st.integers(1, 30), st.sampled_from(sorted(BETWEEN)), max_size=2)
 EDITS: Sequence[tuple[ResourceKind, str, Value]] = (
     (MAPPING, "parallelization_factor", 2),
     (MAPPING, "maximum_retry_attempts", 7),
@@ -158,9 +158,9 @@ EDITS: Sequence[tuple[ResourceKind, str, Value]] = (
 class AnyHistory(RuleBasedStateMachine):
     """Alarms, people, faults, freezes and time, in any order."""
 
-    @initialize(weather=st.sampled_from(list(Weather)))
-    def begin(self, weather: Weather) -> None:
-        self.host = started(weather, BOUNDED)
+    @initialize(weather=st.sampled_from(list(Weather)), shares=SHARED)
+    def begin(self, weather: Weather, shares: ResourceKind | None) -> None:
+        self.host = started(weather, BOUNDED, shares)
         self.told: list[Incident] = []
         self.numbers = count(1)
 
@@ -170,7 +170,9 @@ class AnyHistory(RuleBasedStateMachine):
         fault: Fault | None,
         between: dict[int, str],
     ) -> None:
-        happenings = {number: partial(BETWEEN[what], self.host) for number, what in between.items()}
+        happenings = {
+            number: partial(happening, self.host, what) for number, what in between.items()
+        }
         self.host.invoke(event, fault, happenings)
 
     @rule(pipeline=PIPELINES, fault=FAULTS, between=MEANWHILE)

@@ -189,6 +189,15 @@ class Desk(NamedTuple):
         )
         return guardrails.undo_held_back(look.policy, around)
 
+    def freezes(self, target: Target) -> list[Freeze]:
+        """Every freeze that is set for a target and can be seen."""
+        found: list[Freeze | None] = []
+        with suppress(PermanentError, TemporaryError):
+            found.append(self.freeze_switch())
+        if self.journal is not None:
+            found += [self.journal.frozen([scope]) for scope in ("all", target.function)]
+        return [freeze for freeze in found if freeze is not None]
+
     def freeze_of(self, target: Target) -> tuple[Freeze | None, str | None]:
         try:
             switched = self.freeze_switch()
@@ -312,12 +321,13 @@ class Desk(NamedTuple):
     def stopped(self, target: Target, asked_at: datetime | None = None) -> str | None:
         """Why nothing may be written now: a freeze. What a person asked for at ``asked_at`` is
         held back only by one that was set later: the last word of a person holds."""
-        freeze, unreadable = self.freeze_of(target)
         if asked_at is not None:
-            freeze = freeze if freeze is not None and freeze.at > asked_at else None
-            unreadable = None
-        elif self.policy.freeze:
-            return "the policy file says freeze"
+            later = (found for found in self.freezes(target) if found.at > asked_at)
+            freeze, unreadable = next(later, None), None
+        else:
+            freeze, unreadable = self.freeze_of(target)
+            if self.policy.freeze:
+                return "the policy file says freeze"
         if unreadable:
             return f"the freeze switch cannot be read: {unreadable}"
         if freeze is None:
