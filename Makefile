@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test test-long check format readme schema lab benchmark lock \
+.PHONY: help setup demo browser test test-long histories check format readme schema lab benchmark lock \
 	build build-RemediatorFunction clean need-python
 
 help: ## List the targets
@@ -65,6 +65,9 @@ test: setup browser ## Run all tests
 
 test-long: setup ## Run the long properties and storms
 	@$(BIN)/pytest -n $(WORKERS) -m long
+
+histories: setup ## Live through 10,000 long fault histories, each checked at every write
+	@$(BIN)/pytest -n $(WORKERS) -m long tests/test_safe_hands.py -k any_long_mixture
 
 check: setup ## Hold format, lint, types, floors and template
 	@$(BIN)/ruff format --check .

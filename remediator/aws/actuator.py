@@ -36,9 +36,16 @@ class ReadOnlyActuator:
         """Raises PermanentError, always."""
         raise PermanentError(f"a plan changes nothing, so not {resource} either", code="ReadOnly")
 
-    def settled(self, resource: Resource) -> bool:  # noqa: ARG002 - the port's
-        """Nothing was written, so nothing is to be waited for."""
-        return True
+    def settled(self, resource: Resource) -> bool:
+        """Whether AWS is at an update now: an earlier write of ours, or somebody's. One look.
+
+        Never raises: what cannot be seen has not settled.
+        """
+        try:
+            return self._hands[resource.kind].settled(resource.id)
+        except RemediatorError as error:
+            _LOG.warning("cannot see whether %s has settled: %s", resource, error)
+            return False
 
 
 class AwsActuator(ReadOnlyActuator):
@@ -66,13 +73,6 @@ class AwsActuator(ReadOnlyActuator):
         for pause in POLLS_AFTER_SECONDS:
             if pause:
                 self._sleep(pause)
-            if self._looks_settled(resource):
+            if super().settled(resource):
                 return True
         return False
-
-    def _looks_settled(self, resource: Resource) -> bool:
-        try:
-            return self._hands[resource.kind].settled(resource.id)
-        except RemediatorError as error:
-            _LOG.warning("cannot see whether %s has settled: %s", resource, error)
-            return False

@@ -7,9 +7,17 @@ import pytest
 
 from lab.memory_journal import MemoryJournal
 from remediator.errors import ConflictError
-from remediator.model import RemedyName
+from remediator.model import Change, RemedyName, Resource, ResourceKind
 from remediator.ports import Journal
-from remediator.state import AccountLedger, EntryKind, IncidentState, Lease, Stage
+from remediator.state import (
+    AccountLedger,
+    ChangeState,
+    EntryKind,
+    IncidentState,
+    Lease,
+    Stage,
+    TrackedChange,
+)
 from tests.aws.journal_table import dynamo_journal
 from tests.histories import ACCOUNT, NOW, REGION, claim, entry, freeze, spent, state, target
 
@@ -442,3 +450,36 @@ def test_a_freeze_is_lifted_once_or_twice(journal: Journal) -> None:
         journal.unfreeze("all")
 
     assert journal.frozen(["all"]) is None
+
+
+# --- owners -------------------------------------------------------------------------------------
+
+
+def _marking(resource: Resource, at: ChangeState, incident_id: str) -> IncidentState:
+    change = Change(
+        remedy=RemedyName.EXTEND_RETENTION,
+        resource=resource,
+        setting="retention_hours",
+        before=24,
+        after=168,
+    )
+    tracked = TrackedChange(change=change, state=at, at=NOW)
+    return state(incident_id, changes=(tracked,))
+
+
+STREAM = Resource(kind=ResourceKind.STREAM, id="arn:aws:kinesis:eu-west-1:111122223333:stream/a")
+
+
+@pytest.mark.parametrize(
+    ("at", "marks"),
+    [(at, at not in {ChangeState.UNDONE, ChangeState.ABANDONED}) for at in ChangeState],
+)
+def test_a_resource_tells_which_incidents_have_marked_it(
+    journal: Journal, at: ChangeState, marks: bool
+) -> None:
+    wanted = _marking(STREAM, at, "incident-1")
+    begun(journal)
+    saved = journal.commit(wanted, [], None, NOW)
+    assert journal.owners(STREAM) == ((saved,) if marks else ())
+    closed = journal.commit(saved.model_copy(update=CLOSED), [], None, NOW)
+    assert journal.owners(STREAM) == ((closed,) if marks else ())

@@ -1,0 +1,463 @@
+"""Every setting is what it was, or owned by an incident that is watched: a story for each rule."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pytest
+
+from lab.memory_journal import MemoryJournal
+from remediator.commands import Approve, FollowUpDue, Rollback, SetFreeze
+from remediator.execution import Executor
+from remediator.model import (
+    Change,
+    ChangeStatus,
+    Mode,
+    RemedyName,
+    Resource,
+    ResourceKind,
+    Status,
+    Value,
+)
+from remediator.policy import Autonomy, FollowUps, Policy, RemedyPolicy, RestoreTo
+from remediator.state import ChangeState, Freeze, IncidentState, Stage, TrackedChange
+from tests import histories
+from tests.histories import NOW
+from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
+from tests.promises import every_setting_is_accounted_for
+from tests.small_account import Author, Setting, Weather
+from tests.small_lambda import Fault, Host, Kind
+
+UPDATED_SECONDS = 60
+FACTOR = (MAPPING, "parallelization_factor")
+RETRIES = (MAPPING, "maximum_retry_attempts")
+RETENTION = (ResourceKind.STREAM, "retention_hours")
+RESERVED = (ResourceKind.FUNCTION, "reserved_concurrency")
+KEEPING = BOUNDED.model_copy(update={"restore": RestoreTo.KEEP})
+FEW_LOOKS = BOUNDED.model_copy(update={"follow_up": FollowUps(most=4)})
+ASKING = BOUNDED.model_copy(
+    update={
+        "remedies": {
+            RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.APPROVE)
+        }
+    }
+)
+
+
+def alarmed(host: Host, word: str = "", pipeline: str = "orders") -> str:
+    alarm = transition(pipeline, host.now, word=word)
+    host.invoke(alarm)
+    return alarm.incident_id
+
+
+def acted(weather: Weather = Weather.BUSY, policy: Policy = BOUNDED) -> tuple[Host, str]:
+    """A host whose orders' incident has had its first turn, which has come into effect."""
+    host = started(weather, policy)
+    incident = alarmed(host)
+    host.account.pass_time(UPDATED_SECONDS)
+    return host, incident
+
+
+def state_of(host: Host, incident: str) -> IncidentState:
+    state = host.journal.load(incident)
+    assert state is not None
+    return state
+
+
+def setting(host: Host, which: tuple[ResourceKind, str], pipeline: str = "orders") -> Setting:
+    host.account.pass_time(UPDATED_SECONDS)
+    return host.account.pipelines[pipeline].settings[which]
+
+
+def say(host: Host, which: tuple[ResourceKind, str], value: int | None) -> None:
+    """A person sets it, and AWS is done with that."""
+    by_a_human(*which, value)(host)
+    host.account.pass_time(UPDATED_SECONDS)
+
+
+def call_number(host: Host, name: str) -> int:
+    """Which call of the last invocation was the first of that name."""
+    return host.lived[-1].calls.index(name) + 1
+
+
+# --- two incidents -------------------------------------------------------------------------------
+
+
+def raised_twice() -> tuple[Host, str, str]:
+    """One incident has kept its factor; a second has gone on from there."""
+    careful = KEEPING.model_copy(
+        update={"limits": BOUNDED.limits.model_copy(update={"parallelization_factor": 3})}
+    )
+    host, first = acted(policy=careful)
+    host.account.pipelines["orders"].weather = Weather.FAIR
+    host.pass_time(2 * 3600)
+    assert state_of(host, first).stage is Stage.CLOSED
+    assert setting(host, FACTOR).value == 3
+    host.policy = BOUNDED
+    host.account.pipelines["orders"].weather = Weather.BUSY
+    host.account.pipelines["orders"].backlog = 100_000
+    host.pass_time(1200)
+    second = alarmed(host, "-second")
+    assert int(str(setting(host, FACTOR).value)) > 3
+    return host, first, second
+
+
+def test_the_older_of_two_incidents_rolled_back_first_leaves_nothing_of_ours() -> None:
+    host, first, second = raised_twice()
+    host.invoke(Rollback(incident_id=first))
+    assert [t.state for t in state_of(host, first).changes] == [ChangeState.UNDONE]
+    host.invoke(Rollback(incident_id=second))
+    assert setting(host, FACTOR).value == 1
+    every_setting_is_accounted_for(host)
+
+
+def test_the_newer_rolled_back_first_leaves_what_the_older_has_kept() -> None:
+    host, first, second = raised_twice()
+    host.invoke(Rollback(incident_id=second))
+    assert setting(host, FACTOR).value == 3
+    host.invoke(Rollback(incident_id=first))
+    assert setting(host, FACTOR).value == 1
+
+
+def test_an_older_incident_rolled_back_leaves_a_persons_value_alone() -> None:
+    host, first, second = raised_twice()
+    say(host, FACTOR, 7)
+    for incident in (first, second):
+        host.invoke(Rollback(incident_id=incident))
+    assert setting(host, FACTOR).value == 7
+
+
+@pytest.mark.parametrize("death", [Kind.CRASH_BEFORE, Kind.CRASH_AFTER])
+def test_a_death_anywhere_in_the_rollback_of_the_older_one_forgets_nothing(death: Kind) -> None:
+    host, first, _ = raised_twice()
+    host.invoke(Rollback(incident_id=first))
+    for number in range(1, len(host.lived[-1].calls) + 1):
+        host, first, second = raised_twice()
+        host.invoke(Rollback(incident_id=first), Fault(death, number))
+        host.pass_time(400)
+        for incident in (first, second):
+            host.invoke(Rollback(incident_id=incident))
+            host.pass_time(900)
+        assert setting(host, FACTOR).value == 1, number
+
+
+# --- what mappings share -------------------------------------------------------------------------
+
+
+def test_a_reservation_that_two_mappings_share_is_leased_as_the_function() -> None:
+    host = started(Weather.BUSY, shares=ResourceKind.FUNCTION)
+    host.account.pipelines["orders"].settings[RESERVED].set(1, Author.HUMAN)
+    host.account.pass_time(600)
+    assert host.journal.acquire("function:orders", "another mapping's", host.now, 600)
+    alarmed(host)
+    assert setting(host, RESERVED).value == 1
+    assert "another invocation changes" in host.reports[-1].outcome.reason
+
+
+# --- one delivery twice --------------------------------------------------------------------------
+
+
+def test_a_copy_under_the_same_request_id_does_not_rob_the_live_one_before_its_write() -> None:
+    host = started(Weather.BUSY)
+    alarm = transition("orders", host.now)
+
+    def again() -> None:
+        host.invoke(alarm, request_id=host.running.request_id)
+
+    twin = started(Weather.BUSY)
+    alarmed(twin)
+    number = call_number(twin, "actuator.write")
+    host.invoke(alarm, meanwhile={number: again})
+    assert host.reports[-1].outcome.status is Status.APPLIED
+    assert [t.state for t in state_of(host, alarm.incident_id).changes] == [ChangeState.APPLIED]
+
+
+def test_a_write_that_comes_after_its_lease_is_not_made() -> None:
+    twin = started(Weather.BUSY)
+    alarmed(twin)
+    number = call_number(twin, "journal.renew")
+    host = started(Weather.BUSY)
+
+    def robbed() -> None:
+        there = host.journal._leases["mapping-orders"]
+        host.journal.release(there)
+        assert host.journal.acquire("mapping-orders", "the next look", host.now, 60)
+
+    host.invoke(transition("orders", host.now), meanwhile={number: robbed})
+    assert host.reports[-1].outcome.status is Status.CONFLICT
+    assert "actuator.write" not in host.lived[0].calls
+
+
+# --- the mode is lowered -------------------------------------------------------------------------
+
+
+def test_a_change_in_effect_is_told_of_and_watched_though_the_mode_is_plan_now() -> None:
+    host, incident = acted(Weather.POISON)
+    assert setting(host, RETRIES).value != -1
+    host.mode = Mode.PLAN
+    host.account.pipelines["orders"].weather = Weather.BUSY
+    host.pass_time(1800)
+    state = state_of(host, incident)
+    assert state.open
+    assert any(p["follow_up"] == incident for _, p in host.schedules.values())
+    told = "\n".join(notice.text for notice in host.notices)
+    assert "mode is plan" in told
+    host.mode = Mode.APPLY
+    clear_up(host)
+    assert setting(host, RETRIES).value == -1
+
+
+# --- the looks run out ---------------------------------------------------------------------------
+
+
+def test_bounded_retries_are_put_back_at_the_last_look() -> None:
+    host, incident = acted(Weather.POISON, FEW_LOOKS)
+    assert setting(host, RETRIES).value != -1
+    host.account.pipelines["orders"].weather = Weather.BUSY
+    host.pass_time(6 * 3600)
+    assert state_of(host, incident).looks_made >= 4
+    assert setting(host, RETRIES).value == -1
+
+
+def test_bounded_retries_held_by_a_freeze_are_watched_until_it_is_lifted() -> None:
+    host, incident = acted(Weather.POISON, FEW_LOOKS)
+    host.journal.freeze(Freeze(scope="all", reason="a release", by="ada", at=host.now))
+    host.pass_time(48 * 3600)
+    assert state_of(host, incident).open
+    assert setting(host, RETRIES).value != -1
+    assert any("maximum_retry_attempts" in notice.text for notice in host.notices[-3:])
+    host.journal.unfreeze("all")
+    host.pass_time(3 * 3600)
+    assert setting(host, RETRIES).value == -1
+
+
+def test_a_new_alarm_renews_the_looks_of_an_incident_that_has_used_them_up() -> None:
+    host, incident = acted(Weather.BUSY, FEW_LOOKS)
+    host.journal.freeze(Freeze(scope="all", reason="a release", by="ada", at=host.now))
+    host.pass_time(12 * 3600)
+    assert state_of(host, incident).looks_made >= 4
+    host.journal.unfreeze("all")
+    alarmed(host, "-again")
+    assert state_of(host, incident).looks_made < 4
+
+
+def test_retries_stay_bounded_under_no_policy_of_restoring() -> None:
+    host, _ = acted(Weather.POISON, KEEPING)
+    host.account.pipelines["orders"].weather = Weather.FAIR
+    host.pass_time(3 * 3600)
+    assert setting(host, RETRIES).value == -1
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+def test_a_rollback_that_meets_a_running_look_is_made_by_the_next_one() -> None:
+    host, incident = acted()
+    lease = host.journal.acquire("mapping-orders", "a look", host.now, 30)
+    assert lease
+    host.invoke(Rollback(incident_id=incident, by="ada"))
+    assert host.reports[-1].outcome.status is Status.RECORDED
+    host.pass_time(240)
+    assert setting(host, FACTOR).value == 1
+    assert state_of(host, incident).stage is Stage.CLOSED
+
+
+def _do(host: Host, wish: Rollback) -> None:
+    host.invoke(wish)
+
+
+def test_a_rollback_in_mid_look_stops_it_and_is_made() -> None:
+    twin = started(Weather.BUSY)
+    alarmed(twin)
+    for number in range(call_number(twin, "sensor.read"), len(twin.lived[0].calls) + 1):
+        host = started(Weather.BUSY)
+        alarm = transition("orders", host.now)
+        wish = Rollback(incident_id=alarm.incident_id, by="ada")
+        host.invoke(alarm, meanwhile={number: partial(_do, host, wish)})
+        host.pass_time(900)
+        assert setting(host, FACTOR).value == 1, number
+        assert not state_of(host, alarm.incident_id).open, number
+
+
+def test_an_approval_that_meets_a_running_look_is_made_by_the_next_one() -> None:
+    host, incident = acted(policy=ASKING)
+    assert state_of(host, incident).pending
+    assert host.journal.acquire("mapping-orders", "a look", host.now, 30)
+    host.invoke(Approve(incident_id=incident, by="ada"))
+    assert host.reports[-1].outcome.status is Status.RECORDED
+    host.pass_time(240)
+    assert setting(host, FACTOR).value != 1
+
+
+def test_an_approval_names_its_plan_and_no_other_is_made() -> None:
+    host, incident = acted(policy=ASKING)
+    host.invoke(Approve(incident_id=incident, plan="000000000000"))
+    assert host.reports[-1].outcome.status is Status.BLOCKED
+    assert setting(host, FACTOR).value == 1
+    pending = state_of(host, incident).pending
+    assert pending
+    host.invoke(Approve(incident_id=incident, plan=pending.digest))
+    (change,) = pending.proposed
+    assert setting(host, FACTOR).value == change.after
+
+
+def test_looks_do_not_prolong_how_long_a_plan_may_be_approved() -> None:
+    host, incident = acted(policy=ASKING)
+    first = state_of(host, incident)
+    host.pass_time(900)
+    later = state_of(host, incident)
+    assert later.follow_up_number > first.follow_up_number
+    assert later.pending
+    assert first.pending
+    assert (later.pending.digest, later.pending_until) == (
+        first.pending.digest,
+        first.pending_until,
+    )
+
+
+def test_a_function_is_rolled_back_at_every_mapping_it_has() -> None:
+    host = started(Weather.BUSY, shares=ResourceKind.FUNCTION)
+    alarmed(host)
+    host.account.pipelines["bills"].backlog = 1e9  # it lags most, and has nothing of ours
+    host.account.pass_time(UPDATED_SECONDS)
+    assert setting(host, FACTOR).value != 1
+    host.invoke(Rollback(function="orders"))
+    assert setting(host, FACTOR).value == 1
+
+
+def test_a_mistyped_function_is_not_called_frozen() -> None:
+    host = started(Weather.FAIR)
+    told = len(host.reports)
+    host.invoke(SetFreeze(scope="odrers", on=True))
+    assert len(host.reports) == told, "it was refused"
+    assert host.journal.frozen(["odrers"]) is None
+
+
+# --- freezes -------------------------------------------------------------------------------------
+
+
+def test_a_freeze_that_comes_after_the_reading_stops_the_write() -> None:
+    twin = started(Weather.BUSY)
+    alarmed(twin)
+    number = call_number(twin, "journal.renew")
+    host = started(Weather.BUSY)
+    stop = Freeze(scope="all", reason="a release", by="ada", at=host.now)
+    host.invoke(
+        transition("orders", host.now), meanwhile={number: lambda: host.journal.freeze(stop)}
+    )
+    assert "actuator.write" not in host.lived[0].calls
+    assert setting(host, FACTOR).value == 1
+
+
+def test_a_rollback_asked_before_a_freeze_waits_until_that_is_lifted() -> None:
+    """The last word of a person holds: what was asked in spite of a freeze is done."""
+    twin, incident = acted()
+    twin.invoke(Rollback(incident_id=incident))
+    write = call_number(twin, "actuator.write")
+    host, incident = acted()
+    host.invoke(Rollback(incident_id=incident), Fault(Kind.CRASH_BEFORE, write))
+    host.invoke(SetFreeze(scope="all", on=True, by="ada"))
+    host.pass_time(1800)
+    assert setting(host, FACTOR).value != 1
+    assert state_of(host, incident).open
+    host.invoke(SetFreeze(scope="all", on=False, by="ada"))
+    host.pass_time(1800)
+    assert setting(host, FACTOR).value == 1
+
+
+def test_a_rollback_asked_in_spite_of_a_freeze_is_finished_in_spite_of_it() -> None:
+    twin, incident = acted()
+    twin.invoke(Rollback(incident_id=incident))
+    write = call_number(twin, "actuator.write")
+    host, incident = acted()
+    host.invoke(SetFreeze(scope="all", on=True, by="ada"))
+    host.invoke(Rollback(incident_id=incident), Fault(Kind.CRASH_BEFORE, write))
+    host.pass_time(900)
+    assert setting(host, FACTOR).value == 1
+
+
+# --- every way in which a look may die -----------------------------------------------------------
+
+
+def test_half_an_answer_at_any_call_of_a_look_leaves_a_next_look() -> None:
+    host, incident = acted()
+    host.pass_time(400)
+    looks = [i for i in host.lived if isinstance(i.event, FollowUpDue) and len(i.calls) > 5]
+    for number in range(1, len(looks[0].calls) + 1):
+        host, incident = acted()
+        for _ in range(2):
+            host.pass_time(240, Fault(Kind.MALFORMED, number, lasting=1))
+        state = state_of(host, incident)
+        assert not state.open or any(
+            p["follow_up"] == incident for _, p in host.schedules.values()
+        ), number
+        clear_up(host)
+
+
+def test_looks_that_nobody_scheduled_use_no_looks_up() -> None:
+    host, incident = acted()
+    before = state_of(host, incident).follow_up_number
+    for number in range(before + 1, before + 60):
+        host.invoke(FollowUpDue(incident_id=incident, number=number))
+    assert state_of(host, incident).follow_up_number == before
+    assert state_of(host, incident).open
+    clear_up(host)
+
+
+def test_an_alarm_of_long_ago_that_is_not_there_any_more_is_not_acted_upon() -> None:
+    host = started(Weather.BUSY)
+    old = transition("orders", host.now)
+    host.account.pass_time(3600)
+    host.invoke(old)
+    assert host.reports[-1].outcome.status is Status.NOTHING_TO_DO
+    assert "can not be seen any more" in host.reports[-1].outcome.reason
+    assert setting(host, FACTOR).value == 1
+
+
+# --- one write a resource ------------------------------------------------------------------------
+
+
+class Hand:
+    """An actuator that counts its writes."""
+
+    def __init__(self, **held: Value) -> None:
+        self.held, self.writes = held, list[dict[str, Value]]()
+
+    def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:
+        return {name: self.held[name] for name in settings}
+
+    def write(self, resource: Resource, values: Mapping[str, Value]) -> None:
+        self.writes.append(dict(values))
+        self.held |= values
+
+    def settled(self, resource: Resource) -> bool:
+        return True
+
+
+def test_what_goes_back_and_what_is_lowered_of_one_mapping_go_in_one_write() -> None:
+    resource = Resource(kind=MAPPING, id="mapping-1")
+
+    def change(setting: str, *, before: Value, after: Value) -> Change:
+        return Change(
+            remedy=RemedyName.ISOLATE_POISON,
+            resource=resource,
+            setting=setting,
+            before=before,
+            after=after,
+        )
+
+    split = change("bisect_on_error", before=False, after=True)
+    raised = change("parallelization_factor", before=1, after=10)
+    made = tuple(
+        TrackedChange(change=c, state=ChangeState.APPLIED, at=NOW) for c in (split, raised)
+    )
+    journal, hand = MemoryJournal(), Hand(bisect_on_error=True, parallelization_factor=10)
+    opened = histories.state(mapping="mapping-1", changes=made)
+    journal.begin(opened)
+    lease = journal.acquire("mapping-1", "me", NOW, 60)
+    assert lease
+    executor = Executor(hand, journal, lambda: NOW)
+    lower = change("parallelization_factor", before=10, after=4)
+    state, results = executor.undo(opened, lease, made[:1], beside=[lower])
+    assert hand.writes == [{"bisect_on_error": False, "parallelization_factor": 4}]
+    assert all(result.status is ChangeStatus.APPLIED for result in results)
+    assert [t.change.after for t in state.in_effect] == [4, 10]
