@@ -13,12 +13,15 @@ from lab.baselines import STRATEGIES
 from lab.episode import Episode, to_json
 from lab.page import render
 from lab.run import Job, incident, jobs, play_all
-from lab.scenarios import SCENARIOS
+from lab.scenarios import INCIDENTS, SCENARIOS, WILD
 from lab.storm.__main__ import main as blow_storms
+from remediator.errors import InputError
+from remediator.policy import load
 
 OUT = Path("out")
 DEMO = ("nothing", "double_shards", "remediator")
 SEEDS = 20
+WILD_SEEDS = 3
 COMPARED_SEEDS = 3
 
 app = typer.Typer(
@@ -44,6 +47,20 @@ def _known_strategies(names: list[str] | None) -> list[str]:
     return names or []
 
 
+def _sound_policy(path: Path | None) -> Path | None:
+    """A file that the remediator would refuse is refused here, too: nothing would be compared."""
+    try:
+        if path:
+            load(path)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+    return path
+
+
+def _sound_policies(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if _sound_policy(path)]
+
+
 Scenarios = Annotated[
     list[str] | None, typer.Option("--scenario", help="Only these; may be repeated.")
 ]
@@ -59,7 +76,12 @@ def run_one(
     seed: Annotated[int, typer.Option(help="Draws the incident's numbers.")] = 1,
     policy: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A guardrails file for the remediator."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            callback=_sound_policy,
+            help="A guardrails file for the remediator.",
+        ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the picture to this file.")] = None,
 ) -> None:
@@ -121,15 +143,30 @@ def demo() -> None:
 
 @app.command("all")
 def play_everything(
-    seeds: Annotated[int, typer.Option(min=1, help="How many of each scenario.")] = SEEDS,
+    seeds: Annotated[int, typer.Option(min=1, help="How many of each incident.")] = SEEDS,
+    wild: Annotated[
+        int,
+        typer.Option(
+            min=0, help="How many of each wild world: where it may be wrong or do harm. 0: none."
+        ),
+    ] = WILD_SEEDS,
     scenario: Scenarios = None,
     output: Annotated[Path, typer.Option(help="Where the JSON goes.")] = OUT / "lab.json",
 ) -> None:
-    """All scenarios, strategies and seeds on all cores: a table, and a JSON file."""
-    names = [_known_scenario(name) for name in scenario or SCENARIOS]
+    """All scenarios, strategies and seeds on all cores: a table, and a JSON file.
+
+    Incidents and wild worlds have tables of their own; what is named with --scenario is played
+    --seeds times.
+    """
+    names = [_known_scenario(name) for name in scenario or INCIDENTS]
     console, began = Console(), perf_counter()
-    episodes = _played(console, jobs(names, range(seeds)))
-    showing.show_table(console, episodes)
+    todo = jobs(names, range(seeds)) + jobs([] if scenario else list(WILD), range(wild))
+    episodes = _played(console, todo)
+    for title, kinds in (("Incidents", INCIDENTS), ("Wild worlds", WILD)):
+        played = [episode for episode in episodes if episode.scenario in kinds]
+        if played:
+            console.rule(f"[bold]{title}[/]")
+            showing.show_table(console, played)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(to_json(episodes), encoding="utf-8")
     console.print(f"{perf_counter() - began:.0f} s of real time; written to [bold]{output}[/]")
@@ -139,7 +176,12 @@ def play_everything(
 def compare(
     policy: Annotated[
         list[Path],
-        typer.Option(exists=True, dir_okay=False, help="A guardrails file; name two or more."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            callback=_sound_policies,
+            help="A guardrails file; name two or more.",
+        ),
     ],
     scenario: Scenarios = None,
     seeds: Annotated[int, typer.Option(min=1)] = COMPARED_SEEDS,

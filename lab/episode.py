@@ -108,6 +108,10 @@ class Episode:
     starved: bool = False
     """Whether the neighbour was throttled clearly more than with ``nothing``."""
     neighbour_throttles: int = 0
+    overridden: tuple[str, ...] = ()
+    """Settings that did not stay as a person had set them a moment ago."""
+    others_hurt: int = 0
+    """Records lost and windows broken at other consumers of the stream."""
     final_settings: dict[str, Setting] = field(default_factory=dict)
     policy: str = ""
     """Name of the policy under which the remediator worked; empty for the one that ships."""

@@ -25,7 +25,7 @@ def judged(episode: Episode, scenario: Scenario) -> Episode:
     return replace(
         episode,
         said_cause=said,
-        right_cause=said in scenario.causes,
+        right_cause=said in scenario.causes or (scenario.may_ask and said == Cause.UNKNOWN),
         right_lever=_right_lever(episode, scenario),
     )
 
@@ -58,7 +58,9 @@ def _levers(episode: Episode) -> list[SettingChange]:
 
 def _right_lever(episode: Episode, scenario: Scenario) -> bool:
     """The first lever is one of the scenario's; once it is pulled, or once the trouble is over,
-    more lanes may drain what is left."""
+    more lanes may drain what is left. Where nothing is wrong, not even first aid is right."""
+    if scenario.healthy:
+        return not episode.changes
     heals_at = scenario.blueprint(episode.seed).heals_at_seconds or episode.horizon_seconds
     pulled = _levers(episode)
     right = set(scenario.levers)

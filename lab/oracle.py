@@ -13,7 +13,7 @@ from math import inf
 from lab.baselines import oracle
 from lab.copies import in_a_copy
 from lab.episode import Episode
-from lab.play import STARVED_SECONDS, THRESHOLD_SECONDS, go_on
+from lab.play import STARVED_SECONDS, go_on
 from lab.scenarios import Scenario
 from lab.stage import Levers, Stage
 
@@ -47,7 +47,8 @@ def _seconds(episode: Episode) -> float:
 
 
 def _harmless(episode: Episode, nothing: Episode) -> bool:
-    return not (episode.starved or episode.captured_good or episode.lost > nothing.lost)
+    worse = episode.lost > nothing.lost or episode.others_hurt > nothing.others_hurt
+    return not (episode.starved or episode.captured_good or episode.overridden or worse)
 
 
 def _best_levers(stage: Stage, nothing: Episode) -> Levers:
@@ -70,16 +71,18 @@ def _try(stage: Stage, levers: Levers, alarm: float, limit: float, nothing: Epis
     recorder = stage.recorder
     while True:
         stage.rehearsal.run_until(stage.seconds + CHUNK_SECONDS)
-        settled = recorder.settled_seconds(THRESHOLD_SECONDS)
+        settled = recorder.settled_seconds(nothing.threshold_seconds)
         if settled >= SETTLED_SECONDS and stage.seconds - alarm >= SETTLED_SECONDS:
             break
         if stage.seconds - alarm - settled >= limit:
             return inf
-    recovered = recorder.recovered_at(alarm, THRESHOLD_SECONDS)
+    recovered = recorder.recovered_at(alarm, nothing.threshold_seconds)
     ledger = recorder.ledger()
     harm = (
         recorder.captured_good()
         or ledger.discarded + ledger.expired > nothing.lost
+        or recorder.overridden
+        or recorder.others_hurt() > nothing.others_hurt
         or recorder.starved_seconds > nothing.neighbour_throttles + STARVED_SECONDS
     )
     return inf if harm or recovered is None else recovered - alarm

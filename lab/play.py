@@ -1,10 +1,11 @@
 """Plays one scenario under one strategy: the world runs, and an Episode comes out.
 
-Recovery: from the first call of the template's alarms (ALARM, or the silence of a metric that was
-there before) until the lag, which is the age of the oldest unprocessed record in the plant, is
-below the template's threshold and stays there for a quarter of an hour, or to the end of the run.
-After that the remediator may restore, which restarts the mapping: its lag is not counted. A run
-ends at the horizon; that of a strategy which takes nothing back ends when the lag is gone.
+Recovery: from the first call of the alarms (ALARM, or the silence of a metric that was there
+before) until the lag, which is the age of the oldest unprocessed record in the plant, is below the
+threshold (the template's default, or what the owner calls late) and stays there for a quarter of an
+hour, or to the end of the run. After that the remediator may restore, which restarts the mapping:
+its lag is not counted. A run ends at the horizon; that of a strategy which takes nothing back ends
+when the lag is gone.
 """
 
 from collections.abc import Mapping
@@ -14,17 +15,15 @@ from lab.baselines import NOTHING, Strategy
 from lab.bridge import Function, LambdaContext, remediator
 from lab.episode import Episode, Note, SettingChange
 from lab.judging import judged
-from lab.recorder import SETTLED_SECONDS
+from lab.recorder import SETTLED_SECONDS, settings_of
 from lab.reports import changes_of, notes_of
 from lab.scenarios import Scenario
-from lab.stage import Stage, final_settings, set_up
+from lab.stage import Stage, set_up
 from remediator.wiring import Door
 
 CHUNK_SECONDS = 60.0
 CLOCK_SECONDS = 0.001
 """The rehearsal's clock counts microseconds: it may stop this much short."""
-THRESHOLD_SECONDS = 60.0
-"""The template's default; below it the lag counts as gone."""
 STARVED_SECONDS = 60.0
 """How much longer than with ``nothing`` a neighbour must be throttled to count as starved."""
 
@@ -43,7 +42,7 @@ def play(
 ) -> Episode:
     """One run of a strategy that acts upon the plant directly."""
     stage = staged(scenario, seed, strategy)
-    run(stage, scenario.horizon_seconds, None if to_the_end else SETTLED_SECONDS)
+    run(stage, scenario, None if to_the_end else SETTLED_SECONDS)
     return _episode(stage, scenario, seed, (), tuple(stage.changes), nothing)
 
 
@@ -58,20 +57,21 @@ def play_remediator(
     """One run of the remediator, as it ships, in mode apply; always to the horizon."""
     idle = Strategy(name="remediator", what="")
     stage = staged(scenario, seed, idle, remediator, policy)
-    run(stage, scenario.horizon_seconds)
+    run(stage, scenario)
     notes = notes_of(stage.rehearsal.reports, stage.world.start)
     changes = changes_of(stage.rehearsal.reports, stage.world.start)
     return _episode(stage, scenario, seed, notes, changes, nothing, policy_name)
 
 
-def run(stage: Stage, end: float, settled_seconds: float | None = None) -> None:
+def run(stage: Stage, scenario: Scenario, settled_seconds: float | None = None) -> None:
     """Let the story pass, to its end or until the lag has been gone for a while."""
+    end = scenario.horizon_seconds
     while end - stage.seconds > CLOCK_SECONDS:
         stage.rehearsal.run_until(min(end, stage.seconds + CHUNK_SECONDS))
         alarm = alarm_at(stage)
         if settled_seconds is None or alarm is None or stage.seconds - alarm < settled_seconds:
             continue
-        if stage.recorder.settled_seconds(THRESHOLD_SECONDS) >= settled_seconds:
+        if stage.recorder.settled_seconds(scenario.threshold_seconds) >= settled_seconds:
             return
 
 
@@ -120,7 +120,7 @@ def go_on(
     up: see ``lab.copies``."""
     stage.by = strategy.name
     _listen(stage, strategy)
-    run(stage, scenario.horizon_seconds, None if to_the_end else SETTLED_SECONDS)
+    run(stage, scenario, None if to_the_end else SETTLED_SECONDS)
     return _episode(stage, scenario, seed, (), tuple(stage.changes), nothing)
 
 
@@ -152,14 +152,16 @@ def _episode(
     usual = nothing.neighbour_throttles if nothing else recorder.starved_seconds
     facts: Mapping[str, Any] = {
         "alarm_at_seconds": alarm,
-        "recovered_at_seconds": recorder.recovered_at(alarm, THRESHOLD_SECONDS),
+        "recovered_at_seconds": recorder.recovered_at(alarm, scenario.threshold_seconds),
         "timeline": recorder.timeline(),
         "ledger": ledger,
         "lost": ledger.discarded + ledger.expired,
         "captured_good": recorder.captured_good(),
         "starved": recorder.starved_seconds > usual + STARVED_SECONDS,
         "neighbour_throttles": round(recorder.starved_seconds),
-        "final_settings": final_settings(stage.world),
+        "overridden": tuple(sorted(recorder.overridden)),
+        "others_hurt": recorder.others_hurt(),
+        "final_settings": settings_of(stage.world),
     }
     episode = Episode(
         scenario=scenario.name,
@@ -167,7 +169,7 @@ def _episode(
         seed=seed,
         true_cause=scenario.causes[0],
         horizon_seconds=scenario.horizon_seconds,
-        threshold_seconds=THRESHOLD_SECONDS,
+        threshold_seconds=scenario.threshold_seconds,
         changes=changes,
         notes=notes,
         policy=policy_name,

@@ -1,17 +1,20 @@
 """Watches a world from inside: the truth, not its metrics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lab.episode import Timeline
+from lab.episode import Setting, Timeline
 from lab.plant import Ledger, World
 from lab.plant.function import Ending
 from lab.plant.mapping import EventSourceMapping
 from lab.plant.shard import Shard
-from lab.scenarios import CONSUMER, MAPPING, NEIGHBOUR
+from lab.scenarios import CONSUMER, MAPPING, NEIGHBOUR, Happening
 
 SAMPLE_SECONDS = 5.0
 COLUMN_SAMPLES = 6
 """One column of the timeline for so many samples: half a minute."""
+PERSON_SECONDS = 600.0
+"""For so long what a person has set stays as it is: the cool-down that the policy promises."""
 SETTLED_SECONDS = 900.0
 """For so long the lag must stay away to count as gone; a restore may follow, which restarts."""
 _FAILED = frozenset({Ending.ERROR, Ending.TIMEOUT, Ending.PARTIAL})
@@ -28,15 +31,21 @@ class _Columns:
 
 
 class Recorder:
-    """Samples the lag of the watched function, and its neighbour's share, every few seconds."""
+    """Samples the lag of the watched function, its neighbour's share, and what persons have set,
+    every few seconds."""
 
-    def __init__(self, world: World, from_seconds: float) -> None:
+    def __init__(
+        self, world: World, from_seconds: float, happenings: Sequence[Happening] = ()
+    ) -> None:
         self.ages: list[tuple[float, float]] = []
         """(seconds, age of the oldest unprocessed record of any of the function's mappings)"""
         self.starved_seconds = 0.0
+        self.overridden: set[str] = set()
+        """Settings that had another value soon after a person had set them."""
+        self._persons = [(h.at_seconds, *h.sets) for h in happenings if h.sets]
         self._world = world
         self._columns = _Columns()
-        self._errors = self._peak = 0
+        self._errors = self._peak = self._refused = 0
         self._since = from_seconds
         for mapping in self.mappings:
             mapping.observers.append(self._ended)
@@ -99,13 +108,32 @@ class Recorder:
         age = max(world.oldest_unprocessed_age_seconds(mapping.uuid) for mapping in self.mappings)
         self.ages.append((now, age))
         self._peak = max(self._peak, world.functions[CONSUMER].running)
+        self._watch_persons(now)
         account = world.account
-        wanted = account.neighbours_want(now)
-        if wanted > account.unreserved_pool - account.running_unreserved and self._competes():
+        wanted, refused = account.neighbours_want(now), account.refused - self._refused
+        self._refused = account.refused
+        short = wanted > account.unreserved_pool - account.running_unreserved
+        if (short or refused) and wanted and self._competes():
             self.starved_seconds += SAMPLE_SECONDS
         if len(self.ages) % COLUMN_SAMPLES == 1:
             self._close_column(now, age)
         world.at(now + SAMPLE_SECONDS, self._sample)
+
+    def others_hurt(self) -> int:
+        """Records lost, windows broken, at other consumers of the stream."""
+        stream = self._world.mappings[MAPPING].stream
+        hurt = stream.sub_records_lost(self._world.knobs.kpl_remap_seconds)
+        for mapping in self._world.mappings.values():
+            if mapping.stream is stream and mapping.function.name != CONSUMER:
+                ledger = self._world.ledger(mapping.uuid)
+                hurt += mapping.windows_broken + ledger.discarded + ledger.expired
+        return hurt
+
+    def _watch_persons(self, now: float) -> None:
+        for at, setting, value in self._persons:
+            soon = at < now <= at + PERSON_SECONDS
+            if soon and settings_of(self._world)[setting] != value:
+                self.overridden.add(setting)
 
     def _competes(self) -> bool:
         return self._world.neighbours[NEIGHBOUR].reserved_concurrency is None
@@ -121,6 +149,22 @@ class Recorder:
         columns.errors_per_minute.append(self._errors * per_minute)
         columns.throttles_per_minute.append(throttles * per_minute)
         self._errors, self._peak, self._since = 0, 0, now
+
+
+def settings_of(world: World) -> dict[str, Setting]:
+    """What the levers stand at now."""
+    mapping = world.mappings[MAPPING]
+    settings, stream = mapping.settings, mapping.stream
+    return {
+        "parallelization_factor": settings.parallelization_factor,
+        "batch_size": settings.batch_size,
+        "bisect_on_error": settings.bisect_on_error,
+        "maximum_retry_attempts": settings.maximum_retry_attempts,
+        "on_failure_destination": settings.on_failure_destination,
+        "reserved_concurrency": mapping.function.reserved_concurrency,
+        "shard_count": len(stream.open_shards()),
+        "retention_hours": round(stream.retention_seconds / 3600),
+    }
 
 
 def _poison_in(shard: Shard, batch: dict[str, str]) -> int:

@@ -10,8 +10,8 @@ from lab.judging import HANDS_OFF
 from lab.scenarios import SCENARIOS
 
 SLOWER = 1.1
-RESOLUTION_SECONDS = 5.0
-"""Of the recorder: differences below it are none."""
+SLOWER_SECONDS = 60.0
+"""Slower than nothing is what is so by a tenth and by a minute, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,8 @@ class Score:
     ratio: float | None
     lost: int
     starved: int
+    overrode: int
+    others_hurt: int
     slower_than_nothing: int
 
 
@@ -56,6 +58,8 @@ def score(name: str, episodes: Sequence[Episode]) -> Score:
         ratio=median_low(ratios) if ratios else None,
         lost=sum(extra_lost(incident) for incident in incidents(episodes)),
         starved=sum(episode.starved for episode in ours),
+        overrode=sum(bool(episode.overridden) for episode in ours),
+        others_hurt=sum(others_hurt(incident) for incident in incidents(episodes)),
         slower_than_nothing=sum(is_slower(incident) for incident in incidents(episodes)),
     )
 
@@ -76,19 +80,33 @@ def incidents(episodes: Iterable[Episode]) -> list[dict[str, Episode]]:
 
 
 def is_slower(incident: Mapping[str, Episode]) -> bool:
-    """Whether the remediator took more than a tenth longer than doing nothing."""
+    """Whether the remediator took more than a tenth and a minute longer than doing nothing."""
     if not {"remediator", "nothing"} <= incident.keys():
         return False
-    limit = SLOWER * seconds(incident["nothing"]) + RESOLUTION_SECONDS
-    return seconds(incident["remediator"]) > limit
+    if SCENARIOS[incident["nothing"].scenario].healthy:
+        return False  # what lags there, lags by a setting
+    nothing = seconds(incident["nothing"])
+    return seconds(incident["remediator"]) > max(SLOWER * nothing, nothing + SLOWER_SECONDS)
 
 
 def extra_lost(incident: Mapping[str, Episode]) -> int:
-    """Records lost, or good ones captured, with the remediator and not with nothing."""
+    """Records lost, or good ones captured, with the remediator and not with nothing, beyond what
+    nobody could foresee."""
     if "remediator" not in incident:
         return 0
     ours, nothing = incident["remediator"], incident.get("nothing")
-    return max(0, ours.lost - (nothing.lost if nothing else 0)) + ours.captured_good
+    usual = nothing.lost if nothing else 0
+    unforeseen = SCENARIOS[ours.scenario].unforeseen_losses
+    return max(0, ours.lost - usual - unforeseen) + ours.captured_good
+
+
+def others_hurt(incident: Mapping[str, Episode]) -> int:
+    """What other consumers of the stream lost with the remediator and not with nothing."""
+    if "remediator" not in incident:
+        return 0
+    nothing = incident.get("nothing")
+    usual = nothing.others_hurt if nothing else 0
+    return max(0, incident["remediator"].others_hurt - usual)
 
 
 def misses(episodes: Sequence[Episode]) -> list[str]:
@@ -111,6 +129,8 @@ def _faults(incident: Mapping[str, Episode]) -> list[str]:
         f"pulled {pulled}": not ours.right_lever,
         f"{extra_lost(incident)} good records lost or captured": extra_lost(incident) > 0,
         "the neighbour starved": ours.starved,
+        f"overrode a person: {', '.join(ours.overridden)}": bool(ours.overridden),
+        f"{others_hurt(incident)} lost at other consumers": others_hurt(incident) > 0,
         f"recovered {told(seconds(ours))}, with nothing {_with_nothing(incident)}": is_slower(
             incident
         ),

@@ -122,11 +122,12 @@ def show_table(console: Console, episodes: Sequence[Episode]) -> None:
     console.print(
         _rows(
             "The remediator",
-            ["cause", "lever", "× oracle", "lost", "starved", "slower"],
+            ["cause", "lever", "× oracle", "lost", "starved", "hurt", "slower"],
             {row.scenario: _judged(row) for row in rows},
         ),
         "right cause and lever; time to recovery against the oracle's where a lever is needed;\n"
-        "good records lost or captured; neighbours starved; runs a tenth slower than nothing\n",
+        "good records lost or captured; neighbours starved; persons overridden and other\n"
+        "consumers hurt; runs slower than nothing by a tenth and a minute\n",
         _rows(
             "Median seconds from the alarm to recovery (∞: not by the end)",
             [_HEADS[name] for name in strategies],
@@ -168,7 +169,8 @@ def _table(title: str, first: str, heads: Sequence[str]) -> Table:
 
 def _judged(row: Score) -> list[str]:
     shares = ["–" if s is None else f"{s:.0%}" for s in (row.right_cause, row.right_lever)]
-    counts = [str(n) for n in (row.lost, row.starved, row.slower_than_nothing)]
+    hurt = row.overrode + row.others_hurt
+    counts = [str(n) for n in (row.lost, row.starved, hurt, row.slower_than_nothing)]
     return [*shares, "–" if row.ratio is None else f"{row.ratio:.2f}", *counts]
 
 

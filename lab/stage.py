@@ -8,8 +8,8 @@ from lab.bridge import Conditions, Function, Rehearsal
 from lab.episode import Setting, SettingChange
 from lab.plant import AwsError, World
 from lab.plant.mapping import EventSourceMapping
-from lab.recorder import Recorder
-from lab.scenarios import CONSUMER, MAPPING, Scenario
+from lab.recorder import Recorder, settings_of
+from lab.scenarios import CONSUMER, MAPPING, OwnAlarm, Scenario
 
 QUARANTINE = "REMEDIATOR_QUARANTINE_QUEUE_ARN"
 _WORDS = {
@@ -87,7 +87,7 @@ class Stage:
 
     def update_mapping(self, update: Mapping[str, Any]) -> None:
         """UpdateEventSourceMapping."""
-        before = final_settings(self.world)
+        before = settings_of(self.world)
         try:
             self.world.update_event_source_mapping(MAPPING, dict(update))
         except AwsError:
@@ -134,32 +134,37 @@ def set_up(
 
     ``asks``: whether it asks AWS anything.
     """
-    world = scenario.blueprint(seed).build(seed)
-    arn = world.mappings[MAPPING].stream.arn
+    blueprint = scenario.blueprint(seed)
+    world = blueprint.build(seed)
+    managed = {"remediator": "managed"} if blueprint.tagged else {}
+    tags = dict.fromkeys(world.streams, managed)
     rehearsal = Rehearsal(
         world,
         CONSUMER,
         {"Mode": "apply"},
         policy,
-        conditions=Conditions(tags={arn: {"remediator": "managed"}}, seed=seed),
+        conditions=Conditions(tags=tags, seed=seed),
         function=function,
         asks=asks,
     )
-    recorder = Recorder(world, scenario.watch_from_seconds)
+    for alarm in blueprint.alarms:
+        rehearsal.put_alarm(alarm.name, _properties(alarm, rehearsal.deployment.function_arn))
+    recorder = Recorder(world, scenario.watch_from_seconds, blueprint.happenings)
     return Stage(world, by, recorder, rehearsal)
 
 
-def final_settings(world: World) -> dict[str, Setting]:
-    """What the levers stand at now."""
-    mapping = world.mappings[MAPPING]
-    settings, stream = mapping.settings, mapping.stream
+def _properties(alarm: OwnAlarm, action: str) -> dict[str, Any]:
     return {
-        "parallelization_factor": settings.parallelization_factor,
-        "batch_size": settings.batch_size,
-        "bisect_on_error": settings.bisect_on_error,
-        "maximum_retry_attempts": settings.maximum_retry_attempts,
-        "on_failure_destination": settings.on_failure_destination,
-        "reserved_concurrency": mapping.function.reserved_concurrency,
-        "shard_count": len(stream.open_shards()),
-        "retention_hours": round(stream.retention_seconds / 3600),
+        "AlarmName": alarm.name,
+        "Namespace": "AWS/Lambda",
+        "MetricName": "IteratorAge",
+        "Dimensions": [{"Name": "FunctionName", "Value": CONSUMER}],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 1000 * alarm.threshold_seconds,
+        "EvaluationPeriods": alarm.minutes,
+        "DatapointsToAlarm": alarm.minutes,
+        "TreatMissingData": "missing",
+        "AlarmActions": [action],
     }

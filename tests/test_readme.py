@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from lab.scenarios import SCENARIOS
+from lab.scenarios import INCIDENTS
 from remediator import policy as policies
 from remediator.cli.showing import EXIT_CODES
 from remediator.commands import KEYS
@@ -66,7 +66,7 @@ def test_a_generated_block_says_what_the_code_says(name: str) -> None:
 def test_the_labs_figures_are_about_its_scenarios() -> None:
     match = block(FIGURES, TEXT).search(TEXT)
     assert match is not None
-    assert re.findall(r"^\| `(\w+)`", match[2], re.MULTILINE) == list(SCENARIOS)
+    assert re.findall(r"^\| `(\w+)`", match[2], re.MULTILINE) == list(INCIDENTS)
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -44,6 +44,8 @@ class Account:
         self.running = 0
         self.peak_running = 0
         self.peak_unreserved = 0
+        self.refused = 0
+        """How often the pool was found full; whose call meets it, is chance."""
 
     @property
     def reserved_total(self) -> int:
@@ -79,7 +81,9 @@ class Account:
 
     def pool_has_room(self, now: float) -> bool:
         """Whether one more unreserved invocation may start, beside the neighbours' use."""
-        return self.running_unreserved + self.neighbours_want(now) + 1 <= self.unreserved_pool
+        room = self.running_unreserved + self.neighbours_want(now) + 1 <= self.unreserved_pool
+        self.refused += not room
+        return room
 
     def neighbours_want(self, now: float) -> float:
         """Unreserved concurrency that the neighbours ask for."""

@@ -1,8 +1,24 @@
-"""Every kind of incident that the lab plays, in one ordered table."""
+"""Every kind of incident that the lab plays, in ordered tables.
+
+``INCIDENTS`` are the ones that a runbook has. ``WILD`` are those in which a remediator that has
+learned from the first ones alone is wrong, or does harm: each stands for what has happened.
+"""
 
 from collections.abc import Mapping
 
-from lab.scenarios import backlogs, failing, reading, slow, throttled, uneven
+from lab.scenarios import (
+    backlogs,
+    destinations,
+    failing,
+    misread,
+    reading,
+    settings,
+    shared,
+    slow,
+    throttled,
+    uneven,
+    witnesses,
+)
 from lab.scenarios.blueprint import (
     CONSUMER,
     MAPPING,
@@ -10,10 +26,11 @@ from lab.scenarios.blueprint import (
     Blueprint,
     Happening,
     Lever,
+    OwnAlarm,
     Scenario,
 )
 
-SCENARIOS: Mapping[str, Scenario] = {
+INCIDENTS: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         *slow.SCENARIOS,
@@ -24,14 +41,29 @@ SCENARIOS: Mapping[str, Scenario] = {
         *reading.SCENARIOS,
     )
 }
+WILD: Mapping[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        *witnesses.SCENARIOS,
+        *destinations.SCENARIOS,
+        *shared.SCENARIOS,
+        *backlogs.WILD,
+        *settings.SCENARIOS,
+        *misread.SCENARIOS,
+    )
+}
+SCENARIOS: Mapping[str, Scenario] = {**INCIDENTS, **WILD}
 
 __all__ = [
     "CONSUMER",
+    "INCIDENTS",
     "MAPPING",
     "NEIGHBOUR",
     "SCENARIOS",
+    "WILD",
     "Blueprint",
     "Happening",
     "Lever",
+    "OwnAlarm",
     "Scenario",
 ]

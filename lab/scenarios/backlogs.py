@@ -60,6 +60,24 @@ def _saturates_when_pushed(dice: Random) -> Blueprint:
     )
 
 
+def _pushed_with_few_lanes(dice: Random) -> Blueprint:
+    """Two lanes, and a load that grows: errors come with it, before anything is raised."""
+    line = replace(a_line(dice), shards=2)
+    capacity = line.capacity_per_second
+    database = BackendSpec(
+        name="orders-database",
+        concurrency=line.shards * dice.uniform(1.1, 1.5),
+        exponent=dice.uniform(1.5, 2.5),
+        errors_per_overload=dice.uniform(0.1, 0.3),
+        errors_from=0.6,
+    )
+    return line.blueprint(
+        grows(capacity * 0.3, capacity * dice.uniform(1.08, 1.2), onset(dice)),
+        functions=consumer(line.io_bound(), backend=database.name),
+        backends=(database,),
+    )
+
+
 def _producer_burst(dice: Random) -> Blueprint:
     """Drained at the present capacity before help could have restarted the mapping."""
     line = a_line(dice)
@@ -70,7 +88,7 @@ def _producer_burst(dice: Random) -> Blueprint:
     return line.blueprint(burst(capacity * usual, capacity * peak, start, start + length))
 
 
-def _expiry_near(dice: Random) -> Blueprint:
+def expiry_near(dice: Random) -> Blueprint:
     """A load of yesterday that nobody has read; half an hour before it expires somebody notices."""
     line = Pipeline(shards=dice.randint(1, 2), seconds_per_record=dice.uniform(0.5, 0.8))
     notices = EXPIRY_SECONDS - dice.uniform(1500, 2000)
@@ -128,8 +146,22 @@ SCENARIOS = (
         "and loses nothing; more lanes then drain the backlog.",
         causes=(Cause.SLOW_CONSUMER,),
         levers=frozenset({"raise_parallelization_factor", "extend_retention"}),
-        draw=_expiry_near,
+        draw=expiry_near,
         horizon_seconds=EXPIRY_SECONDS + 2400,
         watch_from_seconds=EXPIRY_SECONDS - 3600,
+    ),
+)
+
+WILD = (
+    Scenario(
+        name="pushed_with_few_lanes",
+        title="Two lanes, and errors that come with the load",
+        lesson="From two lanes to ten is a long step in the dark, and errors that appear with the "
+        "load are a warning: a small step first, and the next one when that has held.",
+        causes=(Cause.DOWNSTREAM_SATURATED, Cause.SLOW_CONSUMER),
+        levers=frozenset({"hands_off", "raise_parallelization_factor"}),
+        draw=_pushed_with_few_lanes,
+        horizon_seconds=3600,
+        shows_only_when_tried=True,
     ),
 )

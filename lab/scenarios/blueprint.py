@@ -10,6 +10,7 @@ from typing import Any, Literal
 from lab.plant import (
     AccountSpec,
     BackendSpec,
+    DestinationSpec,
     FunctionSpec,
     Knobs,
     MappingSpec,
@@ -49,15 +50,28 @@ Lever = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What somebody or something does to the world at a time, in seconds from its start."""
+    """What somebody or something does to the world at a time, in seconds from its start.
+
+    `sets`: a setting, by the name it has in an episode, that a person wants to be as it then is.
+    """
 
     at_seconds: float
     what: str
     act: Callable[[World], object]
+    sets: tuple[str, bool | int | float | str | None] | None = None
 
     def strike(self, world: World) -> None:
         """Do it."""
         self.act(world)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAlarm:
+    """An alarm of the owner's own on the consumer's age, which calls the remediator, too."""
+
+    name: str
+    threshold_seconds: float
+    minutes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +79,7 @@ class Blueprint:
     """Everything that a world is built from, after the dice are cast.
 
     `heals_at_seconds`: when the trouble ends by itself or by somebody's hand; what is left from
-    then on is a backlog, which more lanes may drain.
+    then on is a backlog, which more lanes may drain. `tagged`: whether the stream is opted in.
     """
 
     streams: tuple[StreamSpec, ...]
@@ -75,13 +89,17 @@ class Blueprint:
     readers: tuple[OutsideReaderSpec, ...] = ()
     neighbours: tuple[NeighbourSpec, ...] = (QUIET_NEIGHBOUR,)
     backends: tuple[BackendSpec, ...] = ()
+    destinations: tuple[DestinationSpec, ...] = ()
     happenings: tuple[Happening, ...] = ()
+    alarms: tuple[OwnAlarm, ...] = ()
+    tagged: bool = True
     heals_at_seconds: float | None = None
     account: AccountSpec = field(default_factory=AccountSpec)
+    knobs: Knobs = field(default_factory=Knobs)
 
     def build(self, seed: int, knobs: Knobs | None = None) -> World:
         """The world at second 0."""
-        world = World(START, self.account, knobs or Knobs(), seed)
+        world = World(START, self.account, knobs or self.knobs, seed)
         parts: tuple[tuple[Callable[[Any], object], Iterable[object]], ...] = (
             (world.add_stream, self.streams),
             (world.add_backend, self.backends),
@@ -90,6 +108,7 @@ class Blueprint:
             (world.add_producer, self.producers),
             (world.add_outside_reader, self.readers),
             (world.add_neighbour, self.neighbours),
+            (world.add_destination, self.destinations),
         )
         for add, specs in parts:
             for spec in specs:
@@ -105,8 +124,11 @@ class Scenario:
 
     `causes`: the true one first, then others that are no wrong answer. `levers`: what may be
     pulled; `hands_off` in it means that to change nothing is right, too. `shows_only_when_tried`:
-    readings alone cannot tell it, so what is said later counts, too. `watch_from_seconds`: before
-    that time there is nothing to see.
+    readings alone cannot tell it, so what is said later counts, too. `may_ask`: nor can trying
+    always, and `unknown` is an honest answer, too. `healthy`: nothing is wrong, so nothing at all
+    is to be changed. `watch_from_seconds`: before that time there is nothing to see.
+    `threshold_seconds`: from what lag on its owner calls it late. `unforeseen_losses`: records
+    that nobody could have saved who does what is right.
     """
 
     name: str
@@ -118,6 +140,10 @@ class Scenario:
     horizon_seconds: float = 3000.0
     watch_from_seconds: float = 0.0
     shows_only_when_tried: bool = False
+    may_ask: bool = False
+    healthy: bool = False
+    threshold_seconds: float = 60.0
+    unforeseen_losses: int = 0
 
     def blueprint(self, seed: int) -> Blueprint:
         """The incident that a seed makes of it; the same seed makes the same."""

@@ -18,7 +18,8 @@ from lab.scenarios.parts import (
 from remediator.model import Cause
 
 
-def _healthy(dice: Random, shards: int) -> Pipeline:
+def healthy_line(dice: Random, shards: int) -> Pipeline:
+    """A pipeline with time to spare."""
     return Pipeline(
         shards=shards,
         seconds_per_record=dice.uniform(0.2, 0.5),
@@ -26,28 +27,29 @@ def _healthy(dice: Random, shards: int) -> Pipeline:
     )
 
 
-def _poisoned(line: Pipeline, dice: Random, load: float) -> Blueprint:
+def poisoned(line: Pipeline, dice: Random, load: float) -> Blueprint:
+    """One record that cannot be processed, in a steady load."""
     rate = constant(line.capacity_per_second * load)
     at = onset(dice)
     return line.blueprint(rate, producers=(feed(rate, poison_at_seconds=(at,)),))
 
 
 def _poison_on_one_of_many(dice: Random) -> Blueprint:
-    return _poisoned(_healthy(dice, dice.randint(3, 5)), dice, dice.uniform(0.25, 0.5))
+    return poisoned(healthy_line(dice, dice.randint(3, 5)), dice, dice.uniform(0.25, 0.5))
 
 
 def _poison_on_a_single_shard(dice: Random) -> Blueprint:
     """Batches are gathered for a while, so that the record seldom comes first in its batch."""
-    line = _healthy(dice, 1)
+    line = healthy_line(dice, 1)
     window = dice.randint(8, 20)
-    plain = _poisoned(line, dice, dice.uniform(0.4, 0.6))
+    plain = poisoned(line, dice, dice.uniform(0.4, 0.6))
     return replace(plain, mappings=mapping(line, batching_window_seconds=window))
 
 
 def _poison_in_partial_batches(dice: Random) -> Blueprint:
-    line = _healthy(dice, dice.randint(2, 4))
+    line = healthy_line(dice, dice.randint(2, 4))
     counts_events = dice.random() < 0.5
-    plain = _poisoned(line, dice, dice.uniform(0.25, 0.5))
+    plain = poisoned(line, dice, dice.uniform(0.25, 0.5))
     return replace(
         plain,
         functions=consumer(line.io_bound(reports_item_failures=True)),
@@ -55,8 +57,9 @@ def _poison_in_partial_batches(dice: Random) -> Blueprint:
     )
 
 
-def _failure_by_deploy(dice: Random) -> Blueprint:
-    line = _healthy(dice, dice.randint(1, 4))
+def failure_by_deploy(dice: Random) -> Blueprint:
+    """A deploy with a bug, which is rolled back after a while."""
+    line = healthy_line(dice, dice.randint(1, 4))
     start = onset(dice)
     healed = start + 1500
     good = line.io_bound()
@@ -78,7 +81,7 @@ def _failure_by_deploy(dice: Random) -> Blueprint:
 
 def _failure_by_outage(dice: Random) -> Blueprint:
     """Not quite everything fails, as it is in life; then it heals."""
-    line = _healthy(dice, dice.randint(1, 4))
+    line = healthy_line(dice, dice.randint(1, 4))
     start = onset(dice)
     outage = Outage(
         from_seconds=start,
@@ -112,7 +115,7 @@ def _timeouts_of_large_batches(dice: Random) -> Blueprint:
 
 def _two_causes_at_once(dice: Random) -> Blueprint:
     """A poison record in one shard, while the traffic outgrows all of them."""
-    line = _healthy(dice, dice.randint(2, 4))
+    line = healthy_line(dice, dice.randint(2, 4))
     capacity, start = line.capacity_per_second, onset(dice)
     rate = grows(capacity * 0.4, capacity * dice.uniform(1.3, 2), start)
     poison = (start + dice.uniform(0, 60),)
@@ -154,7 +157,7 @@ SCENARIOS = (
         "may be discarded; the deploy must be rolled back.",
         causes=(Cause.FUNCTION_FAILURE,),
         levers=frozenset({"hands_off"}),
-        draw=_failure_by_deploy,
+        draw=failure_by_deploy,
     ),
     Scenario(
         name="failure_by_outage",

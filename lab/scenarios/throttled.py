@@ -18,7 +18,7 @@ def _busy_line(dice: Random) -> Pipeline:
     )
 
 
-def _by_reservation(dice: Random) -> Blueprint:
+def by_reservation(dice: Random) -> Blueprint:
     """All lanes together would carry the load; the reservation lets only some of them run."""
     line = _busy_line(dice)
     lanes = line.shards * line.factor
@@ -96,7 +96,7 @@ SCENARIOS = (
         "ceiling; raise it within what the account can spare.",
         causes=(Cause.THROTTLING,),
         levers=frozenset({"raise_reserved_concurrency"}),
-        draw=_by_reservation,
+        draw=by_reservation,
     ),
     Scenario(
         name="throttled_by_account",

@@ -46,7 +46,8 @@ def _hot_partition_key(dice: Random) -> Blueprint:
     )
 
 
-def _kpl_aggregation(dice: Random) -> Blueprint:
+def kpl_aggregation(dice: Random) -> Blueprint:
+    """Records of the KPL, which aggregates: more of them than one lane a shard can do."""
     each = dice.choice([10, 20, 50])
     line = Pipeline(
         shards=dice.randint(1, 3),
@@ -90,7 +91,7 @@ SCENARIOS = (
         "shard's records share one lane. More shards spread what arrives later.",
         causes=(Cause.HOT_PARTITION_KEY,),
         levers=frozenset({"hands_off", "raise_parallelization_factor", "split_shards"}),
-        draw=_kpl_aggregation,
+        draw=kpl_aggregation,
         shows_only_when_tried=True,
     ),
 )

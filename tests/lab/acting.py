@@ -30,7 +30,7 @@ def set_up(scenario: str | Scenario, seed: int = 1, text: str | None = None) -> 
 def played(scenario: str, seed: int = 1) -> Stage:
     """The scenario to its horizon; looked at by several tests."""
     stage = set_up(scenario, seed)
-    run(stage, SCENARIOS[scenario].horizon_seconds)
+    run(stage, SCENARIOS[scenario])
     return stage
 
 

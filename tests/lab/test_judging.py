@@ -97,6 +97,10 @@ def episode(
             id="what only trying shows may come later",
         ),
         pytest.param("slow_io_bound", [], [], False, id="silence is no diagnosis"),
+        pytest.param(
+            "broken_for_one_stream", [(1201, Cause.UNKNOWN)], [], True, id="to ask is honest there"
+        ),
+        pytest.param("failure_by_deploy", [(1201, Cause.UNKNOWN)], [], False, id="and is not here"),
     ],
 )
 def test_the_diagnosis_that_counts(
@@ -118,6 +122,10 @@ def test_the_diagnosis_that_counts(
         pytest.param("producer_burst", [], True, id="none where none is needed"),
         pytest.param("producer_burst", [(1202, PF)], False, id="one where none is needed"),
         pytest.param("producer_burst", [(1202, AID)], True, id="first aid never hurts"),
+        pytest.param(
+            "idle_stream_age_spike", [(1202, AID)], False, id="but is paid for where all is well"
+        ),
+        pytest.param("idle_stream_age_spike", [], True, id="nothing where all is well"),
         pytest.param(
             "poison_on_one_of_many", [(1202, ISOLATE), (1600, PF)], True, id="lanes afterwards"
         ),

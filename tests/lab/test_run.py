@@ -18,7 +18,7 @@ from lab.oracle import search
 from lab.plant import Ledger
 from lab.play import before_alarm, go_on, play, play_remediator
 from lab.run import Job, incident, jobs, play_all
-from lab.scenarios import SCENARIOS, Scenario
+from lab.scenarios import INCIDENTS, SCENARIOS, Scenario
 from lab.stage import Levers, Stage
 from remediator.model import Cause
 
@@ -73,9 +73,12 @@ def test_the_same_seed_plays_the_same_run() -> None:
 @pytest.mark.parametrize("seed", LONG_SEEDS)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_scenario_loses_a_good_record_or_starves_a_neighbour(name: str, seed: int) -> None:
-    played = outcome(name, seed)
+    episodes = incident(Job(name, seed, ("nothing", "remediator")))
+    played = {episode.strategy: episode for episode in episodes}
     assert scores.extra_lost(played) == 0
+    assert scores.others_hurt(played) == 0
     assert not played["remediator"].starved
+    assert not played["remediator"].overridden
     assert not any(note.status == "crashed" for note in played["remediator"].notes)
 
 
@@ -83,7 +86,7 @@ def test_no_scenario_loses_a_good_record_or_starves_a_neighbour(name: str, seed:
 def test_the_right_cause_is_found_in_at_least_95_of_100_incidents() -> None:
     todo = [
         job._replace(strategies=("nothing", "remediator"))
-        for job in jobs(list(SCENARIOS), range(4))
+        for job in jobs(list(INCIDENTS), range(4))
     ]
     episodes = [episode for played in play_all(todo) for episode in played]
     total = scores.score("all", episodes)
@@ -197,6 +200,10 @@ def test_an_incident_without_a_fault_misses_nothing() -> None:
         pytest.param({"captured_good": 2}, "2 good records", id="captured"),
         pytest.param({"starved": True}, "starved", id="starved"),
         pytest.param(
+            {"overridden": ("reserved_concurrency",)}, "overrode a person: reserved", id="person"
+        ),
+        pytest.param({"others_hurt": 7}, "7 lost at other consumers", id="others"),
+        pytest.param(
             {"recovered_at_seconds": 1600}, "recovered 600 s, with nothing 500 s", id="slow"
         ),
     ],
@@ -206,6 +213,22 @@ def test_each_fault_is_named(ours: dict[str, object], fault: str) -> None:
     (line,) = scores.misses(episodes)
     assert line.startswith("slow_io_bound seed 0: ")
     assert fault in line
+
+
+def test_slower_is_what_is_so_by_a_tenth_and_by_a_minute() -> None:
+    for nothing, ours, slower in ((500, 549, False), (500, 561, True), (3000, 3290, False)):
+        played = {"nothing": made("nothing", nothing), "remediator": right("remediator", ours)}
+        assert scores.is_slower(played) is slower
+
+
+def test_a_loss_that_nobody_could_foresee_is_no_fault_and_the_next_one_is() -> None:
+    for lost, counted in ((1, 0), (3, 2)):
+        named = {"scenario": "destination_breaks_later"}
+        played = {
+            "nothing": replace(made("nothing", None), **named),  # type: ignore[arg-type]
+            "remediator": replace(right("remediator", 5, lost=lost), **named),  # type: ignore[arg-type]
+        }
+        assert scores.extra_lost(played) == counted
 
 
 def test_what_is_lost_with_nothing_too_is_not_the_remediators_fault() -> None:
@@ -263,6 +286,18 @@ def test_run_tells_the_incident_and_draws_it(tmp_path: Path) -> None:
     assert "slow_consumer" in result.output
     assert "recovered" in result.output
     assert "<svg" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [["compare"], ["run", "slow_io_bound"]])
+def test_a_policy_that_would_be_refused_is_an_error_and_nothing_is_played(
+    tmp_path: Path, command: list[str]
+) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text("version: 1\nlimits: {parallelization_factor: many}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, [*command, "--policy", str(broken)], env={"COLUMNS": "400"})
+    assert result.exit_code == 2
+    assert "parallelization_factor" in result.output
+    assert "never" not in result.output
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from lab.baselines import NOTHING, pulling
 from lab.episode import Episode
 from lab.plant import World
 from lab.play import play
-from lab.scenarios import CONSUMER, MAPPING, SCENARIOS, Lever, Scenario
+from lab.scenarios import CONSUMER, INCIDENTS, MAPPING, SCENARIOS, Lever, Scenario
 from lab.stage import Levers
 from remediator.model import Cause, RemedyName
 
-EVERY = [pytest.param(scenario, id=name) for name, scenario in SCENARIOS.items()]
+EVERY = [pytest.param(scenario, id=name) for name, scenario in INCIDENTS.items()]
 SUDDEN = {"reference_demo", "expiry_near"}
 """These begin with their trouble."""
 QUIET_SECONDS = 880.0
@@ -172,7 +172,7 @@ def test_partial_batch_responses_hide_the_poison_record() -> None:
     assert total(world, "AWS/Lambda", "Errors", FunctionName=CONSUMER) == 0
 
 
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if name.startswith("poison")])
+@pytest.mark.parametrize("name", [name for name in INCIDENTS if name.startswith("poison")])
 def test_there_is_exactly_one_poison_record(name: str) -> None:
     world = world_at(SCENARIOS[name], 2400)
     shards = world.mappings[MAPPING].stream.shards.values()
