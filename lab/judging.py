@@ -68,4 +68,6 @@ def _right_lever(episode: Episode, scenario: Scenario) -> bool:
     early = [change.by for change in pulled if change.by != drains or change.at_seconds < heals_at]
     if not early:
         return HANDS_OFF in right
+    if scenario.must_change not in {None, *(change.setting for change in pulled)}:
+        return False
     return early[0] in right and set(early) <= right | {drains}

@@ -128,7 +128,8 @@ class Scenario:
     always, and `unknown` is an honest answer, too. `healthy`: nothing is wrong, so nothing at all
     is to be changed. `watch_from_seconds`: before that time there is nothing to see.
     `threshold_seconds`: from what lag on its owner calls it late. `unforeseen_losses`: records
-    that nobody could have saved who does what is right.
+    that nobody could have saved who does what is right. `must_change`: a setting without which
+    a lever is pulled in vain.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Scenario:
     healthy: bool = False
     threshold_seconds: float = 60.0
     unforeseen_losses: int = 0
+    must_change: str | None = None
 
     def blueprint(self, seed: int) -> Blueprint:
         """The incident that a seed makes of it; the same seed makes the same."""

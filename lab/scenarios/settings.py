@@ -118,7 +118,7 @@ def _late_at_ten_seconds(dice: Random) -> Blueprint:
     line = replace(a_line(dice), batch_size=5)
     capacity = line.capacity_per_second
     return line.blueprint(
-        grows(capacity * dice.uniform(0.4, 0.6), capacity * dice.uniform(1.03, 1.06), onset(dice)),
+        grows(capacity * dice.uniform(0.4, 0.6), capacity * dice.uniform(1.02, 1.04), onset(dice)),
         alarms=(OwnAlarm("orders-late", OWN_ALARM_SECONDS, 3),),
     )
 
@@ -189,6 +189,7 @@ SCENARIOS = (
         causes=(Cause.POISON_RECORD,),
         levers=frozenset({"isolate_poison"}),
         draw=_old_default_retries,
+        must_change="maximum_retry_attempts",
     ),
     Scenario(
         name="late_at_ten_seconds",
@@ -199,5 +200,6 @@ SCENARIOS = (
         levers=frozenset({"raise_parallelization_factor"}),
         draw=_late_at_ten_seconds,
         threshold_seconds=OWN_ALARM_SECONDS,
+        horizon_seconds=2400,
     ),
 )

@@ -88,7 +88,7 @@ def _unlisted_aggregating_consumer(dice: Random) -> Blueprint:
 def _provisioned_for_another(dice: Random) -> Blueprint:
     """What is provisioned for a neighbour is not free, though it is not in use."""
     line = replace(a_line(dice), shards=dice.randint(3, 5))
-    wanted, provisioned = dice.randint(40, 60), dice.randint(60, 120)
+    wanted, provisioned = dice.randint(40, 60), dice.randint(200, 400)
     free = line.shards + dice.randint(6, 12)
     limit = OWN_RESERVATION + wanted + provisioned + free
     capacity = line.capacity_per_second
@@ -129,7 +129,7 @@ def _reservation_put_back(dice: Random) -> Blueprint:
     """In mid-incident somebody puts the reservation back to what it was, and means it."""
     plain = by_reservation(dice)
     reserved = plain.functions[0].reserved_concurrency or 0
-    at = onset(dice) + dice.uniform(700, 900)
+    at = onset(dice) + dice.uniform(420, 800)
 
     def put_back(world: World) -> None:
         world.put_function_concurrency(CONSUMER, reserved)

@@ -126,6 +126,7 @@ def test_the_diagnosis_that_counts(
             "idle_stream_age_spike", [(1202, AID)], False, id="but is paid for where all is well"
         ),
         pytest.param("idle_stream_age_spike", [], True, id="nothing where all is well"),
+        pytest.param("old_default_retries", [(1202, ISOLATE)], False, id="one pulled in vain"),
         pytest.param(
             "poison_on_one_of_many", [(1202, ISOLATE), (1600, PF)], True, id="lanes afterwards"
         ),
