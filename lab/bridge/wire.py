@@ -1,9 +1,7 @@
-"""The SDK's own codecs, turned round: its parsers read requests, its serialisers write responses.
+"""What goes over the wire, between the SDK's clients and the plant: moto's codecs, by AWS's models.
 
-What the plant sees is what would have gone over the wire, so parameter validation, defaults and
-types are the SDK's, and a response is parsed by the SDK as if AWS had sent it. Protocols: ``json``
-(Kinesis, DynamoDB Streams, CloudWatch) and ``rest-json`` (Lambda, Scheduler); of ``query`` (SNS),
-which only moto answers, the flat parameters are read for the record.
+The plant sees what AWS would have got, so parameter validation, defaults and types are the SDK's,
+and a response is parsed by the SDK as if AWS had sent it.
 """
 
 import json
@@ -11,91 +9,56 @@ import re
 from functools import cache
 from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel, StructureShape
-from botocore.parsers import BaseXMLResponseParser, ResponseParserFactory
-from botocore.serialize import create_serializer
+from botocore.utils import parse_timestamp
+from moto.core.model import OperationModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import normalize_request
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
 
 from lab.plant import AwsError
 
 _HEADERS = {"x-amzn-requestid": "00000000-0000-4000-8000-000000000000"}
-_PARSERS = ResponseParserFactory()
-_LOADER = Loader()
 
 
 @cache
 def operation_model(service: str, operation: str) -> OperationModel:
-    """Botocore's model of one operation; ``service`` as in ``boto3.client(service)``."""
-    return _service_model(service).operation_model(operation)
-
-
-@cache
-def _service_model(service: str) -> ServiceModel:
-    return ServiceModel(_LOADER.load_service_model(service, "service-2"), service_name=service)
+    """AWS's model of one operation; ``service`` as in ``boto3.client(service)``."""
+    model: OperationModel = get_service_model(service).operation_model(operation)
+    return model
 
 
 def _protocol(operation: OperationModel) -> str:
+    """The one that the SDK chooses of those that a service speaks."""
     return str(operation.service_model.resolved_protocol)
-
-
-@cache
-def _parser(protocol: str) -> Any:
-    return _PARSERS.create_parser(protocol)
-
-
-@cache
-def _serializer(protocol: str) -> Any:
-    return create_serializer(protocol, include_validation=False)
-
-
-# --- requests ----------------------------------------------------------------------------------
 
 
 def decode(operation: OperationModel, request: AWSPreparedRequest) -> dict[str, Any]:
     """The parameters of a prepared request, by the names of the API."""
-    shape = operation.input_shape
-    if shape is None:
-        return {}
-    body = _body(request)
-    if _protocol(operation) == "query":
-        return dict(parse_qsl(body.decode(), keep_blank_values=True))
-    parser = _parser(_protocol(operation))
-    parsed = _parsed_body(parser, shape, body)
-    if _protocol(operation).startswith("rest"):
-        parsed |= _from_url(parser, operation, shape, str(request.url))
-    return parsed
+    got = normalize_request(request)
+    parser = PROTOCOL_PARSERS[_protocol(operation)]
+    return dict(
+        parser(operation, timestamp_parser=parse_timestamp).parse(
+            {
+                "method": got.method,
+                "values": got.values,
+                "headers": got.headers,
+                "body": got.data,
+                "url_path": got.path,
+                "url_params": _in_path(operation, str(request.url)),
+            }
+        )
+    )
 
 
-def _body(request: AWSPreparedRequest) -> bytes:
-    body: Any = request.body or b""
-    return body.encode() if isinstance(body, str) else bytes(body)
-
-
-def _parsed_body(parser: Any, shape: StructureShape, body: bytes) -> dict[str, Any]:
-    if not body or isinstance(parser, BaseXMLResponseParser):
-        return {}
-    read = getattr(parser, "_initial_body_parse", None) or parser._parse_body_as_json  # noqa: SLF001
-    return dict(parser._parse_shape(shape, read(body)))  # noqa: SLF001
-
-
-def _from_url(
-    parser: Any, operation: OperationModel, shape: StructureShape, url: str
-) -> dict[str, Any]:
-    parts = urlsplit(url)
-    found = dict(parse_qsl(parts.query, keep_blank_values=True))
-    matched = _path_pattern(str(operation.http["requestUri"])).fullmatch(parts.path)
-    if matched:
-        found |= {name: unquote(value) for name, value in matched.groupdict().items()}
-    return {
-        member: parser._parse_shape(inner, found[name])  # noqa: SLF001
-        for member, inner in shape.members.items()
-        if inner.serialization.get("location") in {"uri", "querystring"}
-        and (name := inner.serialization.get("name", member)) in found
-    }
+def _in_path(operation: OperationModel, url: str) -> dict[str, str]:
+    matched = _path_pattern(str(operation.http["requestUri"])).fullmatch(urlsplit(url).path)
+    found = matched.groupdict() if matched else {}
+    return {name: unquote(value) for name, value in found.items()}
 
 
 @cache
@@ -104,21 +67,18 @@ def _path_pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", path))
 
 
-# --- responses ---------------------------------------------------------------------------------
-
-
 def respond(operation: OperationModel, url: str, result: dict[str, Any]) -> AWSResponse:
     """A success with ``result``; keys are the API's names, ``None`` values are left out."""
-    status = int(operation.http.get("responseCode", 200))
-    body = b"" if operation.output_shape is None else _encoded(operation, _without_none(result))
-    return raw_response(url, status, _HEADERS, body)
+    serializer = get_serializer_class(operation.service_model.service_name, _protocol(operation))
+    response = serializer(operation).serialize(_without_none(result))
+    headers = _HEADERS | {name: str(value) for name, value in response["headers"].items()}
+    return raw_response(url, response["status_code"], headers, str(response["body"]).encode())
 
 
 def refuse(operation: OperationModel, url: str, error: AwsError) -> AWSResponse:
-    """An error as the operation's protocol shapes it."""
-    protocol = _protocol(operation)
+    """An error as the operation's protocol shapes it, also one that its model does not name."""
     shapes = {"query": _error_in_xml, "rest-xml": _plain_error_in_xml}
-    body = shapes.get(protocol, _error_in_json)(error)
+    body = shapes.get(_protocol(operation), _error_in_json)(error)
     headers = _HEADERS | {"x-amzn-errortype": error.code}
     return raw_response(url, error.http_status, headers, body.encode())
 
@@ -147,13 +107,6 @@ class _Stream(BytesIO):
     def stream(self, **_: object) -> Any:
         """The body, in one piece."""
         yield self.read()
-
-
-def _encoded(operation: OperationModel, result: dict[str, Any]) -> bytes:
-    plain: dict[str, Any] = {}
-    serializer = _serializer(_protocol(operation))
-    serializer._serialize(plain, result, operation.output_shape)  # noqa: SLF001
-    return json.dumps(plain).encode()
 
 
 def _without_none(value: Any) -> Any:
