@@ -61,20 +61,23 @@ def _saturates_when_pushed(dice: Random) -> Blueprint:
 
 
 def _pushed_with_few_lanes(dice: Random) -> Blueprint:
-    """Two lanes, and a load that grows: errors come with it, before anything is raised."""
+    """Two lanes, and a load that grows for a while: errors come with it, before any raise."""
     line = replace(a_line(dice), shards=2)
     capacity = line.capacity_per_second
     database = BackendSpec(
         name="orders-database",
-        concurrency=line.shards * dice.uniform(1.1, 1.5),
+        concurrency=line.shards * dice.uniform(1.1, 1.35),
         exponent=dice.uniform(1.5, 2.5),
         errors_per_overload=dice.uniform(0.1, 0.3),
-        errors_from=0.6,
+        errors_from=0.5,
     )
+    start = onset(dice)
+    end = start + dice.uniform(700, 1000)
     return line.blueprint(
-        grows(capacity * 0.3, capacity * dice.uniform(1.08, 1.2), onset(dice)),
+        burst(capacity * 0.2, capacity * dice.uniform(1.15, 1.35), start, end),
         functions=consumer(line.io_bound(), backend=database.name),
         backends=(database,),
+        heals_at_seconds=end,
     )
 
 
