@@ -39,7 +39,7 @@ def _untagged_stream(dice: Random) -> Blueprint:
 def _at_its_limit(dice: Random, shards: int) -> tuple[Pipeline, Blueprint]:
     """Ten lanes a shard, and more traffic than they can do: only shards are left."""
     line = Pipeline(
-        shards=shards, seconds_per_record=dice.uniform(0.5, 0.9), batch_size=5, factor=10
+        shards=shards, seconds_per_record=dice.uniform(1.0, 1.5), batch_size=5, factor=10
     )
     capacity, start = line.capacity_per_second, onset(dice)
     before, after = capacity * dice.uniform(0.3, 0.5), capacity * dice.uniform(1.2, 1.5)
@@ -160,6 +160,7 @@ SCENARIOS = (
         causes=(Cause.SLOW_CONSUMER,),
         levers=frozenset({"hands_off"}),
         draw=_windows_of_another,
+        horizon_seconds=2400,
     ),
     Scenario(
         name="lanes_of_another_mapping",
@@ -169,6 +170,7 @@ SCENARIOS = (
         causes=(Cause.SLOW_CONSUMER,),
         levers=frozenset({"hands_off"}),
         draw=_lanes_of_another,
+        horizon_seconds=2400,
     ),
     Scenario(
         name="unlisted_aggregating_consumer",
