@@ -71,7 +71,7 @@ def test_the_same_seed_plays_the_same_run() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", LONG_SEEDS)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", INCIDENTS)
 def test_no_scenario_loses_a_good_record_or_starves_a_neighbour(name: str, seed: int) -> None:
     episodes = incident(Job(name, seed, ("nothing", "remediator")))
     played = {episode.strategy: episode for episode in episodes}
