@@ -105,11 +105,12 @@ def show_incident(console: Console, episodes: Sequence[Episode]) -> None:
     table = _table(
         "Time to recovery, from the alarm",
         "strategy",
-        ["recovered", "lost", "good ones\ncaptured", "neighbour\nstarved"],
+        ["recovered", "lost", "good ones\ncaptured", "neighbour\nstarved", "others\nhurt"],
     )
     for episode in episodes:
         starved = "yes" if episode.starved else "no"
-        counts = [str(episode.lost), str(episode.captured_good), starved]
+        hurt = str(episode.others_hurt + len(episode.overridden))
+        counts = [str(episode.lost), str(episode.captured_good), starved, hurt]
         table.add_row(episode.strategy, told(seconds(episode)), *counts)
     console.print(table)
 

@@ -1,6 +1,6 @@
 """What the deployed role may change only where a tag says so: the conditions in iam.yml."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def check_tags(aws: Aws, call: Call) -> None:
     wanted = _conditions().get(call.name, {})
     stream = _stream(aws, call.params)
     tags = aws.tags.get(stream, {}) if stream else {}
-    if stream and any(tags.get(name) != value for name, value in wanted.items()):
+    if stream and any(tags.get(name) not in values for name, values in wanted.items()):
         raise denied(call).error
 
 
@@ -29,8 +29,8 @@ def _stream(aws: Aws, params: Mapping[str, Any]) -> str | None:
 
 
 @cache
-def _conditions() -> Mapping[str, Mapping[str, str]]:
-    """Tags and their values by action."""
+def _conditions() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Tags and the values that will do, by action."""
     capabilities = yaml.safe_load(POLICY.read_text(encoding="utf-8"))["capabilities"]
     return {
         action: _tags(capability.get("conditions", {}))
@@ -39,9 +39,9 @@ def _conditions() -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def _tags(conditions: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+def _tags(conditions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Sequence[str]]:
     return {
-        key.removeprefix(_TAG): value
+        key.removeprefix(_TAG): [value] if isinstance(value, str) else value
         for keys in conditions.values()
         for key, value in keys.items()
         if key.startswith(_TAG)
