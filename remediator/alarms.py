@@ -67,6 +67,13 @@ def metrics(alarm: object) -> Iterator[Metric]:
         yield from _metrics_of(entry)
 
 
+def late_after_seconds(seen: Iterable[Metric], threshold: float | None) -> float | None:
+    """The age from which an alarm's owner calls it late, where its one metric is an age; of metric
+    math nobody knows the unit."""
+    of_lag = [metric.name in AGE_METRICS for metric in seen]
+    return threshold / 1000 if of_lag == [True] and threshold is not None else None
+
+
 def watched_by(seen: Iterable[Metric], default_function: str | None = None) -> Named | None:
     """What an alarm on these metrics points at; ``None`` when they name nothing.
 

@@ -27,6 +27,7 @@ class Flow(Record):
     arrival_per_second: float | None
     backlog_records: float | None
     expires_in_seconds: float | None
+    """Until the first record is lost, to the retention or to the mapping's maximum record age."""
     most_lanes: int | None = None
     """The function's own reservation, which no factor goes beyond; ``None``: there is none."""
 
@@ -182,7 +183,8 @@ def _option(
 ) -> Option:
     never = drains_in == inf
     expires = flow.expires_in_seconds
-    lost = expires if expires is not None and drains_in and drains_in > expires else None
+    late = expires is not None and (expires <= 0 or (drains_in or 0.0) > expires)
+    lost = expires if late else None
     if drains_in is None:
         note = "; ".join(filter(None, (note, "cannot be computed: readings are missing")))
     elif never:

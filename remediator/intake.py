@@ -57,10 +57,20 @@ def from_described(incident: Incident, described: DescribedAlarm) -> Incident:
             f"expected alarm {described.alarm.name} to be on a metric of a function or a stream; "
             "it names neither"
         )
+    found = with_threshold(incident, described)
+    return found.model_copy(update={"watched": described.watched})
+
+
+def with_threshold(incident: Incident, described: DescribedAlarm) -> Incident:
+    """With the threshold of an alarm that was looked up, where the event did not tell one."""
     alarm = incident.alarm
-    if alarm is not None and alarm.threshold is None:
-        alarm = alarm.model_copy(update={"threshold": described.alarm.threshold})
-    return incident.model_copy(update={"watched": described.watched, "alarm": alarm})
+    if alarm is None or alarm.threshold is not None:
+        return incident
+    told = {
+        "threshold": described.alarm.threshold,
+        "late_after_seconds": described.alarm.late_after_seconds,
+    }
+    return incident.model_copy(update={"alarm": alarm.model_copy(update=told)})
 
 
 _EXPECTED = (
@@ -109,13 +119,17 @@ def _alarm(facts: Facts, arn: AlarmArn | None) -> Alarm:
             f"{_where(facts, 'state')}: expected {', '.join(AlarmState)}, got "
             f"{shown(facts.of('state'))}"
         )
+    threshold = _number(facts.of("threshold"), look(parsed(facts.of("data")), ("threshold",)))
     return Alarm(
         name=name,
         arn=facts.text("arn") if arn else None,
         state=state,
         previous_state=_state(facts.of("previous")),
         reason=facts.text("reason") or "",
-        threshold=_number(facts.of("threshold"), look(parsed(facts.of("data")), ("threshold",))),
+        threshold=threshold,
+        late_after_seconds=alarms.late_after_seconds(
+            alarms.metrics(facts.of("metrics")), threshold
+        ),
     )
 
 

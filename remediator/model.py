@@ -72,6 +72,16 @@ class Detail(StrEnum):
     RESERVED_AT_0 = "reserved_at_0"
     FUNCTION_GONE = "function_gone"
     NO_INVOCATIONS = "no_invocations"
+    DEACTIVATED = "deactivated"
+    NOT_INVOCABLE = "not_invocable"
+    REQUEST_RATE = "request_rate"
+    SCALING_RATE = "scaling_rate"
+    CALLS = "calls"
+    BYTES = "bytes"
+    TABLE_READERS = "table_readers"
+    BATCHING_WINDOW = "batching_window"
+    OLD_RECORD = "old_record"
+    SHORT_SPIKE = "short_spike"
 
 
 def _known(detail: Any) -> Any:
@@ -146,6 +156,8 @@ class Alarm(Record):
     reason: str = ""
     threshold: float | None = None
     """In the unit of the metric: milliseconds for IteratorAge."""
+    late_after_seconds: float | None = None
+    """The age from which its owner calls the consumer late; only of an alarm on an age alone."""
 
 
 class Incident(Record):

@@ -10,6 +10,7 @@ from remediator import forecast
 from remediator.model import (
     Cause,
     Change,
+    Detail,
     Diagnosis,
     Evidence,
     Plan,
@@ -126,18 +127,59 @@ _ADVICE = {
     Cause.UNKNOWN: "What is wrong could not be told from what was seen.",
 }
 
+_ADVICE_FOR = {
+    (Cause.THROTTLING, Detail.REQUEST_RATE): "More invocations a second are asked for than ten "
+    "times the concurrency. Larger batches or a batching window make fewer of them.",
+    (Cause.THROTTLING, Detail.SCALING_RATE): "The function grows faster than Lambda lets it (1,000 "
+    "in ten seconds). That ends by itself; provisioned concurrency is there before a peak.",
+    (Cause.THROTTLING, Detail.UNCLEAR): "Which limit throttles was not seen: the account's pool is "
+    "not known to be used up. Look at ClaimedAccountConcurrency before asking for a higher quota.",
+    (
+        Cause.READ_CONTENTION,
+        Detail.CALLS,
+    ): "Readers use up the 5 calls a second of a shard, not its "
+    "bytes. Let fewer of them read, less often, or move one to enhanced fan-out; more shards give "
+    "none of them more.",
+    (Cause.READ_CONTENTION, Detail.BYTES): "Readers use up the 2 MB a second of a shard. Move one "
+    "to enhanced fan-out, or let fewer of them read.",
+    (
+        Cause.READ_CONTENTION,
+        Detail.TABLE_READERS,
+    ): "A shard of a table's stream serves two readers, "
+    "one beside the replication of a global table. Consolidate them: let one function pass the "
+    "records on, or send the table's changes to a Kinesis stream. There is no enhanced fan-out for "
+    "a table's stream.",
+    (Cause.CONSUMER_STOPPED, Detail.DEACTIVATED): "Somebody has deactivated the function. It is "
+    "left alone; the records wait until they expire.",
+    (Cause.CONSUMER_STOPPED, Detail.FUNCTION_GONE): "The function cannot be invoked. Its "
+    "StateReasonCode says why; the records wait until they expire.",
+    (Cause.CONSUMER_STOPPED, Detail.NOT_INVOCABLE): "The function is active and takes no "
+    "invocations. Its capacity provider or its version says why; the records wait.",
+}
+
+
+def _advice(here: Situation) -> str:
+    found = here.diagnosis
+    return _ADVICE_FOR.get((found.cause, found.detail), _ADVICE[found.cause])
+
 
 def _escalation(here: Situation, passed: tuple[str, ...]) -> str:
-    lines = [_ADVICE[here.diagnosis.cause]]
+    lines = [_advice(here)]
     if passed:
         lines.append("Not done: " + "; ".join(passed) + ".")
-    left = here.signals.expires_in_seconds
-    if left is not None:
-        lines.append(f"The oldest record expires in {max(0.0, left) / 3600:.1f} h.")
+    lines += _losses(here.signals)
     gaps = unseen(here.diagnosis.gaps)
     if gaps:
         lines.append(f"Not seen: {gaps}.")
     return " ".join(lines)
+
+
+def _losses(signals: Signals) -> list[str]:
+    """When records are lost, or that they are being lost now."""
+    left, most = signals.expires_in_seconds, signals.maximum_age_seconds
+    if signals.drops_for_age and most is not None:
+        return [f"Records are being dropped now: the mapping's maximum record age is {most:.0f} s."]
+    return [] if left is None else [f"The oldest record expires in {max(0.0, left) / 3600:.1f} h."]
 
 
 def _next_commands(here: Situation) -> tuple[str, ...]:

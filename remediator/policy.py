@@ -288,6 +288,13 @@ class Policy(_Section):
         mode = Mode.PLAN if Mode.PLAN in {self.mode, policy.mode} else Mode.APPLY
         return policy.model_copy(update={"mode": mode, "freeze": self.freeze or policy.freeze})
 
+    def late_after(self, seconds: float | None) -> "Policy":
+        """The policy where an alarm calls an age late that the policy does not yet."""
+        if seconds is None or seconds >= self.thresholds.alarm_seconds:
+            return self
+        late = {"alarm_seconds": max(1, int(seconds))}
+        return self.model_copy(update={"thresholds": self.thresholds.model_copy(update=late)})
+
     def _with(self, override: Override) -> "Policy":
         base = self.model_dump(mode="json", exclude={"overrides"})
         return Policy.model_validate(_merged(base, override.set))

@@ -61,7 +61,9 @@ def settled(state: IncidentState, now: datetime, policy: Policy, signals: Signal
     if restarts and active < 2:
         return False
     standing = policy.forecast.restart_seconds if restarts and active < _MINUTES_BACK else 0
-    shown_after = standing + policy.thresholds.metric_delay_seconds + _MINUTES_SEEN
+    delay = signals.metric_delay_seconds
+    late = policy.thresholds.metric_delay_seconds if delay is None else delay
+    shown_after = standing + late + _MINUTES_SEEN
     return now - last >= timedelta(seconds=shown_after)
 
 
@@ -133,7 +135,10 @@ _NEVER_HEALTHY = frozenset({Cause.THROTTLING, Cause.CONSUMER_STOPPED})
 def _healthy(after: Snapshot, signals: Signals, policy: Policy) -> bool:
     if after.age_seconds is None:
         return False
-    low = after.age_seconds < policy.thresholds.alarm_seconds
+    if signals.drops_for_age:
+        return False
+    late = max(policy.thresholds.alarm_seconds, signals.normal_age_seconds)
+    low = after.age_seconds < late
     return low and (signals.age_slope is None or signals.age_slope < 0.5)
 
 
@@ -308,13 +313,21 @@ def _not_better(
         return FollowUpDecision.NEXT_RUNG, f"cause: {diagnosis.cause}"
     since = max(tracked.at for tracked in state.levers_in_effect)
     patience = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
-    if diagnosis.cause is not state.cause or diagnosis.detail != _detail(state):
+    if diagnosis.cause is not state.cause or _sort(diagnosis.detail) != _sort(_detail(state)):
         return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
     if _made_room(state):
         return FollowUpDecision.NEXT_RUNG, "there is room for more lanes now"
     if now - since < patience:
         return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
     return FollowUpDecision.NEXT_RUNG, verdict.because
+
+
+_ONE_LEVER = frozenset({Detail.BYTES, Detail.MAPPINGS, Detail.OUTSIDE_READER})
+"""Contention that shards help: which of them shows may change with the shards themselves."""
+
+
+def _sort(detail: Detail) -> Detail:
+    return Detail.BYTES if detail in _ONE_LEVER else detail
 
 
 def _made_room(state: IncidentState) -> bool:

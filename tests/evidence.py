@@ -360,7 +360,8 @@ def broken_deploy(**said: Any) -> Evidence:
 
 
 def read_contention(**said: Any) -> Evidence:
-    """Five other readers of one shard: a third of the reads is refused, the lane waits."""
+    """Five other readers of one shard read its 2 MB a second: a third of the calls is refused, and
+    the lane waits."""
     return _as(
         said,
         readers=5,
@@ -369,7 +370,8 @@ def read_contention(**said: Any) -> Evidence:
         invocations=since(10, 20, 60),
         read_throttles=since(10, 100),
         read_throttle_share=since(10, 0.33),
-        read_calls=300,
+        read_calls=200,
+        read_bytes=since(10, 120_000_000, 6_000_000),
     )
 
 

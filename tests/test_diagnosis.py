@@ -51,7 +51,7 @@ CAUSES: Mapping[str, tuple[Cause, str]] = {
     "poison": (Cause.POISON_RECORD, "isolated"),
     "one-shard-fails": (Cause.POISON_RECORD, "suspected"),
     "broken-deploy": (Cause.FUNCTION_FAILURE, "deploy"),
-    "read-contention": (Cause.READ_CONTENTION, "mappings"),
+    "read-contention": (Cause.READ_CONTENTION, "bytes"),
     "hot-key": (Cause.HOT_PARTITION_KEY, ""),
     "saturated": (Cause.DOWNSTREAM_SATURATED, ""),
     "stopped": (Cause.CONSUMER_STOPPED, "paused"),
@@ -148,7 +148,7 @@ ALIKE = {
         "function_gone",
     ),
     "throttled by the account's pool": (
-        throttled(reserved_concurrency=None),
+        throttled(reserved_concurrency=None, unreserved_concurrent_executions=since(10, 1000, 50)),
         Cause.THROTTLING,
         "account",
     ),
@@ -262,12 +262,12 @@ ALIKE = {
         "partial_batches",
     ),
     "contention: readers take each other's reads": (
-        read_contention(),
+        read_contention(read_bytes=600_000),
         Cause.READ_CONTENTION,
         "mappings",
     ),
     "contention: by a reader that AWS does not list": (
-        read_contention(readers=0),
+        read_contention(readers=0, read_bytes=600_000),
         Cause.READ_CONTENTION,
         "outside_reader",
     ),
@@ -290,7 +290,7 @@ ALIKE = {
             kind=SourceKind.DYNAMODB, readers=2, iterator_age_ms=climbing(0.6), invocations=20
         ),
         Cause.READ_CONTENTION,
-        "mappings",
+        "table_readers",
     ),
     "slow: one lane a shard cannot be short of keys": (
         hot_key(parallelization_factor=1),

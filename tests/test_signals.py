@@ -347,7 +347,7 @@ def test_a_reader_with_its_own_throughput_or_one_that_is_off_shares_nothing() ->
 
 def test_throttled_reads_are_counted_where_their_share_was_not_published() -> None:
     seen = without(read_contention(), Metric.READ_THROTTLE_SHARE)
-    assert measure(seen).read_throttle_share == pytest.approx(100 / 400)
+    assert measure(seen).read_throttle_share == pytest.approx(100 / 300)
 
 
 # --- shards --------------------------------------------------------------------------------------

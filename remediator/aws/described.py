@@ -66,6 +66,10 @@ def _alarm(found: Mapping[str, Any]) -> Alarm:
         state=_state(found.get("StateValue")),
         reason=found.get("StateReason") or "",
         threshold=found.get("Threshold"),
+        late_after_seconds=spellings.late_after_seconds(
+            spellings.metrics({key: value for key, value in found.items() if value}),
+            found.get("Threshold"),
+        ),
     )
 
 

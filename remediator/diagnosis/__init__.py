@@ -7,7 +7,7 @@ are rendered from ``TREE``. Source: RUNBOOK, causes; the order matters.
 
 from collections.abc import Mapping
 
-from remediator.diagnosis import failing, flowing, running
+from remediator.diagnosis import contention, failing, flowing, meaning, running
 from remediator.diagnosis.case import NO, UNSEEN, YES, Case, Leaf, Question
 from remediator.model import Cause, Detail, Diagnosis, Evidence, Gap, Step
 from remediator.policy import Policy
@@ -18,8 +18,29 @@ TREE: Mapping[str, Question] = {
         "Did somebody stop it: mapping disabled, concurrency reserved at 0, function gone?",
         running.stopped_on_purpose,
         yes=Leaf(Cause.CONSUMER_STOPPED),
-        no="fell_silent",
+        no="settings_explain",
         unseen=Leaf(Cause.UNKNOWN),
+    ),
+    "settings_explain": Question(
+        "Does a setting of the mapping change what the readings mean?",
+        meaning.settings_explain,
+        yes="cannot_be",
+        no="cannot_be",
+        unseen="cannot_be",
+    ),
+    "cannot_be": Question(
+        "Do readings contradict each other?",
+        meaning.cannot_be,
+        yes="records_lost",
+        no="records_lost",
+        unseen="records_lost",
+    ),
+    "records_lost": Question(
+        "Are records being lost right now?",
+        meaning.records_lost,
+        yes="fell_silent",
+        no="fell_silent",
+        unseen="fell_silent",
     ),
     "fell_silent": Question(
         "Do records wait although nothing is invoked and nothing throttled?",
@@ -128,7 +149,7 @@ TREE: Mapping[str, Question] = {
     ),
     "reads_contended": Question(
         "Do readers of the stream take each other's read throughput?",
-        flowing.reads_contended,
+        contention.reads_contended,
         yes=Leaf(Cause.READ_CONTENTION),
         no="over_soon",
         unseen="over_soon",

@@ -1,4 +1,4 @@
-"""Questions about what flows: reads, the end in sight, lanes, keys, capacity."""
+"""Questions about what flows: the end in sight, lanes, keys, capacity."""
 
 from datetime import timedelta
 from math import inf
@@ -6,54 +6,14 @@ from math import inf
 from remediator import forecast
 from remediator.diagnosis.case import NO, YES, Case, Finding, unseen, when
 from remediator.diagnosis.failing import stuck
+from remediator.diagnosis.meaning import loses_now
 from remediator.metrics import Metric
 from remediator.model import (
     Answer,
     Detail,
     Reading,
-    SourceKind,
 )
 from remediator.signals import LAST_MINUTES
-
-
-def reads_contended(case: Case) -> Finding:
-    signals, limits = case.signals, case.policy.thresholds
-    readings = (
-        case.reading("read_throttle_share"),
-        case.reading("read_throttled_minutes", f"of the last {LAST_MINUTES}"),
-        case.reading("other_shared_readers"),
-        case.reading("read_bytes_share"),
-        case.reading("read_calls_share"),
-        case.reading("busy_share"),
-    )
-    if case.evidence.target.kind is SourceKind.DYNAMODB:
-        return _too_many_dynamodb_readers(case, readings)
-    if signals.read_throttled_minutes is None:
-        return unseen("the count of throttled reads", *readings)
-    if signals.read_throttled_minutes < min(limits.sustained_minutes, LAST_MINUTES):
-        return Finding(NO, "reads are not throttled in a sustained way", readings)
-    if signals.falling:
-        return Finding(NO, "the age falls: a backlog drained fast touches the limit", readings)
-    if signals.busy_share is not None and signals.busy_share >= limits.busy_share:
-        return Finding(NO, "every lane is busy: reading is not what holds it up", readings)
-    others = signals.other_shared_readers
-    detail = Detail.MAPPINGS if others else Detail.OUTSIDE_READER
-    by = f"{others} other shared readers" if others else "a reader that AWS does not list"
-    return Finding(YES, f"reads are throttled, with {by}", readings, detail)
-
-
-def _too_many_dynamodb_readers(case: Case, readings: tuple[Reading, ...]) -> Finding:
-    """No metric shows it (AWS/DynamoDB has none): two readers a shard are allowed."""
-    others, busy = case.signals.other_shared_readers, case.signals.busy_share
-    if others is None:
-        return unseen("the number of readers", *readings)
-    idle = busy is not None and busy < case.policy.thresholds.busy_share
-    return when(
-        others + 1 > 2 and idle,
-        f"{others + 1} readers of a DynamoDB stream, where two are allowed",
-        *readings,
-        detail=Detail.MAPPINGS,
-    )
 
 
 def over_soon(case: Case) -> Finding:
@@ -62,16 +22,19 @@ def over_soon(case: Case) -> Finding:
     readings = (
         case.reading("age_seconds", "s"),
         case.reading("age_slope", "s/s"),
+        case.reading("late_minutes", "min"),
         case.reading("backlog_records"),
         case.reading("arrival_per_second", "records/s"),
         case.reading("processed_per_second", "records/s"),
         case.reading("head_per_second", "records/s"),
     )
+    if loses_now(case):
+        return Finding(NO, "records are being lost: that is not waited for", readings)
+    nothing = _nothing_is_wrong(case)
+    if nothing is not None:
+        return nothing._replace(readings=readings)
     if signals.age_seconds is None or signals.age_slope is None:
         return unseen("the age or its slope", *readings)
-    low = signals.age_seconds < policy.thresholds.alarm_seconds and signals.age_slope < 0.5
-    if low:
-        return Finding(YES, f"the age is {signals.age_seconds:.0f} s, below the alarm", readings)
     unclear = not signals.falling and _restarted_lately(case)
     if unclear and _age_is_of_the_restart(case):
         return Finding(YES, "the age is that of the mapping's restart, just now", readings)
@@ -82,6 +45,57 @@ def over_soon(case: Case) -> Finding:
     return Finding(
         NO, f"its end is {when}, beyond the {patience:.0f} s that may be waited", readings
     )
+
+
+def _nothing_is_wrong(case: Case) -> Finding | None:
+    """The age is of something else than records that wait; ``None`` where it is of them."""
+    signals, limits = case.signals, case.policy.thresholds
+    age = signals.age_seconds
+    if age is None:
+        return None
+    if signals.age_jump_seconds is not None and signals.age_slope is None:
+        because = "the age is that of one old record that was read: nothing waits"
+        return Finding(YES, because, detail=Detail.OLD_RECORD)
+    level = (signals.age_slope or 0.0) < 0.5 and signals.age_slope is not None
+    if level and age < limits.alarm_seconds and not _will_be_late(case):
+        return Finding(YES, f"the age is {age:.0f} s, below the alarm")
+    if level and age <= signals.normal_age_seconds:
+        because = (
+            f"the age is {age:.0f} s, and batches that are collected for so long make "
+            f"{signals.normal_age_seconds:.0f} s normal: the alarm's threshold lies below that"
+        )
+        return Finding(YES, because, detail=Detail.BATCHING_WINDOW)
+    if _is_a_short_spike(case):
+        because = "the age is high for less than is taken for a sign, and lanes are idle"
+        return Finding(YES, because, detail=Detail.SHORT_SPIKE)
+    return None
+
+
+_CLIMBS_FOR_GOOD, _TRIFLE_SECONDS = 10, 10.0
+
+
+def _will_be_late(case: Case) -> bool:
+    """Whether an age below the alarm has climbed minute after minute, while every lane is busy and
+    more comes in than is done."""
+    signals, limits = case.signals, case.policy.thresholds
+    arrives, done = signals.arrival_per_second, signals.processed_per_second
+    return (
+        (signals.age_seconds or 0.0) >= _TRIFLE_SECONDS
+        and (signals.age_slope or 0.0) > 0
+        and (signals.climbing_minutes or 0) >= _CLIMBS_FOR_GOOD
+        and (signals.busy_share or 0.0) >= limits.busy_share
+        and arrives is not None
+        and done is not None
+        and arrives > done
+    )
+
+
+def _is_a_short_spike(case: Case) -> bool:
+    """Whether the age has been high for a minute only, while lanes had time for more."""
+    signals, limits = case.signals, case.policy.thresholds
+    idle = signals.busy_share is not None and signals.busy_share < limits.busy_share
+    late = signals.late_minutes
+    return idle and late is not None and 0 < late < limits.sustained_minutes
 
 
 def _ends_in(case: Case, flow: forecast.Flow | None) -> float | None:
@@ -202,12 +216,18 @@ def keys_limit(case: Case) -> Finding:
     )
     if mapping is None or signals.busy_lanes is None:
         return unseen("the lanes at work", *readings)
+    if _waits_in_its_lane(case):
+        return unseen(
+            "what the lanes do: a durable execution may wait while it holds one,", *readings
+        )
+    if _keys_do_not_matter(case):
+        return Finding(NO, "the stream spreads its records without regard to keys", readings)
     factor = mapping.parallelization_factor
     if factor == 1:
         return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
     if _restarted_lately(case):
         return Finding(NO, "the mapping was changed just now: its lanes are not all seen", readings)
-    one_each = 0.75 <= signals.busy_lanes < 0.75 * factor
+    one_each = 0.75 <= signals.busy_lanes < 0.75 * factor and one_lane_more(case)
     few = signals.busy_share is not None and signals.busy_share < 0.6
     reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
     return when(
@@ -222,10 +242,9 @@ def keys_limit(case: Case) -> Finding:
 def _restarted_lately(case: Case) -> bool:
     """Whether the newest minutes are still, in part, those of the mapping before its change."""
     changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
-    knobs, limits = case.policy.forecast, case.policy.thresholds
-    shows = timedelta(
-        seconds=knobs.restart_seconds + limits.metric_delay_seconds, minutes=LAST_MINUTES
-    )
+    delay = case.signals.metric_delay_seconds
+    late = case.policy.thresholds.metric_delay_seconds if delay is None else delay
+    shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=LAST_MINUTES)
     return changed is not None and case.evidence.gathered_at - changed < shows
 
 
@@ -246,12 +265,38 @@ def _ends_well(case: Case) -> bool:
     return not counted and mapping is not None and mapping.last_processing_result == "OK"
 
 
+def _waits_in_its_lane(case: Case) -> bool:
+    """Whether a busy lane says nothing: a durable execution holds it also while it waits."""
+    return case.evidence.function is not None and case.evidence.function.durable
+
+
+def _keys_do_not_matter(case: Case) -> bool:
+    stream = case.evidence.stream
+    return stream is not None and stream.record_distribution == "AUTO"
+
+
+def one_lane_more(case: Case) -> bool:
+    """Whether about one lane's work has come up with the lag: of one shard alone. The mean of many
+    lanes says nothing of one, and what they do all the time is no sign."""
+    signals, limits = case.signals, case.policy.thresholds
+    shards, busy, usual = case.evidence.open_shards, signals.busy_lanes, signals.usual_busy_lanes
+    if busy is None or busy < limits.busy_share:
+        return False
+    if shards == 1 or signals.hot_shard is not None:
+        return True
+    lasts = (signals.late_minutes or 0) >= limits.sustained_minutes
+    rise = max(limits.busy_share / 3, 0.1 * (usual or 0.0))
+    return lasts and usual is not None and busy - usual >= rise
+
+
 def capacity_short(case: Case) -> Finding:
     signals, limits = case.signals, case.policy.thresholds
     mapping = case.evidence.mapping
     readings = (
         case.reading("busy_share"),
         case.reading("busy_lanes"),
+        case.reading("usual_busy_lanes"),
+        case.reading("lanes"),
         case.reading("records_per_batch"),
         case.reading("arrival_per_second", "records/s"),
         case.reading("processed_per_second", "records/s"),
@@ -264,8 +309,12 @@ def capacity_short(case: Case) -> Finding:
         return unseen("the count of errors, while the oldest record does not move,", *readings)
     if _maybe_saturated(case):
         return unseen("whether lanes slow down as more of them run", *readings)
+    if _waits_in_its_lane(case):
+        return unseen(
+            "what the lanes do: a durable execution may wait while it holds one,", *readings
+        )
     full = mapping and (signals.records_per_batch or 0) >= 0.9 * mapping.batch_size
-    busy = (signals.busy_share or 0) >= limits.busy_share or signals.busy_lanes >= limits.busy_share
+    busy = (signals.busy_share or 0) >= limits.busy_share or one_lane_more(case)
     cpu_bound = (signals.cpu_share or 0) >= limits.cpu_bound_share
     detail = Detail.CPU_BOUND if cpu_bound else Detail.NONE
     because = (

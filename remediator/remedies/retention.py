@@ -14,7 +14,12 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     """Only when the oldest record would expire soon, or before the backlog can be drained."""
     if here.evidence.target.kind is SourceKind.DYNAMODB:
         return Pass("a DynamoDB stream keeps records for 24 hours, always")
-    stream, left = here.evidence.stream, here.signals.expires_in_seconds
+    stream, left = here.evidence.stream, here.signals.retention_left_seconds
+    if here.signals.contradictions and left is None:
+        return Pass(f"the age is not to be believed: {here.signals.contradictions[0]}")
+    most = here.signals.maximum_age_seconds
+    if most is not None:
+        return Pass(f"the mapping drops records at {most:.0f} s: the stream keeps them longer")
     if stream is None or left is None:
         return Pass("the retention or the age was not seen")
     aid = here.policy.first_aid

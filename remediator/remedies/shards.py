@@ -5,6 +5,7 @@ from math import ceil
 from remediator.model import (
     Cause,
     Change,
+    Detail,
     RemedyName,
     Resource,
     ResourceKind,
@@ -32,6 +33,8 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
         return Pass("an on-demand stream splits its shards by itself")
     if evidence.mapping and evidence.mapping.tumbling_window_seconds > 0:
         return Pass("the mapping uses tumbling windows, which do not support resharding")
+    if here.diagnosis.detail is Detail.CALLS:
+        return Pass("readers make too many calls: each would call every new shard as often")
     if here.diagnosis.cause is Cause.SLOW_CONSUMER and not _arrival_exceeds(here):
         return Pass("arrival is within capacity: new shards would not touch the backlog")
     if here.diagnosis.cause is Cause.SLOW_CONSUMER and _lanes_missing(here):

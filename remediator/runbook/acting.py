@@ -40,7 +40,7 @@ def turn(
     if state.follow_up_at is None and watched(desk, state):
         state = wake_up_in(desk, state, lease, first_interval(desk, state))
     state = desk.make_executor().recover(state, lease)
-    look = look or desk.look_at(target)
+    look = look or desk.look_at(target, state.incident)
     guarded = desk.guarded(look, state.incident, desk.own_ledger(state, target), state.tried)
     if guarded.mode is Mode.PLAN:
         outcome = outcomes.on_paper(guarded, look.at)
@@ -79,7 +79,7 @@ def turn_approved(
     if state.follow_up_at is None and watched(desk, state):
         state = wake_up_in(desk, state, lease, first_interval(desk, state))
     state = desk.make_executor().recover(state, lease)
-    look = desk.look_at(target)
+    look = desk.look_at(target, state.incident)
     ledger = desk.own_ledger(state, target)
     guarded = desk.guarded(look, state.incident, ledger, approved=approved.plan)
     same = look.diagnosis.cause is approved.plan.cause

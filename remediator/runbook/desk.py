@@ -116,12 +116,15 @@ class Desk(NamedTuple):
         except (PermanentError, TemporaryError):
             return {}
 
-    def look_at(self, target: Target) -> Look:
+    def look_at(self, target: Target, incident: Incident | None = None) -> Look:
+        """Read and understand; late is what the policy calls so, or the incident's alarm."""
         now = self.clock()
         window = self.policy.thresholds.metric_window_minutes * 60
         evidence = self.sensor.read(target, now, window)
         tags = evidence.function.tags if evidence.function else {}
         policy = self.policy.for_target(target.function, target.stream, tags)
+        alarm = incident.alarm if incident else None
+        policy = policy.late_after(alarm.late_after_seconds if alarm else None)
         signals = measure(evidence, policy.thresholds)
         return Look(now, evidence, policy, signals, diagnose(evidence, policy, signals))
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from remediator.commands import FollowUpDue
 from remediator.errors import TemporaryError
-from remediator.intake import from_described
+from remediator.intake import from_described, with_threshold
 from remediator.model import (
     AlarmState,
     Cause,
@@ -30,7 +30,7 @@ def respond(desk: Desk, incident: Incident) -> Report:
     Raises InputError when nothing is behind it, TemporaryError or PermanentError when the
     world is broken.
     """
-    incident = resolve_composite(desk, incident)
+    incident = told_when_late(desk, resolve_composite(desk, incident))
     if incident.watched is None:
         return desk.brief(incident, Status.NOTHING_TO_DO, "no child alarm could be found")
     target = desk.choose_target(incident)
@@ -58,6 +58,16 @@ def resolve_composite(desk: Desk, incident: Incident) -> Incident:
     return incident
 
 
+def told_when_late(desk: Desk, incident: Incident) -> Incident:
+    """With what the alarm's owner calls late, where the event does not say it: one that was forced
+    by hand, and one that several series share, come without their numbers."""
+    alarm = incident.alarm
+    if alarm is None or alarm.threshold is not None or alarm.state is not AlarmState.ALARM:
+        return incident
+    described = desk.described_alarms([alarm.name]).get(alarm.name)
+    return incident if described is None else with_threshold(incident, described)
+
+
 def stale_news(desk: Desk, incident: Incident) -> str | None:
     """Why a late delivery is no news any more; ``None`` while it is."""
     alarm, late = incident.alarm, desk.clock() - incident.at
@@ -73,7 +83,7 @@ def stale_news(desk: Desk, incident: Incident) -> str | None:
 
 def dry_run(desk: Desk, incident: Incident, target: Target) -> Report:
     """Look and plan; touch nothing at all, not even the journal."""
-    look = desk.look_at(target)
+    look = desk.look_at(target, incident)
     ledger = desk.ledger_of(target)
     guarded = desk.guarded(look, incident, ledger)
     return desk.report_of(incident, look, guarded, outcomes.on_paper(guarded, look.at))
@@ -148,7 +158,7 @@ def join(desk: Desk, running: IncidentState, incident: Incident, target: Target)
     up for a look that never came.
     """
     if incident.alarm is None:
-        look = desk.look_at(target)
+        look = desk.look_at(target, running.incident)
         guarded = desk.guarded(look, incident, desk.ledger_of(target), running.tried)
         reason = f"incident {running.incident_id} of this mapping is open and acts"
         outcome = Outcome(status=Status.IN_PROGRESS, reason=reason, at=look.at)
@@ -193,7 +203,7 @@ def alarm_cleared(desk: Desk, incident: Incident, target: Target) -> Report:
 
 def fell_silent(desk: Desk, incident: Incident, target: Target) -> Report:
     """A consumer that never runs has no iterator age: its alarm falls silent, not red."""
-    look = desk.look_at(target)
+    look = desk.look_at(target, incident)
     if look.diagnosis.cause in {Cause.THROTTLING, Cause.CONSUMER_STOPPED}:
         return open_incident(desk, incident, target)
     reason = f"the metric fell silent; cause: {look.diagnosis.cause}"

@@ -103,7 +103,7 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
     if state.approved_plan is not None:
         return make_approved(desk, state.model_copy(update=counted), lease, early=early)
     try:
-        look = memory.as_learned(desk.look_at(memory.target_of(state)), state)
+        look = memory.as_learned(desk.look_at(memory.target_of(state), state.incident), state)
     except PermanentError as error:
         if error.gone:
             return forget(desk, state.model_copy(update=counted), lease, str(error))

@@ -2,15 +2,18 @@
 
 Pure. A measure whose readings are missing is ``None``, never 0. Two habits of CloudWatch matter
 here: metrics come late and are stamped with the time of invocation, so the newest minutes may be
-incomplete; and a count that stays at zero may be published as nothing at all. A count is taken
-for zero only in minutes in which other metrics of the same family were published.
+incomplete; and a count that stays at zero may be published as nothing at all. A minute that a
+metric lacks counts as zero only where AWS publishes nothing for nothing; else it was lost, and is
+left out. What contradicts itself is a finding and no measure.
 """
 
 from remediator.model import Evidence
 from remediator.policy import Thresholds
 from remediator.signals.age import alarming_ages, measure_age, measure_invocations
+from remediator.signals.explained import measure_filter
 from remediator.signals.flow import measure_flow
 from remediator.signals.outcomes import measure_errors, measure_throttles
+from remediator.signals.plausible import without_contradictions
 from remediator.signals.record import Signals
 from remediator.signals.series import LAST_MINUTES, MINUTE, without_incomplete_minute
 from remediator.signals.work import measure_reads, measure_shards, measure_work
@@ -23,6 +26,7 @@ PARTS = (
     measure_work,
     measure_reads,
     measure_shards,
+    measure_filter,
 )
 
 
@@ -33,7 +37,7 @@ def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
     for part in PARTS:
         values |= part(evidence, thresholds)
     values |= measure_flow(evidence, thresholds, values)
-    return Signals.model_validate(values)
+    return Signals.model_validate(without_contradictions(evidence, values))
 
 
 __all__ = ["LAST_MINUTES", "MINUTE", "Signals", "alarming_ages", "measure"]

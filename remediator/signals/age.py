@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
 
 from remediator.metrics import Metric
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
+from remediator.signals.explained import measure_losses, normal_age_seconds, window_seconds
+from remediator.signals.plausible import age_jump_seconds
 from remediator.signals.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
+    LOST_AT_MOST,
     MINUTE,
     STREAM_FAMILY,
     counts_of,
     mean_of,
+    metric_delay,
     minutes_seen,
     series_of,
     slope,
@@ -27,14 +32,14 @@ def _age_series(evidence: Evidence) -> Series | None:
     is preferred, unless it ended because nothing arrives any more.
     """
     own = series_of(evidence, Metric.ITERATOR_AGE_MS)
+    pushed = evidence.target.consumer_arn is not None
+    witness = Metric.CONSUMER_BEHIND_MS if pushed else Metric.STREAM_ITERATOR_AGE_MS
     others = [
-        series
-        for metric in (Metric.CONSUMER_BEHIND_MS, Metric.STREAM_ITERATOR_AGE_MS)
-        if (series := series_of(evidence, metric)) and series.points
+        series for metric in (witness,) if (series := series_of(evidence, metric)) and series.points
     ]
     if own is None or not own.points:
         return others[0] if others else None
-    ended = others and others[0].points[-1][0] - own.points[-1][0] >= 2 * MINUTE
+    ended = others and others[0].points[-1][0] - own.points[-1][0] >= _pause(evidence)
     return others[0] if ended and not _fell_silent(evidence, own.points[-1][0]) else own
 
 
@@ -52,29 +57,49 @@ def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
     return [(at, value / 1000) for at, value in series.points] if series else []
 
 
+def course(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """The age beyond what the mapping's batching window makes normal: below that, it stands."""
+    normal = normal_age_seconds(evidence)
+    return [(at, max(normal, age)) for at, age in ages(evidence)]
+
+
 def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    minutes = thresholds.recent_minutes + 2
+    always = {
+        "metric_delay_seconds": metric_delay(evidence),
+        "normal_age_seconds": normal_age_seconds(evidence),
+    }
     points = ages(evidence)
     if not points:
-        return {}
+        return always | measure_losses(evidence, None, minutes)
     newest_at, newest = points[-1]
-    gradient = slope(points)
+    beyond = course(evidence)
+    gradient = slope(beyond)
     elapsed = max(0.0, (evidence.gathered_at - newest_at - MINUTE).total_seconds())
     silent = _fell_silent(evidence, newest_at)
     pace = 1.0 if silent else min(1.0, gradient or 0.0)
     now_seconds = max(0.0, newest + pace * elapsed)
-    retention = evidence.stream.retention_hours * 3600 if evidence.stream else None
     peak = max(value for _, value in points)
-    return {
+    late = max(thresholds.alarm_seconds, normal_age_seconds(evidence))
+    return always | {
         "age_seconds": now_seconds,
         "age_slope": 1.0 if silent else gradient,
         "age_peak_seconds": peak,
-        "still_minutes": (newest_at - still_since(evidence, points)) / MINUTE,
+        "age_jump_seconds": age_jump_seconds(points),
+        "late_minutes": _newest_run([age >= late for _, age in points]),
+        "climbing_minutes": _newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
+        "still_minutes": (newest_at - still_since(evidence, beyond)) / MINUTE,
         "falling": None
         if gradient is None
         else not silent and gradient < thresholds.recovering_slope and newest < peak,
         "onset": evidence.gathered_at - timedelta(seconds=now_seconds),
-        "expires_in_seconds": None if retention is None else retention - now_seconds,
+        **measure_losses(evidence, now_seconds, minutes),
     }
+
+
+def _newest_run(flags: Sequence[bool]) -> int:
+    """How many of the newest are true in a row."""
+    return sum(1 for _ in takewhile(bool, reversed(flags)))
 
 
 def still_since(evidence: Evidence, points: Sequence[tuple[datetime, float]]) -> datetime:
@@ -89,10 +114,37 @@ def still_since(evidence: Evidence, points: Sequence[tuple[datetime, float]]) ->
 
 
 def _fell_silent(evidence: Evidence, newest: datetime) -> bool:
-    """Whether the age stopped coming although records arrive: then nothing takes them."""
-    arrivals = evidence.metrics.get(Metric.INCOMING_RECORDS, Series()).points
-    last = max((at for at, count in arrivals if count > 0), default=newest)
-    return last - newest >= 2 * MINUTE
+    """Whether the age stopped coming although records arrive: then nothing takes them.
+
+    Of a filtered stream only what passes must be taken, and of a window's batch not at once.
+    """
+    first, end = _first_arrival_after(evidence, newest), _newest_minute(evidence)
+    if first is None or end is None:
+        return False
+    invoked = evidence.metrics.get(Metric.INVOCATIONS, Series()).points
+    at_work = any(count > 0 and at > newest for at, count in invoked)
+    lost = LOST_AT_MOST * MINUTE if at_work else timedelta(0)
+    return end - first + MINUTE >= _pause(evidence) + lost
+
+
+def _first_arrival_after(evidence: Evidence, moment: datetime | None) -> datetime | None:
+    """The minute since which something waits, if nothing was taken after ``moment``."""
+    filters = evidence.mapping is not None and evidence.mapping.filters_events
+    witness = Metric.INVOKED_EVENTS if filters else Metric.INCOMING_RECORDS
+    arrivals = evidence.metrics.get(witness, Series()).points
+    return min(
+        (at for at, count in arrivals if count > 0 and (moment is None or at > moment)),
+        default=None,
+    )
+
+
+def _newest_minute(evidence: Evidence) -> datetime | None:
+    return max(minutes_seen(evidence, STREAM_FAMILY), default=None)
+
+
+def _pause(evidence: Evidence) -> timedelta:
+    """For how long no age may come while all is well."""
+    return 2 * MINUTE + timedelta(seconds=window_seconds(evidence))
 
 
 def measure_invocations(evidence: Evidence, _: Thresholds) -> dict[str, object]:
@@ -125,10 +177,13 @@ def _last_sign_of_life(evidence: Evidence) -> datetime | None:
 
 
 def _silence(evidence: Evidence, last_invocation: datetime | None) -> float | None:
-    """Minutes between the last invocation and the newest minute that the stream published."""
+    """Minutes for which something has waited and nothing was invoked, up to the newest minute that
+    the stream published; where no arrival is seen, since the last invocation."""
     published = minutes_seen(evidence, STREAM_FAMILY)
     if not published:
         return None
-    if last_invocation is None:
-        return (published[-1] - published[0]).total_seconds() / 60
-    return max(0.0, (published[-1] - last_invocation).total_seconds() / 60)
+    since = last_invocation or published[0]
+    first = _first_arrival_after(evidence, last_invocation)
+    if first is not None and not (evidence.mapping and evidence.mapping.filters_events):
+        since = max(since, first - MINUTE)
+    return max(0.0, (published[-1] - since).total_seconds() / 60)

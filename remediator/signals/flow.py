@@ -8,47 +8,78 @@ from remediator.metrics import Metric
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 from remediator.signals.age import ages
+from remediator.signals.arrivals import arrivals_of, shared_readers
+from remediator.signals.explained import filters_unseen, pass_share
 from remediator.signals.lanes import Stream, measure_lanes
 from remediator.signals.series import (
     LAST_MINUTES,
     MINUTE,
     STREAM_FAMILY,
     counts_of,
+    each_minute,
+    filled,
+    known,
     minutes_seen,
     series_of,
 )
 
 
 def measure_flow(
-    evidence: Evidence, thresholds: Thresholds, known: Mapping[str, object]
+    evidence: Evidence, thresholds: Thresholds, known_so_far: Mapping[str, object]
 ) -> dict[str, object]:
-    minutes = minutes_seen(evidence, STREAM_FAMILY)
-    arrivals = counts_of(evidence, Metric.INCOMING_RECORDS, minutes)
+    minutes = each_minute(minutes_seen(evidence, STREAM_FAMILY))
+    arrivals = arrivals_of(evidence, minutes)
+    whole = filled(arrivals) if arrivals else None
     arrival = _arrival_per_minute(evidence, minutes, arrivals) if arrivals else None
     processed = _processed_by_minute(evidence, minutes)
     # Late metrics make the newest minute look idle; the backlog keeps the lanes evenly busy.
-    rate = max(processed[-LAST_MINUTES:], default=None) if processed else None
-    peak = max(arrivals[-2 * LAST_MINUTES :], default=None) if arrivals else None
-    surely = _within_what_the_age_allows(rate, peak, known.get("age_slope"))
-    successes = known.get("successes_per_minute")
+    newest = known((processed or ())[-LAST_MINUTES:])
+    rate = max(newest, default=None)
+    lately = known((arrivals or ())[-2 * LAST_MINUTES :])
+    peak = max(lately, default=None)
+    surely = _within_what_the_age_allows(rate, peak, known_so_far.get("age_slope"))
+    successes = known_so_far.get("successes_per_minute")
+    done = _counted(evidence, minutes)
     return {
         "arrival_per_second": None if arrival is None else arrival / 60,
         "peak_arrival_per_second": None if peak is None else peak / 60,
-        "usual_arrival_per_second": median(arrivals[: -2 * LAST_MINUTES]) / 60
-        if arrivals and len(arrivals) > 2 * LAST_MINUTES
-        else None,
+        "usual_arrival_per_second": _usual_per_second(arrivals),
         "processed_per_second": None if rate is None else rate / 60,
-        "head_per_second": _head_rate(evidence, minutes, arrivals) if arrivals else None,
-        "least_processed_per_second": min(processed[-LAST_MINUTES:]) / 60 if processed else None,
-        "usual_processed_per_second": median(processed[: -2 * LAST_MINUTES]) / 60
-        if processed and len(processed) > 2 * LAST_MINUTES
-        else None,
+        "head_per_second": _head_rate(evidence, minutes, whole) if whole else None,
+        "least_processed_per_second": min(newest) / 60 if newest else None,
+        "usual_processed_per_second": _usual_per_second(processed),
         "records_per_batch": _per_batch(evidence, surely, successes),
         "backlog_records": _backlog(
-            evidence, minutes, arrivals, _counted(evidence, minutes), known
-        ),
-        **measure_lanes(evidence, thresholds, known, Stream(minutes, arrivals, processed)),
+            evidence, minutes, whole, filled(done) if done else None, known_so_far, arrival
+        )
+        if whole and arrival is not None
+        else None,
+        "arrived_since_oldest": _since_oldest(evidence, minutes, arrivals, known_so_far),
+        **measure_lanes(evidence, thresholds, known_so_far, Stream(minutes, arrivals, processed)),
     }
+
+
+def _usual_per_second(counts: Sequence[float | None] | None) -> float | None:
+    """The median of the minutes before the newest."""
+    older = known((counts or ())[: -2 * LAST_MINUTES])
+    return median(older) / 60 if older else None
+
+
+def _since_oldest(
+    evidence: Evidence,
+    minutes: Sequence[datetime],
+    arrivals: Sequence[float | None] | None,
+    known_so_far: Mapping[str, object],
+) -> float | None:
+    """``None`` where a minute of it was not seen, or the window does not reach back so far."""
+    age = known_so_far.get("age_seconds")
+    if arrivals is None or not isinstance(age, float):
+        return None
+    since = evidence.gathered_at - timedelta(seconds=age) - MINUTE
+    if not minutes or minutes[0] > since:
+        return None
+    of_it = [count for at, count in zip(minutes, arrivals, strict=True) if at + MINUTE > since]
+    return None if None in of_it else sum(known(of_it))
 
 
 def _head_rate(
@@ -88,47 +119,72 @@ def _within_what_the_age_allows(
 
 
 def _arrival_per_minute(
-    evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float]
-) -> float:
+    evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float | None]
+) -> float | None:
     """What arrives now: the median of the newest minutes, so that a burst that is over does not
     set the rate; the newest minute alone where it is lower and surely complete, which the calls of
     the pollers show: they never rest."""
-    usual, newest = median_low(arrivals[-LAST_MINUTES:]), arrivals[-1]
+    seen, newest = known(arrivals[-LAST_MINUTES:]), arrivals[-1]
+    if not seen:
+        return None
+    usual = median_low(seen)
     published = dict((series_of(evidence, Metric.INCOMING_RECORDS) or Series()).points)
+    if newest is None or minutes[-1] not in published:
+        return usual
     calls = counts_of(evidence, Metric.READ_CALLS, minutes)
-    whole = calls is None or calls[-1] >= 0.9 * min(calls[-4 * LAST_MINUTES : -1], default=0.0)
-    return min(usual, newest) if whole and minutes[-1] in published else usual
+    if calls is None:
+        return min(usual, newest)
+    most = 0.9 * min(known(calls[-4 * LAST_MINUTES : -1]), default=0.0)
+    return min(usual, newest) if calls[-1] is not None and calls[-1] >= most else usual
 
 
-def _counted(evidence: Evidence, minutes: Sequence[datetime]) -> tuple[float, ...] | None:
+def _counted(evidence: Evidence, minutes: Sequence[datetime]) -> tuple[float | None, ...] | None:
     """Records processed by this mapping, by minute, where they are counted."""
     invoked = series_of(evidence, Metric.INVOKED_EVENTS)
     if invoked is not None and invoked.points:
         return _difference(evidence, Metric.INVOKED_EVENTS, Metric.FAILED_INVOKE_EVENTS, minutes)
-    if evidence.mapping and evidence.mapping.batch_size == 1:
+    one_each = evidence.mapping is not None and evidence.mapping.batch_size == 1
+    if one_each and not filters_unseen(evidence):
         return _difference(evidence, Metric.INVOCATIONS, Metric.ERRORS, minutes)
     return None
 
 
 def _processed_by_minute(
     evidence: Evidence, minutes: Sequence[datetime]
-) -> tuple[float, ...] | None:
-    """Records processed, from the best witness: counted, else read by the only reader."""
+) -> tuple[float | None, ...] | None:
+    """Records processed, from the best witness: counted, else read by or pushed to this mapping
+    alone."""
     counted = _counted(evidence, minutes)
-    alone = evidence.readers is not None and not any(
-        reader.shared_throughput and reader.enabled for reader in evidence.readers
-    )
-    return counted or (counts_of(evidence, Metric.READ_RECORDS, minutes) if alone else None)
+    if counted is not None:
+        return counted
+    read = _read_by_minute(evidence, minutes)
+    passes = pass_share(evidence)
+    if read is None or passes is None:
+        return read
+    return tuple(None if count is None else count * passes for count in read)
+
+
+def _read_by_minute(
+    evidence: Evidence, minutes: Sequence[datetime]
+) -> tuple[float | None, ...] | None:
+    """With enhanced fan-out of its own, what is pushed; else what the stream's only reader read."""
+    if evidence.target.consumer_arn is not None:
+        return counts_of(evidence, Metric.PUSHED_RECORDS, minutes)
+    alone = evidence.readers is not None and not shared_readers(evidence)
+    return counts_of(evidence, Metric.READ_RECORDS, minutes) if alone else None
 
 
 def _difference(
     evidence: Evidence, done: Metric, failed: Metric, minutes: Sequence[datetime]
-) -> tuple[float, ...] | None:
+) -> tuple[float | None, ...] | None:
     whole = counts_of(evidence, done, minutes)
     if whole is None:
         return None
     bad = counts_of(evidence, failed, minutes) or (0.0,) * len(whole)
-    return tuple(max(0.0, all_ - some) for all_, some in zip(whole, bad, strict=True))
+    return tuple(
+        None if all_ is None or some is None else max(0.0, all_ - some)
+        for all_, some in zip(whole, bad, strict=True)
+    )
 
 
 def _per_batch(evidence: Evidence, rate: float | None, successes: object) -> float | None:
@@ -140,22 +196,25 @@ def _per_batch(evidence: Evidence, rate: float | None, successes: object) -> flo
         return 1.0
     if rate is None or not isinstance(successes, float) or successes <= 0:
         return None
+    if filters_unseen(evidence):
+        return None
     return min(most, max(1.0, rate / successes))
 
 
 def _backlog(
     evidence: Evidence,
     minutes: Sequence[datetime],
-    arrivals: Sequence[float] | None,
+    arrivals: Sequence[float],
     done: Sequence[float] | None,
-    known: Mapping[str, object],
+    known_so_far: Mapping[str, object],
+    arrival_per_minute: float,
 ) -> float | None:
     """Records that arrived in the last ``age_seconds``, less what is known to be done.
 
     ``done``: records by minute, where they were counted and not only read ahead.
     """
-    age, slope = known.get("age_seconds"), known.get("age_slope")
-    if arrivals is None or not isinstance(age, float):
+    age, slope = known_so_far.get("age_seconds"), known_so_far.get("age_slope")
+    if not isinstance(age, float):
         return None
     head, end = evidence.gathered_at - timedelta(seconds=age), minutes[-1] + MINUTE
     before = max(0.0, (minutes[0] - head).total_seconds())
@@ -164,7 +223,7 @@ def _backlog(
     waiting = (
         _arrived_since(head, minutes, arrivals, together=stands_still)
         + fmean(arrivals) / 60 * before
-        + _arrival_per_minute(evidence, minutes, arrivals) / 60 * unpublished
+        + arrival_per_minute / 60 * unpublished
     )
     if before or done is None:
         return waiting

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from remediator.metrics import Metric
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
-from remediator.signals.age import ages
+from remediator.signals.arrivals import on_time
 from remediator.signals.series import LAST_MINUTES, series_of
 
 
@@ -16,8 +16,8 @@ class Stream(NamedTuple):
     """The stream's minutes, and what arrived and was processed in each, where that was seen."""
 
     minutes: Sequence[datetime]
-    arrivals: Sequence[float] | None
-    processed: Sequence[float] | None
+    arrivals: Sequence[float | None] | None
+    processed: Sequence[float | None] | None
 
 
 def measure_lanes(
@@ -44,7 +44,7 @@ Worked = Sequence[tuple[datetime, float, float]]
 
 
 def _worked(
-    evidence: Evidence, minutes: Sequence[datetime], processed: Sequence[float] | None
+    evidence: Evidence, minutes: Sequence[datetime], processed: Sequence[float | None] | None
 ) -> Worked:
     counts = dict((series_of(evidence, Metric.INVOCATIONS) or Series()).points)
     took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
@@ -53,19 +53,16 @@ def _worked(
     return [
         (at, min(done, counts[at] * most), work[at])
         for at, done in zip(minutes, processed or (), strict=False)
-        if done > 0 and work.get(at, 0.0) > 0
+        if done is not None and done > 0 and work.get(at, 0.0) > 0
     ]
 
 
 def _worked_in_time(
-    evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float] | None
+    evidence: Evidence, minutes: Sequence[datetime], arrivals: Sequence[float | None] | None
 ) -> Worked:
     """Where it is not known what was done: while nothing lagged, that was what arrived."""
-    on_time = {at for at, age in ages(evidence) if age < _ON_TIME_SECONDS}
-    return [entry for entry in _worked(evidence, minutes, arrivals) if entry[0] in on_time]
-
-
-_ON_TIME_SECONDS = 30
+    kept_up = on_time(evidence)
+    return [entry for entry in _worked(evidence, minutes, arrivals) if entry[0] in kept_up]
 
 
 def _lane_rate(evidence: Evidence, worked: Worked, took_ms: object) -> float | None:

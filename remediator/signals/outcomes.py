@@ -6,9 +6,9 @@ from math import exp, log
 from statistics import fmean, median
 
 from remediator.metrics import Metric
-from remediator.model import Evidence
+from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
-from remediator.signals.age import ages, still_since
+from remediator.signals.age import course, still_since
 from remediator.signals.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
@@ -16,6 +16,7 @@ from remediator.signals.series import (
     counts_of,
     lanes_of,
     mean_of,
+    metric_delay,
     minutes_seen,
     newest_of,
     series_of,
@@ -23,9 +24,12 @@ from remediator.signals.series import (
 
 
 def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    delay = metric_delay(evidence)
+    if delay is None:
+        delay = thresholds.metric_delay_seconds
     failed_events = newest_of(
         series_of(evidence, Metric.FAILED_INVOKE_EVENTS),
-        evidence.gathered_at - timedelta(seconds=thresholds.metric_delay_seconds),
+        evidence.gathered_at - timedelta(seconds=delay),
         thresholds.recent_minutes,
     )
     found: dict[str, object] = {"failed_events_per_minute": mean_of(failed_events)}
@@ -33,8 +37,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, obje
     errors = series_of(evidence, Metric.ERRORS)
     if invocations is None or errors is None or not invocations.points or not errors.points:
         return found
-    failed = dict(errors.points)
-    active = [(at, count, failed.get(at, 0.0)) for at, count in invocations.points if count > 0]
+    active = _active(evidence, invocations)
     newest = active[-LAST_MINUTES:]
     if not newest:
         return found
@@ -57,6 +60,17 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, obje
             evidence, failing if begin < len(active) else active
         ),
     }
+
+
+def _active(evidence: Evidence, invocations: Series) -> "Minutes":
+    """The minutes with invocations; one whose errors were lost tells nothing of them."""
+    at_work = [(at, count) for at, count in invocations.points if count > 0]
+    failed = counts_of(evidence, Metric.ERRORS, [at for at, _ in at_work]) or ()
+    return [
+        (at, count, bad)
+        for (at, count), bad in zip(at_work, failed, strict=True)
+        if bad is not None
+    ]
 
 
 Minutes = Sequence[tuple[datetime, float, float]]
@@ -97,7 +111,7 @@ def _by_chance(evidence: Evidence, active: Minutes) -> float | None:
 
     The newest of them is left out: its tries may have been made after the record moved on.
     """
-    lanes, points = lanes_of(evidence), ages(evidence)
+    lanes, points = lanes_of(evidence), course(evidence)
     if not lanes or not points or not any(bad for *_, bad in active[-LAST_MINUTES:]):
         return None
     since = still_since(evidence, points)
@@ -146,12 +160,16 @@ def measure_throttles(evidence: Evidence, thresholds: Thresholds) -> dict[str, o
     if throttles is None:
         return found
     invoked = counts_of(evidence, Metric.INVOCATIONS, minutes) or (0.0,) * len(throttles)
-    shares = [
-        refused / (refused + done) if refused + done else 0.0
+    seen = [
+        (refused, refused + done)
         for refused, done in zip(throttles, invoked, strict=True)
+        if refused is not None and done is not None
     ]
-    newest = shares[-LAST_MINUTES:]
+    shares = [refused / tried if tried else 0.0 for refused, tried in seen[-LAST_MINUTES:]]
+    if not shares:
+        return found
     return found | {
-        "throttle_share": mean_of(newest),
-        "throttled_minutes": sum(share >= thresholds.throttle_share for share in newest),
+        "throttle_share": mean_of(shares),
+        "throttled_minutes": sum(share >= thresholds.throttle_share for share in shares),
+        "attempts_per_second": max(tried for _, tried in seen[-LAST_MINUTES:]) / 60,
     }

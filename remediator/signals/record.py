@@ -52,6 +52,8 @@ class Signals(Record):
     """FailedInvokeEventCount: sees the failures of functions that report partial batches."""
     throttle_share: float | None = None
     throttled_minutes: int | None = None
+    attempts_per_second: float | None = None
+    """Invocations and throttles together, in the busiest of the newest minutes."""
     account_throttles_per_minute: float | None = None
     duration_ms: float | None = None
     usual_duration_ms: float | None = None
@@ -60,6 +62,8 @@ class Signals(Record):
     usual_concurrency: float | None = None
     account_concurrency: float | None = None
     unreserved_in_use: float | None = None
+    claimed_concurrency: float | None = None
+    """ClaimedAccountConcurrency: what Lambda itself holds against the account's limit."""
     lanes: int | None = None
     """How many invocations the mapping may run at once: open shards × ParallelizationFactor."""
     busy_lanes: float | None = None
@@ -100,4 +104,37 @@ class Signals(Record):
     hot_shard: str | None = None
     """The shard that takes far more than its even share, where shard metrics show one."""
     expires_in_seconds: float | None = None
-    """Until the oldest unread record passes the stream's retention."""
+    """Until the oldest unread record is lost: to the stream's retention or to the mapping's maximum
+    record age, whichever is less."""
+    retention_left_seconds: float | None = None
+    """Until it passes the stream's retention."""
+    maximum_age_seconds: float | None = None
+    """The mapping's maximum record age, where it is what a record is lost to first."""
+    drops_for_age: bool | None = None
+    """Whether the age is so near that maximum that records are being dropped for it now."""
+    dropped_per_minute: float | None = None
+    """DroppedEventCount: records given up without a destination, where the mapping counts them."""
+    destination_failures_per_minute: float | None = None
+    """Deliveries to the on-failure destination that failed: what was to be kept is lost."""
+    normal_age_seconds: float = 0.0
+    """The age that the mapping's batching window makes normal: the window and an invocation."""
+    pass_share: float | None = None
+    """The share of the records read that pass the mapping's filter, where it is counted."""
+    written_per_minute: float | None = None
+    """What is put into the stream of late, before a filter."""
+    polled_per_minute: float | None = None
+    """Records that a filtering mapping has read of late, where it counts them."""
+    passed_since_invoked: float | None = None
+    """Records that passed the filter since the last invocation, where they are counted."""
+    age_jump_seconds: float | None = None
+    """By how much more than the time that passed the age jumped in the newest minutes."""
+    late_minutes: int | None = None
+    """For how many of the newest minutes in a row the age has been over the alarm's threshold."""
+    climbing_minutes: int | None = None
+    """For how many minutes the age has not fallen."""
+    arrived_since_oldest: float | None = None
+    """Records that arrived since the oldest unread one did, by whole minutes."""
+    metric_delay_seconds: float | None = None
+    """How late CloudWatch is: since the end of the newest minute that was published."""
+    contradictions: tuple[str, ...] = ()
+    """What cannot be, in words; the measures concerned are ``None``."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import combinations
+from itertools import combinations, groupby
 from statistics import fmean, median
 
 from remediator.metrics import Metric
@@ -33,17 +33,106 @@ def minutes_seen(evidence: Evidence, family: Iterable[Metric]) -> tuple[datetime
 
 def counts_of(
     evidence: Evidence, metric: Metric, minutes: Sequence[datetime]
-) -> tuple[float, ...] | None:
-    """A count by minute, 0 where only its family was published; ``None`` if never seen."""
+) -> tuple[float | None, ...] | None:
+    """A count by minute: ``None`` where the minute's datapoint was lost, 0 where AWS publishes a
+    count of nothing as nothing; ``None`` for all if it was never seen."""
     series = series_of(evidence, metric)
     if series is None or not series.points:
         return None
-    by_minute = dict(series.points)
-    return tuple(by_minute.get(minute, 0.0) for minute in minutes)
+    by_minute, lost = dict(series.points), lost_minutes(evidence, metric, minutes)
+    return tuple(by_minute.get(minute, None if minute in lost else 0.0) for minute in minutes)
 
 
-def mean_of(values: Sequence[float] | None) -> float | None:
-    return fmean(values) if values else None
+_WITH_EACH_INVOCATION = (Metric.INVOCATIONS, Metric.DURATION_MS, Metric.DURATION_MAX_MS)
+_WITH_EACH_READ = (Metric.READ_RECORDS, Metric.READ_BYTES, Metric.STREAM_ITERATOR_AGE_MS)
+_EMITTED_WITH: Mapping[Metric, tuple[Metric, ...]] = {
+    Metric.INVOCATIONS: (Metric.DURATION_MS, Metric.DURATION_MAX_MS, Metric.ERRORS),
+    Metric.DURATION_MS: _WITH_EACH_INVOCATION,
+    Metric.ERRORS: _WITH_EACH_INVOCATION,
+    Metric.THROTTLES: _WITH_EACH_INVOCATION,
+    Metric.READ_CALLS: _WITH_EACH_READ,
+    Metric.READ_RECORDS: _WITH_EACH_READ,
+    Metric.READ_BYTES: _WITH_EACH_READ,
+    Metric.READ_THROTTLES: (Metric.READ_CALLS, *_WITH_EACH_READ),
+    Metric.READ_THROTTLE_SHARE: (Metric.READ_CALLS, *_WITH_EACH_READ),
+    Metric.INCOMING_RECORDS: (Metric.INCOMING_BYTES,),
+    Metric.INVOKED_EVENTS: (Metric.POLLED_EVENTS,),
+    Metric.FILTERED_EVENTS: (Metric.POLLED_EVENTS,),
+}
+"""What AWS emits in one go, zeros included: where one has a datapoint, the other has one too,
+unless it was lost."""
+
+LOST_AT_MOST = 2
+"""Minutes in a row that may be lost or late; what is not there for longer was nothing to count."""
+_BEFORE = 5
+
+
+def lost_minutes(
+    evidence: Evidence, metric: Metric, minutes: Sequence[datetime]
+) -> frozenset[datetime]:
+    """The minutes in which ``metric`` has no datapoint though there should be one.
+
+    Either it lacks where what is emitted with it was published, unless it is published seldom
+    anyway; or all of them lack for a minute or two, though they came minute after minute before.
+    """
+    own = {at for at, _ in evidence.metrics.get(metric, Series()).points}
+    others = (other for other in _EMITTED_WITH.get(metric, ()) if other is not metric)
+    beside = set(minutes_seen(evidence, others))
+    seldom = len(own & beside) * 2 < len(beside)
+    late = _short_gaps([minute in own for minute in minutes])
+    return frozenset(
+        minute
+        for minute, is_late in zip(minutes, late, strict=True)
+        if minute not in own and (not seldom if minute in beside else is_late)
+    )
+
+
+def _short_gaps(seen: Sequence[bool]) -> list[bool]:
+    """Which minutes lie in a gap of a minute or two, after minutes that were nearly all seen."""
+    gaps = [False] * len(seen)
+    for kind, run in groupby(enumerate(seen), key=lambda entry: entry[1]):
+        indices = [index for index, _ in run]
+        before = seen[max(0, indices[0] - _BEFORE) : indices[0]]
+        if not kind and len(indices) <= LOST_AT_MOST and len(before) >= LAST_MINUTES:
+            steady = sum(before) >= len(before) - 1
+            gaps[indices[0] : indices[-1] + 1] = [steady] * len(indices)
+    return gaps
+
+
+def known(values: Iterable[float | None]) -> tuple[float, ...]:
+    """The values that were seen."""
+    return tuple(value for value in values if value is not None)
+
+
+def filled(values: Sequence[float | None]) -> tuple[float, ...]:
+    """Each lost value as the mean of its neighbours: a sum must not take it for nothing."""
+    seen = [(index, value) for index, value in enumerate(values) if value is not None]
+    if len(seen) == len(values) or not seen:
+        return known(values)
+    return tuple(_between(seen, index) if one is None else one for index, one in enumerate(values))
+
+
+def _between(seen: Sequence[tuple[int, float]], index: int) -> float:
+    before = [value for at, value in seen if at < index] or [seen[0][1]]
+    after = [value for at, value in seen if at > index] or [seen[-1][1]]
+    return fmean((before[-1], after[0]))
+
+
+def each_minute(minutes: Sequence[datetime]) -> tuple[datetime, ...]:
+    """Those minutes and what lies between them: a minute that nothing was published in was one."""
+    if not minutes or (minutes[-1] - minutes[0]) / MINUTE > _MOST_MINUTES:
+        return tuple(minutes)
+    between = round((minutes[-1] - minutes[0]) / MINUTE)
+    return tuple(sorted({*minutes, *(minutes[0] + n * MINUTE for n in range(between))}))
+
+
+_MOST_MINUTES = 1440
+
+
+def mean_of(values: Iterable[float | None] | None) -> float | None:
+    """The mean of what was seen."""
+    seen = known(values or ())
+    return fmean(seen) if seen else None
 
 
 def median_of(values: Sequence[float]) -> float | None:
@@ -67,6 +156,14 @@ def usual_of(series: Series | None, before: datetime | None, newest: int) -> flo
         values = series.values[:-newest]
         older = list(values[: max(1, len(values) // 2)])
     return median(older) if older else None
+
+
+def metric_delay(evidence: Evidence) -> float | None:
+    """Seconds since the end of the newest minute that was published: what CloudWatch is late by."""
+    published = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
+    if not published:
+        return None
+    return max(0.0, (evidence.gathered_at - published[-1] - MINUTE).total_seconds())
 
 
 def lanes_of(evidence: Evidence) -> int | None:

@@ -11,8 +11,10 @@ from remediator.signals.age import measure_age
 from remediator.signals.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
+    LOST_AT_MOST,
     STREAM_FAMILY,
     counts_of,
+    known,
     lanes_of,
     mean_of,
     median_of,
@@ -49,6 +51,10 @@ def measure_work(evidence: Evidence, thresholds: Thresholds) -> dict[str, object
             newest_of(series_of(evidence, Metric.UNRESERVED_CONCURRENT_EXECUTIONS), now, recent),
             default=None,
         ),
+        "claimed_concurrency": max(
+            newest_of(series_of(evidence, Metric.CLAIMED_ACCOUNT_CONCURRENCY), now, recent),
+            default=None,
+        ),
         "lanes": lanes,
         "busy_lanes": busy,
         "usual_busy_lanes": usual_of(work, before, LAST_MINUTES),
@@ -78,7 +84,12 @@ def _busy(evidence: Evidence, work: Series | None) -> float | None:
         return None
     by_minute = dict(work.points)
     newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))[-LAST_MINUTES:]
-    return max((by_minute.get(minute, 0.0) for minute in newest), default=None)
+    counts = counts_of(evidence, Metric.INVOCATIONS, newest) or (None,) * len(newest)
+    seen = known(
+        by_minute.get(minute, None if count else count)
+        for minute, count in zip(newest, counts, strict=True)
+    )
+    return max(seen, default=None)
 
 
 def _cpu_share(evidence: Evidence) -> float | None:
@@ -94,18 +105,19 @@ def _cpu_share(evidence: Evidence) -> float | None:
 
 
 def measure_reads(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
-    minutes = minutes_seen(evidence, STREAM_FAMILY)[-LAST_MINUTES:]
+    minutes = minutes_seen(evidence, STREAM_FAMILY)[-LAST_MINUTES - LOST_AT_MOST :]
     throttles = counts_of(evidence, Metric.READ_THROTTLES, minutes)
     calls = counts_of(evidence, Metric.READ_CALLS, minutes)
-    shares = _read_shares(evidence, minutes, throttles, calls)
+    shares = (_read_shares(evidence, minutes, throttles, calls) or ())[-LAST_MINUTES:]
     shards = evidence.open_shards
-    read_bytes = mean_of(counts_of(evidence, Metric.READ_BYTES, minutes))
-    mean_calls = mean_of(calls)
+    volume = counts_of(evidence, Metric.READ_BYTES, minutes)
+    read_bytes = mean_of(known(volume or ())[-LAST_MINUTES:])
+    mean_calls = mean_of(known(calls or ())[-LAST_MINUTES:])
     readers = evidence.readers
     return {
         "read_throttle_share": mean_of(shares),
         "read_throttled_minutes": None
-        if shares is None
+        if not shares
         else sum(share >= thresholds.read_throttle_share for share in shares),
         "read_bytes_share": read_bytes / (60 * 2 * 2**20 * shards)
         if read_bytes is not None and shards
@@ -122,20 +134,20 @@ def measure_reads(evidence: Evidence, thresholds: Thresholds) -> dict[str, objec
 def _read_shares(
     evidence: Evidence,
     minutes: Sequence[datetime],
-    throttles: Sequence[float] | None,
-    calls: Sequence[float] | None,
+    throttles: Sequence[float | None] | None,
+    calls: Sequence[float | None] | None,
 ) -> tuple[float, ...] | None:
-    """Share of GetRecords calls that were throttled, by minute."""
-    averages = series_of(evidence, Metric.READ_THROTTLE_SHARE)
-    if averages is not None and averages.points:
-        by_minute = dict(averages.points)
-        return tuple(min(1.0, by_minute.get(minute, 0.0)) for minute in minutes)
+    """Share of GetRecords calls that were throttled, by minute; lost minutes are left out."""
+    averages = counts_of(evidence, Metric.READ_THROTTLE_SHARE, minutes)
+    if averages is not None:
+        return tuple(min(1.0, share) for share in known(averages))
     if throttles is None:
         return None
     done = calls or (0.0,) * len(throttles)
     return tuple(
         refused / (refused + call) if refused + call else 0.0
         for refused, call in zip(throttles, done, strict=True)
+        if refused is not None and call is not None
     )
 
 
