@@ -61,8 +61,7 @@ def settled(state: IncidentState, now: datetime, policy: Policy, signals: Signal
     if restarts and active < 2:
         return False
     standing = policy.forecast.restart_seconds if restarts and active < _MINUTES_BACK else 0
-    delay = signals.metric_delay_seconds
-    late = policy.thresholds.metric_delay_seconds if delay is None else delay
+    late = signals.late_by(policy.thresholds.metric_delay_seconds)
     shown_after = standing + late + _MINUTES_SEEN
     return now - last >= timedelta(seconds=shown_after)
 

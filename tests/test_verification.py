@@ -252,6 +252,18 @@ def test_a_change_is_given_time(
     assert settled(of, NOW, DEFAULTS, seen) is may
 
 
+@pytest.mark.parametrize(
+    ("made_seconds_ago", "late_by", "may"),
+    [(150, 0, True), (150, 60, False), (150, None, False), (250, 120, True), (250, 400, False)],
+)
+def test_a_change_shows_once_the_metrics_that_are_so_late_can_show_it(
+    made_seconds_ago: float, late_by: float | None, may: bool
+) -> None:
+    """A reservation takes no restart: what is seen ends so many seconds ago."""
+    of = state(made_seconds_ago, FUNCTION_CHANGE)
+    assert settled(of, NOW, DEFAULTS, signals(600, metric_delay_seconds=late_by)) is may
+
+
 def test_first_look_comes_when_a_verdict_may_be_near() -> None:
     """The follow-up waits longer than the restart, so that it is not wasted."""
     assert DEFAULTS.follow_up.first_seconds > DEFAULTS.forecast.restart_seconds

@@ -120,7 +120,7 @@ def alone_by_now(case: Case) -> Finding:
     knobs, limits = case.policy.forecast, case.policy.thresholds
     takes = timedelta(
         seconds=knobs.restart_seconds
-        + limits.metric_delay_seconds
+        + case.signals.late_by(limits.metric_delay_seconds)
         + ceil(log2(mapping.batch_size)) * 2 * timeout
     )
     split_for = case.evidence.gathered_at - mapping.last_modified

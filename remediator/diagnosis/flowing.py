@@ -242,8 +242,7 @@ def keys_limit(case: Case) -> Finding:
 def _restarted_lately(case: Case) -> bool:
     """Whether the newest minutes are still, in part, those of the mapping before its change."""
     changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
-    delay = case.signals.metric_delay_seconds
-    late = case.policy.thresholds.metric_delay_seconds if delay is None else delay
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
     shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=LAST_MINUTES)
     return changed is not None and case.evidence.gathered_at - changed < shows
 

@@ -7,7 +7,7 @@ against the readings by the questions after them.
 from collections.abc import Iterator
 
 from remediator.diagnosis.case import NO, YES, Case, Finding, unseen, when
-from remediator.model import MappingState, Reading
+from remediator.model import MappingState, Reading, SourceKind
 
 _UNBOUNDED_RETRIES, _UNBOUNDED_AGE = 10_000, 604_800
 """What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
@@ -59,6 +59,10 @@ def _explanations(case: Case, mapping: MappingState) -> Iterator[str]:
             "shard: what fails holds the whole shard and its state, and the stream may not be "
             "resharded under it"
         )
+    if case.evidence.target.kind is SourceKind.DYNAMODB:
+        told = signals.arrival_per_second is not None
+        how = "estimated from what was read while it kept up" if told else "unseen"
+        yield f"a table counts units that are written, not records: what arrives is {how}"
     if case.evidence.target.consumer_arn is not None:
         yield "the mapping has enhanced fan-out: throttled reads of the stream are others'"
 

@@ -57,6 +57,8 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
         *_SLOW,
         (Cause.THROTTLING, Detail.ACCOUNT),
         (Cause.THROTTLING, Detail.UNCLEAR),
+        (Cause.THROTTLING, Detail.SCALING_RATE),
+        (Cause.THROTTLING, Detail.REQUEST_RATE),
         (Cause.CONSUMER_STOPPED, Detail.NO_INVOCATIONS),
     ),
 }
@@ -132,6 +134,7 @@ def taught(diagnosis: Diagnosis) -> Cause | None:
     by_hand = diagnosis.cause is Cause.CONSUMER_STOPPED and diagnosis.detail in {
         Detail.PAUSED,
         Detail.RESERVED_AT_0,
+        Detail.DEACTIVATED,
     }
     by_account = diagnosis.cause is Cause.THROTTLING and diagnosis.detail is Detail.ACCOUNT
     saturated = diagnosis.cause is Cause.DOWNSTREAM_SATURATED

@@ -138,3 +138,8 @@ class Signals(Record):
     """How late CloudWatch is: since the end of the newest minute that was published."""
     contradictions: tuple[str, ...] = ()
     """What cannot be, in words; the measures concerned are ``None``."""
+
+    def late_by(self, assumed_seconds: float) -> float:
+        """How many seconds CloudWatch is late; ``assumed_seconds`` where that did not show."""
+        seen = self.metric_delay_seconds
+        return assumed_seconds if seen is None else seen
