@@ -9,7 +9,7 @@ in the parent, which the children wait for (AWS-documented order of shards).
 from collections.abc import Mapping
 from math import ceil, inf
 
-from remediator.model import Cause, Evidence, Option, Record
+from remediator.model import Cause, Evidence, Option, Record, SourceKind
 from remediator.policy import ForecastKnobs, Policy
 from remediator.signals import Signals
 
@@ -231,7 +231,7 @@ def options(
         nothing(flow),
         *(with_factor(flow, factor, knobs) for factor in factors),
         *((with_batch_size(flow, size * 10, 10.0, knobs),) if full else ()),
-        with_split(flow),
+        *((with_split(flow),) if evidence.target.kind is SourceKind.KINESIS else ()),
     )
 
 

@@ -27,6 +27,7 @@ from tests.evidence import (
     MINUTES,
     NOW,
     PIPELINES,
+    QUARANTINE,
     climbing,
     evidence,
     expiring,
@@ -225,10 +226,21 @@ def test_no_retention_is_bought_for_records_that_the_mapping_drops_first() -> No
 
 @pytest.mark.parametrize("metric", [Metric.DROPPED_EVENTS, Metric.DESTINATION_FAILURES])
 def test_what_is_lost_at_this_moment_is_not_waited_for(metric: Metric) -> None:
-    said: dict[str, Any] = {str(metric): since(3, 5)}
+    said: dict[str, Any] = {str(metric): since(3, 5), "on_failure_destination": QUARANTINE}
     found = diagnose(evidence(**said), POLICY)
     assert found.cause is not Cause.RECOVERING
     assert step(found, "records_lost").answer == "yes"
+
+
+def test_failed_deliveries_of_a_function_whose_mapping_sends_none_are_not_the_mappings() -> None:
+    said: dict[str, Any] = {str(Metric.DESTINATION_FAILURES): since(3, 5)}
+    assert told(evidence(**said))[0] is Cause.RECOVERING
+
+
+def test_a_tables_stream_has_no_split_to_be_forecast() -> None:
+    for seen, names in ((capped(), False), (slow_consumer(), True)):
+        options = forecast.options(seen, measure(seen), POLICY, Cause.SLOW_CONSUMER)
+        assert ("split_shards" in {option.option for option in options}) is names
 
 
 # --- enhanced fan-out, tumbling windows ----------------------------------------------------------

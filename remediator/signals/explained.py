@@ -113,8 +113,14 @@ def measure_losses(evidence: Evidence, age: float | None, minutes: int) -> dict[
         if binds and age is not None and most
         else None,
         "dropped_per_minute": _lately(evidence, Metric.DROPPED_EVENTS, minutes),
-        "destination_failures_per_minute": _lately(evidence, Metric.DESTINATION_FAILURES, minutes),
+        "destination_failures_per_minute": _failed_deliveries(evidence, minutes),
     }
+
+
+def _failed_deliveries(evidence: Evidence, minutes: int) -> float | None:
+    """Counted for the function: where the mapping has no destination, they are not its own."""
+    captures = evidence.mapping is not None and evidence.mapping.on_failure_destination is not None
+    return _lately(evidence, Metric.DESTINATION_FAILURES, minutes) if captures else None
 
 
 def _lately(evidence: Evidence, metric: Metric, minutes: int) -> float | None:
