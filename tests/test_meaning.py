@@ -398,6 +398,14 @@ def test_an_age_that_was_high_for_a_minute_only_is_waited_for_while_lanes_are_id
     assert remedies(spike) == set()
 
 
+def test_an_age_seen_once_after_minutes_without_any_is_no_short_spike() -> None:
+    """As with long invocations: they are published when they end."""
+    whole = overloaded(invocations=60)
+    ages = at_minutes([(n, 400.0) for n in range(29, 6, -1)] + [(0, 366_000.0)])
+    found = with_series(whole, iterator_age_ms=ages, stream_iterator_age_ms=ages)
+    assert told(found) != (Cause.RECOVERING, Detail.SHORT_SPIKE)
+
+
 # --- a lost minute -------------------------------------------------------------------------------
 
 

@@ -94,8 +94,9 @@ def _is_a_short_spike(case: Case) -> bool:
     """Whether the age has been high for a minute only, while lanes had time for more."""
     signals, limits = case.signals, case.policy.thresholds
     idle = signals.busy_share is not None and signals.busy_share < limits.busy_share
-    late = signals.late_minutes
-    return idle and late is not None and 0 < late < limits.sustained_minutes
+    late, most = signals.late_minutes, limits.alarm_seconds + 60 * limits.sustained_minutes
+    brief = late is not None and 0 < late < limits.sustained_minutes
+    return idle and brief and (signals.age_seconds or 0.0) < most
 
 
 def _ends_in(case: Case, flow: forecast.Flow | None) -> float | None:

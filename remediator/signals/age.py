@@ -86,7 +86,7 @@ def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]
         "age_slope": 1.0 if silent else gradient,
         "age_peak_seconds": peak,
         "age_jump_seconds": age_jump_seconds(points),
-        "late_minutes": _newest_run([age >= late for _, age in points]),
+        "late_minutes": _late_for(points, late),
         "climbing_minutes": _newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
         "still_minutes": (newest_at - still_since(evidence, beyond)) / MINUTE,
         "falling": None
@@ -95,6 +95,16 @@ def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]
         "onset": evidence.gathered_at - timedelta(seconds=now_seconds),
         **measure_losses(evidence, now_seconds, minutes),
     }
+
+
+def _late_for(points: Sequence[tuple[datetime, float]], late: float) -> float:
+    """Minutes since an age was last seen that was not late: where none is published for a while,
+    as during long invocations, nobody knows that it was not."""
+    if points[-1][1] < late:
+        return 0.0
+    newest = points[-1][0]
+    fine = (at for at, age in reversed(points) if age < late)
+    return (newest - next(fine, points[0][0] - MINUTE)) / MINUTE
 
 
 def _newest_run(flags: Sequence[bool]) -> int:

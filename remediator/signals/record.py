@@ -128,8 +128,8 @@ class Signals(Record):
     """Records that passed the filter since the last invocation, where they are counted."""
     age_jump_seconds: float | None = None
     """By how much more than the time that passed the age jumped in the newest minutes."""
-    late_minutes: int | None = None
-    """For how many of the newest minutes in a row the age has been over the alarm's threshold."""
+    late_minutes: float | None = None
+    """For how long no age has been seen below the alarm's threshold."""
     climbing_minutes: int | None = None
     """For how many minutes the age has not fallen."""
     arrived_since_oldest: float | None = None
