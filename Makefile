@@ -69,12 +69,13 @@ test-long: setup ## Run the long properties and storms
 histories: setup ## Live through 10,000 long fault histories, each checked at every write
 	@$(BIN)/pytest -n $(WORKERS) -m long tests/test_safe_hands.py -k any_long_mixture
 
-check: setup ## Hold format, lint, types, floors and template
+check: setup ## Hold format, lint, types, floors, template and permissions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/cfn-lint template.yml
+	@$(BIN)/python -m tests.policy_lint
 
 format: setup ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format .

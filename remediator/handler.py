@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from remediator import wiring
 from remediator.intake import understand
@@ -23,7 +23,6 @@ SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "remediator")
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "IteratorAgeRemediator")
 
 logger = Logger(service=SERVICE)
-tracer = Tracer(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 
@@ -36,7 +35,6 @@ def real_door() -> Door:
     )
 
 
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda's entry. Returns the report (see ``remediator.model.Report``).

@@ -27,6 +27,8 @@ class Place(NamedTuple):
     """By ARN."""
     functions: Mapping[str, str] = {}
     """The function's ARN by mapping."""
+    conditions: frozenset[str] = frozenset()
+    """The template's conditions that hold."""
 
     def arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
@@ -65,9 +67,12 @@ def _allows(statement: Mapping[str, Any], ask: Ask, place: Place) -> bool:
 
 
 def _holds(operator: str, wanted: Mapping[str, Any], ask: Ask, place: Place) -> bool:
+    if wanted.get("when", "") not in {"", *place.conditions}:
+        return True
     return all(
         any(_COMPARE[operator](value, ask.context.get(key, ""), place) for value in _listed(values))
         for key, values in wanted.items()
+        if key != "when"
     )
 
 

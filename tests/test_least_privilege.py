@@ -52,6 +52,7 @@ from remediator.ports import Notice
 from tests.aws.aws_world import ACCOUNT, NOW, REGION, World, kinesis_target
 from tests.histories import claim, entry, freeze, spent, state
 from tests.iam import CAPABILITIES, Ask, Call, Place, allowing, asked
+from tests.policy_lint import documents, findings
 
 TABLE = "journal"
 ROLE_OF_FOLLOW_UPS = f"arn:aws:iam::{ACCOUNT}:role/follow-up"
@@ -59,7 +60,7 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:notices"
 NOT_CALLED_BY_US = {
     "KeepDeadLetters": "used by Lambda in the function's role",
     "WriteLogs": "used by Lambda in the function's role",
-    "WriteTraces": "used by the X-Ray SDK",
+    "WriteTraces": "used by Lambda's active tracing, in the function's role",
 }
 WITHOUT_A_CALL = {"lambda:ListTags", "iam:PassRole", "dynamodb:ConditionCheckItem"}
 """Asked for beside a call of another name."""
@@ -391,6 +392,49 @@ NOT_OPTED_IN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/payments"
 def test_what_has_not_opted_in_is_refused(call: Call) -> None:
     verdicts = weighed([call], place("ours", f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"))
     assert None in verdicts.values()
+
+
+MAPPING = f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:ours"
+
+
+@pytest.mark.parametrize(
+    ("tags", "allowed"),
+    [({}, False), ({"remediator": "off"}, False), ({"remediator": "managed"}, True)],
+)
+def test_where_the_stack_asks_for_it_a_mapping_opts_in_by_a_tag_of_its_own(
+    tags: dict[str, str], allowed: bool
+) -> None:
+    there = place("ours", "")._replace(
+        tags={MAPPING: tags}, conditions=frozenset({"OnlyTaggedMappings"})
+    )
+    call = Call("lambda", "UpdateEventSourceMapping", {"UUID": "ours"})
+    verdicts = weighed([call], there)
+    assert (None not in verdicts.values()) is allowed
+
+
+# --- what AWS knows of actions and resources -----------------------------------------------------
+
+
+def test_parliament_finds_nothing_in_the_templates_policies() -> None:
+    assert [each for where, document in documents() for each in findings(document, where)] == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "issue"),
+    [
+        ({"Action": "lambda:UpdateMapping", "Resource": "*"}, "UNKNOWN_ACTION"),
+        (
+            {"Action": "sns:Publish", "Resource": "arn:aws:sqs:eu-west-1:111122223333:q"},
+            "RESOURCE_MISMATCH",
+        ),
+        ({"Action": "kinesis:SplitShard", "Resource": "*"}, "RESOURCE_STAR"),
+    ],
+)
+def test_a_statement_that_aws_would_not_understand_is_found(
+    statement: dict[str, Any], issue: str
+) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+    assert issue in {each.issue for each in findings(document, "here")}
 
 
 # --- a whole incident ----------------------------------------------------------------------------

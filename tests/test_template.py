@@ -33,6 +33,8 @@ def written_out(value: Any) -> Any:
             return f"${{{name}.{attribute}}}"
         case {"Fn::Sub": text}:
             return text
+        case {"Fn::If": [condition, dict(found), {"Ref": "AWS::NoValue"}]}:
+            return {"when": condition, **written_out(found)}
         case dict():
             return {key: written_out(inner) for key, inner in value.items()}
         case list():

@@ -1,18 +1,22 @@
 """The part of CloudWatch's metric math that the template's alarms use.
 
-Arithmetic, comparisons, ``IF(condition, a, b)`` and ``RATE(series)`` over series of
-(timestamp, value). An element of a result exists where every series of its term has a datapoint;
-RATE has none at its first. Source: CloudWatch User Guide, "Using metric math".
+Arithmetic, comparisons, ``IF(condition, a, b)``, ``RATE(series)`` and ``FILL(series, LINEAR)`` over
+series of (timestamp, value), one a minute. An element of a result exists where every series of its
+term has a datapoint; RATE has none at its first. AWS does not say what a linear fill does behind
+the last datapoint: here, nothing.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 Series = dict[datetime, float]
 _Term = float | Series
+_PERIOD = timedelta(minutes=1)
+"""Of the template's alarms."""
 
 _OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -48,6 +52,8 @@ def _term(node: ast.expr, series: Mapping[str, Series]) -> _Term:
             return _zipped(_OPERATORS[type(op)], _term(left, series), _term(right, series))
         case ast.Call(func=ast.Name(id="RATE"), args=[inner]):
             return _rate(_term(inner, series))
+        case ast.Call(func=ast.Name(id="FILL"), args=[inner, ast.Name(id="LINEAR")]):
+            return _filled(_term(inner, series))
         case ast.Call(func=ast.Name(id="IF"), args=[condition, then, otherwise]):
             return _if(*(_term(part, series) for part in (condition, then, otherwise)))
     raise NotImplementedError(f"metric math: {ast.unparse(node)}")
@@ -72,6 +78,19 @@ def _rate(term: _Term) -> Series:
         at: (value - before) / (at - then).total_seconds()
         for (then, before), (at, value) in pairwise(ordered)
     }
+
+
+def _filled(term: _Term) -> Series:
+    """Gaps between two datapoints, on the straight line between them."""
+    if not isinstance(term, dict):
+        raise NotImplementedError("FILL of a number")
+    filled = dict(term)
+    for (then, before), (at, value) in pairwise(sorted(term.items())):
+        steps = round((at - then) / _PERIOD)
+        filled |= {
+            then + n * _PERIOD: before + (value - before) * n / steps for n in range(1, steps)
+        }
+    return filled
 
 
 def _if(condition: _Term, then: _Term, otherwise: _Term) -> Series:
