@@ -9,7 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test test-long histories check format readme schema lab benchmark lock \
+.PHONY: help setup demo browser test test-long histories check format readme schema lab benchmark \
+	bench lock \
 	build build-RemediatorFunction clean need-python
 
 help: ## List the targets
@@ -93,6 +94,14 @@ readme: setup ## Write the README's generated blocks anew (LAB=out/lab.json for 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(UPGRADE)
 
+# For the Python that measures, on the machine that measures.
+BENCH := build/bench
+bench: setup ## Print start-up against its floor: import, first event, memory, size; seconds to the first write
+	@$(MAKE) --no-print-directory build-RemediatorFunction ARTIFACTS_DIR=$(BENCH) \
+		LAMBDA_ARCH=$$(uname -m) \
+		LAMBDA_PYTHON=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	@$(BIN)/python -m lab.startup $(BENCH)
+
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) pyproject.toml --extra cli --extra lab --group dev -o requirements/dev.txt
@@ -123,12 +132,19 @@ LAMBDA_PLATFORMS ?= $(addsuffix _$(LAMBDA_MACHINE),\
 BUILDER = $(shell for p in $(PYTHON) $(BIN)/python; do \
 	$$p -m pip --version >/dev/null 2>&1 && echo $$p && break; done)
 
+# Lambda's /var/task is read-only, so what is not shipped compiled is compiled at every cold start.
+# Compiled files are of one minor version: that needs its interpreter here (python3.13), or a container
+# that has it (sam build --use-container). By hash and unchecked, since packing changes times.
+COMPILER = $(shell for p in python$(LAMBDA_PYTHON) $(PYTHON) $(BIN)/python; do \
+	$$p -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(LAMBDA_PYTHON)")' 2>/dev/null && \
+	command -v $$p && break; done)
+
 build: ## Build the function's artifact into build/RemediatorFunction
 	@$(MAKE) --no-print-directory build-RemediatorFunction ARTIFACTS_DIR=build/RemediatorFunction
 
 # SAM calls this with ARTIFACTS_DIR. It needs a Python with pip, no set-up, and not Lambda's version:
-# the wheels are chosen for LAMBDA_PYTHON on LAMBDA_ARCH, and nothing is compiled. --no-deps, since the
-# lock is complete and the SDK left out on purpose.
+# the wheels are chosen for LAMBDA_PYTHON on LAMBDA_ARCH. --no-deps, since the lock is complete and the
+# SDK left out on purpose.
 build-RemediatorFunction: need-python ## Build into ARTIFACTS_DIR=... [LAMBDA_PYTHON=3.13] [LAMBDA_ARCH=x86_64|arm64]
 	@test -n "$(BUILDER)" || { echo "$(PYTHON) has no pip, which the build needs (on Debian and" \
 		"Ubuntu: apt install python3-pip; or run 'make setup' first)." >&2; exit 1; }
@@ -144,6 +160,12 @@ build-RemediatorFunction: need-python ## Build into ARTIFACTS_DIR=... [LAMBDA_PY
 	@cp -R remediator policies "$(ARTIFACTS_DIR)"
 	@rm -rf "$(ARTIFACTS_DIR)/bin"
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -n "$(COMPILER)" ]; then \
+		env -u PYTHONPYCACHEPREFIX "$(COMPILER)" -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+			-s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"; \
+	else echo "No Python $(LAMBDA_PYTHON) on this machine: the artifact ships no compiled files, and Lambda" \
+		"compiles at every cold start. Install it, or build in a container that has it" \
+		"(sam build --use-container)." >&2; fi
 
 clean: ## Remove what was built and cached (not .venv)
 	@rm -rf build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

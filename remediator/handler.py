@@ -4,6 +4,9 @@ It raises when the world is broken or the event cannot be understood, so that La
 the dead-letter queue fills. Time, environment and waiting come in here and nowhere else.
 """
 
+from remediator import collector  # first of all, on purpose
+
+# isort: split
 import os
 import time
 from collections.abc import Mapping
@@ -22,6 +25,7 @@ from remediator.wiring import Caller, Door
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "remediator")
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "IteratorAgeRemediator")
 
+collector.resume()
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 

@@ -27,7 +27,7 @@ Value: TypeAlias = bool | int | str | None
 class Record(BaseModel):
     """Base of every record: frozen, strict about unknown fields, and saved as plain JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # --- words -------------------------------------------------------------------------------------

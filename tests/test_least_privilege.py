@@ -15,7 +15,7 @@ was made: on these ones, and on those of a whole incident in the lab.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -27,16 +27,7 @@ from moto import mock_aws
 from moto.core.authorization import enable_iam_authentication
 
 from lab.bridge import Conditions, Rehearsal
-from lab.plant import (
-    AccountSpec,
-    Behaviour,
-    FunctionSpec,
-    Knobs,
-    MappingSpec,
-    ProducerSpec,
-    StreamSpec,
-)
-from lab.plant import World as PlantWorld
+from lab.first_write import CONSUMER, clogging
 from remediator.aws import neighbours
 from remediator.aws.actuator import AwsActuator
 from remediator.aws.asking import Question, ask_all
@@ -438,20 +429,6 @@ def test_a_statement_that_aws_would_not_understand_is_found(
 
 
 # --- a whole incident ----------------------------------------------------------------------------
-
-START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-CONSUMER = "orders-consumer"
-
-
-def clogging() -> PlantWorld:
-    """0.1 s a record and one lane: 10 records/s, where 30 records/s arrive."""
-    world = PlantWorld(START, AccountSpec(), Knobs(), seed=1)
-    stream = world.add_stream(StreamSpec(name="orders"))
-    slow = Behaviour(io_seconds_per_record=0.1)
-    world.add_function(FunctionSpec(name=CONSUMER, behaviour=slow))
-    world.add_mapping(MappingSpec(function=CONSUMER, source_arn=stream.arn))
-    world.add_producer(ProducerSpec(stream="orders", rate=lambda _: 30.0))
-    return world
 
 
 def place_of(rehearsal: Rehearsal) -> Place:

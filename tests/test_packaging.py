@@ -1,5 +1,7 @@
 """What is shipped: the locks, the version, and the artifact that Lambda runs."""
 
+import json
+import marshal
 import os
 import platform
 import re
@@ -10,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.tags import platform_tags
@@ -82,13 +85,25 @@ def test_the_newest_version_in_the_changelog_is_the_projects() -> None:
 
 
 def build(into: Path, *variables: str) -> Path:
+    return built_and_told(into, *variables)[0]
+
+
+def built_and_told(into: Path, *variables: str) -> tuple[Path, str]:
+    """The artifact, and what the build said beside."""
     # As SAM would call it: knowing nothing of the make that runs this test.
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     make = shutil.which("make")
     assert make, "make is needed"
     command = [make, "--no-print-directory", "build-RemediatorFunction", f"ARTIFACTS_DIR={into}"]
-    subprocess.run([*command, *variables], cwd=ROOT, env=environment, check=True)
-    return into
+    run = subprocess.run(
+        [*command, *variables],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return into, run.stderr
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +148,7 @@ def test_the_handler_is_found_in_the_artifact_with_nothing_but_lambdas_own_besid
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program],
         cwd=artifact,
-        env={"AWS_REGION": "eu-west-1", "POWERTOOLS_TRACE_DISABLED": "true"},
+        env={"AWS_REGION": "eu-west-1"},
         capture_output=True,
         text=True,
         check=False,
@@ -151,11 +166,73 @@ def test_the_artifact_leaves_out(artifact: Path, name: str) -> None:
     assert not (artifact / name).exists()
 
 
-def test_the_artifact_holds_no_compiled_leftovers(artifact: Path) -> None:
-    assert list(artifact.rglob("__pycache__")) == []
+def test_all_of_the_artifact_is_compiled_and_trusted_without_a_look_at_its_source(
+    artifact: Path,
+) -> None:
+    """/var/task is read-only: what is not compiled here is compiled at every cold start."""
+    sources = {path.relative_to(artifact) for path in artifact.rglob("*.py")}
+    compiled = {
+        path.relative_to(artifact).parents[1] / f"{path.name.partition('.')[0]}.py": path
+        for path in artifact.rglob(f"*.{sys.implementation.cache_tag}.pyc")
+    }
+    assert sources <= set(compiled)
+    unchecked_hash = (1).to_bytes(4, "little")
+    flags = {path.read_bytes()[4:8] for path in compiled.values()}
+    assert flags == {unchecked_hash}
+
+
+def test_what_is_compiled_says_where_it_will_stand(artifact: Path) -> None:
+    (compiled,) = (artifact / "remediator/__pycache__").glob("handler.*.pyc")
+    assert (
+        marshal.loads(compiled.read_bytes()[16:]).co_filename == "/var/task/remediator/handler.py"
+    )
 
 
 def test_an_artifact_is_built_for_another_machine_and_python(tmp_path: Path) -> None:
-    built = build(tmp_path, "LAMBDA_PYTHON=3.13", "LAMBDA_ARCH=arm64")
+    built, said = built_and_told(tmp_path, "LAMBDA_PYTHON=3.13", "LAMBDA_ARCH=arm64")
     suffixes = {path.name.partition(".")[2] for path in built.rglob("*.so")}
     assert suffixes == {"cpython-313-aarch64-linux-gnu.so"}
+    tags = {path.name.split(".")[-2] for path in built.rglob("*.pyc")}
+    assert tags <= {"cpython-313"}
+    assert bool(tags) != ("ships no compiled files" in said)
+
+
+# --- what an import costs ------------------------------------------------------------------------
+
+
+def imported(statement: str) -> dict[str, Any]:
+    """What is true of a process of its own once the handler was imported."""
+    program = f"import json; from remediator import handler; {statement}"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", ["aws_xray_sdk", "typer", "rich", "jinja2", "moto", "numpy", "lab"]
+)
+def test_importing_the_handler_leaves_out(name: str) -> None:
+    assert imported(f"import sys; print(json.dumps({{'in': {name!r} in sys.modules}}))") == {
+        "in": False
+    }
+
+
+def test_nothing_is_connected_or_unique_once_the_handler_is_imported() -> None:
+    """So that a snapshot of it may serve many."""
+    told = imported(
+        "import boto3, random; from remediator.aws import clients; print(json.dumps({"
+        "'session': boto3.DEFAULT_SESSION is not None,"
+        "'clients': clients._of_session.cache_info().currsize}))"
+    )
+    assert told == {"session": False, "clients": 0}
+
+
+def test_records_are_built_when_they_are_first_used_and_garbage_is_collected_again() -> None:
+    told = imported(
+        "import gc; from remediator import model, policy; print(json.dumps({"
+        "'built': [c.__name__ for c in (model.Report, model.Evidence, policy.Policy)"
+        " if c.__pydantic_complete__], 'collecting': gc.isenabled()}))"
+    )
+    assert told == {"built": [], "collecting": True}
