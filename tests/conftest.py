@@ -1,6 +1,12 @@
-"""What all tests share: how many histories were tried is said at the end of every run."""
+"""What all tests share: no deadline of a machine's speed, and a count of the histories tried."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 HISTORIES = "histories"
 """Name of the property in which a test says how many histories it has lived through."""
