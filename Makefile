@@ -46,7 +46,7 @@ demo: setup ## Show the main job: an alarm comes in, the lever is pulled (under 
 lab: setup ## Run every scenario of the lab, with and without the remediator
 	@$(BIN)/remediator-lab all
 
-benchmark: setup ## Print the figures of the README
+benchmark: setup ## Print how fast the plant is, and how soon the remediator writes
 	@$(BIN)/remediator-lab benchmark
 
 # --- For developers -------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ schema: setup ## Write schemas/*.json anew from the records, and the tests' evid
 	@$(BIN)/remediator schema evidence > schemas/evidence.schema.json
 	@$(BIN)/python -m tests.evidence
 
-readme: setup ## Write the README's generated blocks anew (LAB=out/lab.json for the lab's figures, too)
+readme: setup ## Write the pages' generated blocks anew (LAB=out/lab.json for the lab's figures, too)
 	@$(BIN)/python -m tests.readme_blocks $(LAB)
 
 # UPGRADE=--upgrade takes newer versions; without it the locks follow pyproject.toml only.

@@ -1,7 +1,7 @@
-"""The README's generated blocks: tables, pictures and a transcript, made from what they tell of.
+"""The pages' generated blocks: tables, pictures and transcripts, made from what they tell of.
 
-``make readme`` writes them anew; ``tests/test_readme.py`` holds the README equal to them. A block
-stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+``make readme`` writes them anew into the README and docs/; ``tests/test_readme.py`` holds the pages
+to them. A block stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``, on one page.
 """
 
 import inspect
@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -34,19 +35,26 @@ from remediator.render import tree
 from remediator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+WIDTH = 80
+"""Columns of a transcript in the README."""
 MAKEFILE = ROOT / "Makefile"
 TEMPLATE: Mapping[str, Any] = load(str(ROOT / "template.yml"))
 EXAMPLE = "tests/bundles/slow-consumer.json"
 FENCE = "```"
 
 
-def block(name: str, text: str) -> re.Pattern[str]:
-    """Where a block stands in the text. Raises ValueError if it does not stand there once."""
-    pattern = re.compile(rf"(<!-- begin {name} -->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
-    if len(pattern.findall(text)) != 1:
-        raise ValueError(f"README: block {name} stands there {len(pattern.findall(text))} times")
-    return pattern
+def block(name: str) -> re.Pattern[str]:
+    """Where a block stands in a text."""
+    return re.compile(rf"(<!-- begin {name} -->\n)(.*?)(<!-- end {name} -->)", re.DOTALL)
+
+
+def standing(name: str) -> str:
+    """What the block holds now. Raises ValueError if it does not stand once on all pages."""
+    found = [match[2] for page in PAGES for match in block(name).finditer(page.read_text("utf-8"))]
+    if len(found) != 1:
+        raise ValueError(f"block {name} stands there {len(found)} times")
+    return found[0]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -85,8 +93,20 @@ def demo() -> str:
             encoding="utf-8",
         ).stdout
     end = told[told.index("Foreseen") : told.index("The picture:")]
-    shown = "\n".join(line.rstrip() for line in end.rstrip().splitlines())
+    shown = "\n".join(_folded(line.rstrip()) for line in end.rstrip().splitlines())
     return f"{FENCE}text\n$ make demo\n...\n{shown}\n{FENCE}\n"
+
+
+def _folded(line: str) -> str:
+    """A line too long for the page goes on under its own text."""
+    start = re.match(r"\s*(\+\d+ s\s+)?", line)
+    indent = " " * len(start[0]) if start else ""
+    return "\n".join(
+        textwrap.wrap(
+            line, WIDTH, subsequent_indent=indent, drop_whitespace=True, replace_whitespace=False
+        )
+        or [line]
+    )
 
 
 _LEFT_OUT = ("What could not be seen", "To look further")
@@ -316,6 +336,21 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
 }
 
 
+PLAYED = frozenset({"demo", "transcript", "annotations"})
+"""Played at simulated time, or computed: tests hold their shape, not their numbers."""
+
+
+def shape(text: str) -> list[str]:
+    """What of a played block does not hang on a second: its lines without numbers and widths.
+
+    How many looks an incident takes may change with a second, so lines of its course are left out.
+    """
+    course = re.compile(r"\s*\+\d+ s |\s{13}\S")
+    lines = (line for line in text.splitlines() if not course.match(line))
+    bare = (re.sub(r"\d[\d.]*( min| s)?( \d+ s)?|never|none", "#", line) for line in lines)
+    return [re.sub(r"\s+", " ", re.sub(r"─+", "─", line)).strip() for line in bare]
+
+
 FIGURES = "lab-figures"
 """Measured, not made at each run: written only from a file of ``make lab`` that is handed in."""
 _SHOWN = ("nothing", "double_shards", "pf_10", "human_15_minutes", "remediator", "oracle")
@@ -358,20 +393,21 @@ def _heading(strategy: str) -> str:
     return strategy.replace("_", " ")
 
 
-def filled(text: str, measured: list[Episode] | None = None) -> str:
-    """The README with every block as it should be."""
-    made = {name: make() for name, make in BLOCKS.items()}
-    if measured:
-        made[FIGURES] = lab_figures(measured)
+def filled(text: str, made: Mapping[str, str]) -> str:
+    """A page with every block as it should be."""
     for name, content in made.items():
-        text = block(name, text).sub(lambda m, new=content: m[1] + new + m[3], text)  # type: ignore[misc]
+        text = block(name).sub(lambda m, new=content: m[1] + new + m[3], text)  # type: ignore[misc]
     return text
 
 
 def main() -> None:
-    """Write the blocks into the README; the lab's figures from the file that is named, if any."""
+    """Write the blocks into the pages; the lab's figures from the file that is named, if any."""
     measured = [episode for file in sys.argv[1:] for episode in from_json(Path(file).read_text())]
-    README.write_text(filled(README.read_text("utf-8"), measured), "utf-8")
+    made = {name: make() for name, make in BLOCKS.items()}
+    if measured:
+        made[FIGURES] = lab_figures(measured)
+    for page in PAGES:
+        page.write_text(filled(page.read_text("utf-8"), made), "utf-8")
 
 
 if __name__ == "__main__":
