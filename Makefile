@@ -135,7 +135,9 @@ BUILDER = $(shell for p in $(PYTHON) $(BIN)/python; do \
 # Lambda's /var/task is read-only, so what is not shipped compiled is compiled at every cold start.
 # Compiled files are of one minor version: that needs its interpreter here (python3.13), or a container
 # that has it (sam build --use-container). By hash and unchecked, since packing changes times.
-COMPILER = $(shell for p in python$(LAMBDA_PYTHON) $(PYTHON) $(BIN)/python; do \
+VERSIONED := $(wildcard $(HOME)/.pyenv/versions/$(LAMBDA_PYTHON).*/bin/python \
+	$(HOME)/.local/share/uv/python/cpython-$(LAMBDA_PYTHON).*/bin/python3)
+COMPILER = $(shell for p in python$(LAMBDA_PYTHON) $(PYTHON) $(BIN)/python $(VERSIONED); do \
 	$$p -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(LAMBDA_PYTHON)")' 2>/dev/null && \
 	command -v $$p && break; done)
 

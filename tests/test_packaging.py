@@ -197,6 +197,62 @@ def test_an_artifact_is_built_for_another_machine_and_python(tmp_path: Path) -> 
     assert bool(tags) != ("ships no compiled files" in said)
 
 
+# --- the wheel -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``pip install .`` puts the project, without what it depends on."""
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "out", "build"))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    target = folder / "target"
+    subprocess.run([*pip, "--target", target, source], check=True, capture_output=True)
+    return target
+
+
+def run_installed(
+    installed: Path, program: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """A console script of the project, far from the repository."""
+    return subprocess.run(
+        [sys.executable, "-P", installed / "bin" / program, *arguments],
+        cwd=installed.parent,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_is_installed_finds_its_policy(installed: Path) -> None:
+    bundle = ROOT / "tests/bundles/slow-consumer.json"
+    run = run_installed(installed, "remediator", "plan", "--evidence", str(bundle))
+    assert run.returncode == 3, run.stderr
+    assert "slow consumer" in run.stdout
+
+
+def test_the_installed_lab_finds_the_stack_that_it_deploys(installed: Path) -> None:
+    run = run_installed(installed, "remediator-lab", "demo")
+    assert run.returncode == 0, run.stderr
+    assert "Time to recovery" in run.stdout
+
+
+def test_the_installed_metadata_names_the_extras_that_the_project_has(installed: Path) -> None:
+    (metadata,) = installed.glob("*.dist-info/METADATA")
+    extras = set(re.findall(r"^Provides-Extra: (\w+)$", metadata.read_text(), re.MULTILINE))
+    assert extras == {"cli", "lab"}
+    pages = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    told = {
+        name
+        for page in pages
+        for names in re.findall(r"pip install '?\.\[([\w,]+)\]", page.read_text("utf-8"))
+        for name in names.split(",")
+    }
+    assert told == extras
+
+
 # --- what an import costs ------------------------------------------------------------------------
 
 
