@@ -1,9 +1,10 @@
 """The arithmetic: when the backlog will be gone under each option, and what is lost until then.
 
-Pure. Source: RUNBOOK, the forecast. Per lane: records per batch / duration × share of successes.
-Capacity = lanes × lane capacity; drain time = backlog / (capacity − arrival), plus the restart of
-the mapping where the option restarts it. A split gains nothing for the present backlog: it stays
-in the parent, which the children wait for (AWS-documented order of shards).
+Pure. Source: docs/concepts.md, the forecast.
+Per lane: records per batch / duration × share of successes. Capacity = lanes × lane capacity;
+drain time = backlog / (capacity − arrival), plus the restart of the mapping where the option
+restarts it. A split gains nothing for the present backlog: it stays in the parent, which the
+children wait for (AWS-documented order of shards).
 """
 
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ class Record(BaseModel):
 
 
 class Cause(StrEnum):
-    """Why a consumer lags (RUNBOOK: causes). ``unknown`` is a first-class answer."""
+    """Why a consumer lags (docs/concepts.md, causes). ``unknown`` is a first-class answer."""
 
     THROTTLING = "throttling"
     POISON_RECORD = "poison_record"
@@ -426,7 +426,7 @@ class Diagnosis(Record):
 
 
 class Option(Record):
-    """What one option would do to the backlog (RUNBOOK: the forecast)."""
+    """What one option would do to the backlog (docs/concepts.md, the forecast)."""
 
     option: str
     drains_in_seconds: float | None

@@ -1,7 +1,7 @@
 """Evidence before and after → Verdict → FollowUp. Judged on the alarm's own metric. Pure.
 
-Source: RUNBOOK, after acting. Too early is an answer of its own: a mapping that restarts ages
-by a second a second, which says nothing of the change.
+Source: docs/concepts.md, after acting. Too early is an answer of its own: a mapping that restarts
+ages by a second a second, which says nothing of the change.
 """
 
 from datetime import datetime, timedelta

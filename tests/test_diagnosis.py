@@ -361,7 +361,7 @@ def test_what_looks_alike_is_told_apart(case: str) -> None:
 
 
 def test_bounding_retries_is_not_reached_before_successes_were_seen() -> None:
-    """RUNBOOK: with one shard, do not guess; bisect first."""
+    """docs/concepts.md, causes: with one shard, do not guess; bisect first."""
     for minutes in range(1, 11):
         seen = split_since(minutes, errors=since(20, 60))
         assert cause_of(seen) != (Cause.POISON_RECORD, "isolated")

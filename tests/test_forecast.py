@@ -1,4 +1,4 @@
-"""The arithmetic of draining, as RUNBOOK states it, and its limits."""
+"""The arithmetic of draining, as docs/concepts.md states it, and its limits."""
 
 from math import inf
 

@@ -221,6 +221,22 @@ def test_a_file_that_is_named_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
+NOT_IN_THE_REPOSITORY = re.compile("|".join(("RUN" + "BOOK", "AWS-" + "FACTS", "PE" + "ERS")))
+SOURCES = [
+    path
+    for room in ("remediator", "lab", "tests", "docs", "schemas", "policies")
+    for path in sorted((ROOT / room).rglob("*.*"))
+    if path.suffix in {".py", ".md", ".json", ".yml"}
+]
+
+
+def test_nothing_is_cited_that_a_reader_of_the_repository_cannot_open() -> None:
+    texts = {path: path.read_text("utf-8") for path in SOURCES}
+    assert [path for path, text in texts.items() if NOT_IN_THE_REPOSITORY.search(text)] == []
+    cited = {page for text in texts.values() for page in re.findall(r"(?<!> )\bdocs/\w+\.md", text)}
+    assert [page for page in sorted(cited) if not (ROOT / page).exists()] == []
+
+
 def test_every_page_is_led_to_from_the_readme() -> None:
     assert all(f"({page})" in BY_PAGE["README.md"] for page in BY_PAGE if page != "README.md")
 

@@ -1,4 +1,9 @@
-"""How often AWS lets its control planes be called, in simulated time (AWS-FACTS: quotas)."""
+"""How often AWS lets its control planes be called, in simulated time.
+
+Sources: the quotas pages of each service, such as
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests and
+https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,9 @@
 """EventBridge Scheduler's one-time schedules, fired in simulated time.
 
-AWS-FACTS: ``at()`` has a precision of 60 s, a name is unique in its group (409 on the second
-create), ActionAfterCompletion DELETE removes it after firing. AWS says nothing of an ``at()`` in
-the past; here it never fires, which is the worse case.
+``at()`` has a precision of 60 s, a name is unique in its group (409 on the second create)
+(https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
+ActionAfterCompletion DELETE removes it after firing. AWS says nothing of an ``at()`` in the past;
+here it never fires, which is the worse case.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The decision tree: Evidence → Diagnosis. One table of questions, read from top to bottom.
 
 Pure: the same Evidence gives the same Diagnosis. Each question names where ``yes``, ``no`` and
-``unseen`` lead: to another question or to a cause. ``remediator tree`` and the README's picture
-are rendered from ``TREE``. Source: RUNBOOK, causes; the order matters.
+``unseen`` lead: to another question or to a cause. ``remediator tree`` and the picture in
+docs/concepts.md are rendered from ``TREE``. Source: docs/concepts.md, causes; the order matters.
 """
 
 from collections.abc import Mapping

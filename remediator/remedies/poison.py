@@ -1,6 +1,6 @@
 """Isolate a poison record: bisect first; bound the retries only when the function is proven.
 
-Source: RUNBOOK, causes 3 and 4, and invariants 1 and 2. All settings go in one call, so that
+Source: docs/concepts.md, causes, and invariants 1 and 2. All settings go in one call, so that
 there is no moment in which retries are bounded and nothing captures what is given up. AWS itself
 checks in that call that the consumer's role may write to the destination.
 """

@@ -191,7 +191,7 @@ def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:
 def announced(
     state: IncidentState, report: Report, kind: str | None = None
 ) -> tuple[IncidentState, bool]:
-    """Whether this is news; the same thing is not told twice (invariant 9, PEERS: noise)."""
+    """Whether this is news; the same thing is not told twice (invariant 9)."""
     cause = report.diagnosis.cause.value if report.diagnosis else ""
     key = f"{kind or report.outcome.status}:{cause}:{state.turn}"
     if report.outcome.status is Status.AWAITING_APPROVAL:

@@ -1,4 +1,4 @@
-"""After acting: did it help, and what comes next (RUNBOOK, after acting)."""
+"""After acting: did it help, and what comes next (docs/concepts.md, after acting)."""
 
 from collections.abc import Sequence
 from contextlib import suppress
