@@ -18,7 +18,7 @@ from remediator.model import (
     Status,
     Value,
 )
-from remediator.policy import Autonomy, FollowUps, Policy, RemedyPolicy, RestoreTo
+from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy, RestoreTo
 from remediator.state import ChangeState, Freeze, IncidentState, Stage, TrackedChange
 from tests import histories
 from tests.histories import NOW
@@ -330,6 +330,39 @@ def test_a_mistyped_function_is_not_called_frozen() -> None:
     host.invoke(SetFreeze(scope="odrers", on=True))
     assert len(host.reports) == told, "it was refused"
     assert host.journal.frozen(["odrers"]) is None
+
+
+@pytest.mark.parametrize(
+    ("weather", "which", "value"),
+    [
+        pytest.param(Weather.OLD, RETENTION, 24, id="retention"),
+        pytest.param(Weather.BUSY, RESERVED, 1, id="reservation"),
+    ],
+)
+def test_what_a_person_lowers_again_is_not_raised_again_at_every_look(
+    weather: Weather, which: tuple[ResourceKind, str], value: int
+) -> None:
+    off = RemedyPolicy(autonomy=Autonomy.OFF)
+    lanes = (RemedyName.RAISE_PARALLELIZATION_FACTOR, RemedyName.SPLIT_SHARDS)
+    freedom = dict.fromkeys(lanes, off) if which is RETENTION else {}
+    patient = BOUNDED.model_copy(
+        update={"cooldown": Cooldown(human_seconds=7200), "remedies": freedom}
+    )
+    host = started(weather, patient)
+    if which is RESERVED:
+        host.account.pipelines["orders"].settings[RESERVED].set(1, Author.HUMAN)
+        host.account.pass_time(600)
+    before = setting(host, which).value
+    alarmed(host)
+    raised = setting(host, which)
+    assert raised.value != before
+    assert raised.author is Author.US
+    say(host, which, value)
+    for _ in range(10):
+        host.pass_time(300)
+        assert setting(host, which).value == value
+    rulings = [change.ruling for report in host.reports for change in report.plan.changes]
+    assert any("left alone for 7200 s" in ruling.reason for ruling in rulings)
 
 
 # --- freezes -------------------------------------------------------------------------------------

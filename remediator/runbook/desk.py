@@ -32,6 +32,7 @@ from remediator.model import (
 from remediator.policy import Policy
 from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Scheduler, Sensor
 from remediator.remedies import Situation
+from remediator.runbook import theirs
 from remediator.signals import Signals, measure
 from remediator.state import (
     LEASE_SECONDS,
@@ -223,8 +224,19 @@ class Desk(NamedTuple):
         """The plan, ruled on; ``approved``: that very plan, which a person has approved."""
         here = self.situation(look, ledger, incident.incident_id, usable)
         wish = approved or planning.plan(incident.incident_id, here, tried)
-        return guardrails.guard(
+        ruled = guardrails.guard(
             wish, here, self.circumstances(look, incident, ledger, approved=approved is not None)
+        )
+        taken = self.taken_back(ruled)
+        return theirs.left_alone(ruled, taken, look.at, look.policy.cooldown.human_seconds)
+
+    def taken_back(self, guarded: GuardedPlan) -> theirs.Taken:
+        """What somebody has changed since, of the settings that a plan would change."""
+        resources = dict.fromkeys(change.resource for change in guarded.proposed)
+        if self.journal is None:
+            return {}
+        return theirs.taken_back(
+            state for resource in resources for state in self.journal.owners(resource)
         )
 
     def ledger_of(self, target: Target) -> AccountLedger:
