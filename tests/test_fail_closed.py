@@ -233,7 +233,7 @@ def test_an_alarm_of_which_every_delivery_dies_is_taken_up_by_the_first_look() -
     read = _first_call(Weather.BUSY, "sensor.read")
     after_them = BOUNDED.model_copy(update={"follow_up": FollowUps(soon_seconds=240)})
     host = started(Weather.BUSY, after_them)
-    deaths = (read, read - 2, read - 2)  # the look is scheduled, and noted, only once
+    deaths = (read, 3, 6)  # the second finds the first one's lease, the third takes its own
     host.disturbances = {
         delivery: Disturbance(Fault(Kind.CRASH_BEFORE, at)) for delivery, at in enumerate(deaths, 1)
     }

@@ -28,3 +28,13 @@ def test_who_we_are_where_the_context_has_no_arn(
         Settings(quarantine_queue_arn=QUEUE), Caller("request-1", None, caller), door
     )
     assert found == (arn and f"arn:aws:lambda:eu-west-1:111122223333:function:{arn}")
+
+
+def test_each_attempt_of_one_request_is_a_lease_holder_of_its_own() -> None:
+    """Lambda delivers an event again under its old request id, also while the first one runs."""
+    environ = {"AWS_DEFAULT_REGION": "eu-west-1"}
+    door = Door(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
+    caller = Caller("request-1", None, "us")
+    first, second = (wiring.runbook(Settings(), caller, door) for _ in range(2))
+    assert first.holder != second.holder
+    assert first.holder.startswith("request-1")

@@ -325,13 +325,20 @@ def put_off(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -> I
     return wake_up_in(desk, state, lease, seconds)
 
 
-def schedule_look(desk: Desk, incident_id: str, number: int, seconds: float) -> datetime:
-    """Ask to be woken for a look, whose number makes it one however often it is asked for."""
+def schedule_look(
+    desk: Desk, incident_id: str, number: int, seconds: float, *, again: bool = False
+) -> datetime:
+    """Ask to be woken for a look.
+
+    Its name has the time in it: what somebody who died has scheduled under the same number, for
+    another time, must not stand in its way. ``again``: one however often it is asked for.
+    """
     if desk.scheduler is None:
         raise PermanentError("there is no scheduler: what is changed could not be checked")
     at = desk.clock() + timedelta(seconds=seconds)
     payload = {"follow_up": incident_id, "number": number}
-    desk.scheduler.schedule(f"remediator-{incident_id}-{number}", at, payload)
+    word = "again" if again else f"{at:%H%M%S}"
+    desk.scheduler.schedule(f"remediator-{incident_id}-{number}-{word}", at, payload)
     return at
 
 

@@ -72,7 +72,7 @@ def come_back(desk: Desk, due: FollowUpDue, state: IncidentState | None) -> None
         number = made  # it was not said, or it is made up
     tries = max(0, number - made - 1) if state else 0
     seconds = min(acting.SLOW_SECONDS, LEASE_SECONDS * 2 ** min(tries, 5))
-    acting.schedule_look(desk, due.incident_id, number + 1, seconds)
+    acting.schedule_look(desk, due.incident_id, number + 1, seconds, again=True)
 
 
 _PLAUSIBLE = 1000
@@ -127,12 +127,8 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
 
 
 def too_early(desk: Desk, state: IncidentState, number: int) -> Report:
-    """A look that is not due yet: nothing is done. Its name may have been the next look's, which
-    was scheduled for an earlier time by somebody who died: then there has to be another one."""
+    """A look that is not due yet: nothing is done; the one that is has its own schedule."""
     due = state.follow_up_at or desk.clock()
-    if number == state.follow_up_number + 1:
-        left = (due - desk.clock()).total_seconds()
-        acting.schedule_look(desk, state.incident_id, number + 1, left)
     reason = f"look {number} is not due before {due:%T} UTC"
     return desk.brief(state.incident, Status.DUPLICATE, reason, state.target)
 
