@@ -255,7 +255,7 @@ class Executor(NamedTuple):
                         settled,
                         end,
                         EntryKind.NOTE,
-                        detail="found after an interruption",
+                        detail=FOUND,
                     )
         return state
 
@@ -471,6 +471,10 @@ class Executor(NamedTuple):
 
 WRITES = 3
 """How often a change is written where AWS does not answer or is busy; each time compared anew."""
+
+FOUND = "found after an interruption"
+"""Of a change whose write nobody has seen: the setting holds its value, so it counts as ours. A
+person who has set the very same value in between cannot be told from that."""
 
 _ENDS = {ChangeState.UNDONE, ChangeState.ABANDONED, ChangeState.OVERTAKEN}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from remediator.commands import FollowUpDue
+from remediator.execution import FOUND
 from remediator.forecast import ACCOUNT_MINIMUM
 from remediator.model import Incident, Mode, RemedyName, Resource, ResourceKind, Value
 from remediator.state import (
@@ -110,6 +111,10 @@ class Promises:
             if held.value == value:
                 continue
             if not forward:
+                _, undone = self._covering(resource, name, value)
+                if undone.detail == FOUND:  # a person has set the very value of a dead write
+                    held.theirs = value
+                    continue
                 assert held.author is Author.US, f"3: took back {name}, which is a human's"
                 continue
             _, tracked = self._covering(resource, name, value)

@@ -19,13 +19,13 @@ from remediator.model import (
     Value,
 )
 from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy, RestoreTo
-from remediator.state import ChangeState, Freeze, IncidentState, Stage, TrackedChange
+from remediator.state import ChangeState, Freeze, IncidentState, Spent, Stage, TrackedChange
 from tests import histories
 from tests.histories import NOW
 from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
 from tests.promises import every_setting_is_accounted_for
 from tests.small_account import Author, Setting, Weather
-from tests.small_lambda import Disturbance, Fault, Host, Kind
+from tests.small_lambda import Disturbance, Fault, Host, Invocation, Kind
 
 UPDATED_SECONDS = 60
 FACTOR = (MAPPING, "parallelization_factor")
@@ -406,6 +406,56 @@ def test_a_rollback_asked_in_spite_of_a_freeze_is_finished_in_spite_of_it() -> N
     host.invoke(Rollback(incident_id=incident), Fault(Kind.CRASH_BEFORE, write))
     host.pass_time(900)
     assert setting(host, FACTOR).value == 1
+
+
+def test_the_very_value_of_a_write_that_died_counts_as_ours_whoever_has_set_it() -> None:
+    """Nobody can tell: AWS does not say who has set a value."""
+    twin, _ = acted(Weather.POISON)
+    write = call_number(twin, "actuator.write")
+    host = started(Weather.POISON)
+    alarm = transition("orders", host.now)
+    host.invoke(alarm, Fault(Kind.CRASH_BEFORE, write))
+    (intended, *_) = [t.change for t in state_of(host, alarm.incident_id).changes]
+    orders = host.account.pipelines["orders"]
+    orders.settings[intended.resource.kind, intended.setting].set(intended.after, Author.HUMAN)
+    host.invoke(Rollback(incident_id=alarm.incident_id))
+    host.pass_time(900)
+    which = intended.resource.kind, intended.setting
+    assert setting(host, which).value == intended.before
+
+
+def test_what_was_lowered_has_its_cool_down_though_a_raise_of_the_same_minute_came_to_nothing() -> (
+    None
+):
+    journal = MemoryJournal()
+    factor = RemedyName.RAISE_PARALLELIZATION_FACTOR
+    raised = Change(
+        remedy=factor,
+        resource=Resource(kind=MAPPING, id="mapping-1"),
+        setting="parallelization_factor",
+        before=1,
+        after=4,
+    )
+    lost = TrackedChange(change=raised, state=ChangeState.ABANDONED, at=NOW, turn=2)
+    state = histories.state(mapping="mapping-1", changes=(lost,))
+    paid = [
+        Spent(
+            incident_id=state.incident_id,
+            mapping="mapping-1",
+            remedy=factor,
+            at=NOW,
+            turn=turn,
+            raised=up,
+        )
+        for turn, up in ((1, True), (2, True), (0, False))
+    ]
+    target = histories.target("mapping-1")
+    ledger = journal.ledger(target.account_id, target.region)
+    journal.spend(target.account_id, target.region, NOW, ledger, None, paid)
+    host = started(Weather.FAIR)
+    runbook = host._runbook(Invocation("request", FollowUpDue(incident_id="x"), NOW))
+    mine = runbook._replace(journal=journal).own_ledger(state, target)
+    assert [(s.turn, s.raised) for s in mine.spent] == [(1, True), (0, False)]
 
 
 # --- every way in which a look may die -----------------------------------------------------------
