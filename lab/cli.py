@@ -16,6 +16,7 @@ from lab.run import Job, incident, jobs, play_all
 from lab.scenarios import INCIDENTS, SCENARIOS, WILD
 from lab.storm.__main__ import main as blow_storms
 from remediator.errors import InputError
+from remediator.escaping import paragraphs, printed
 from remediator.policy import load
 
 OUT = Path("out")
@@ -53,7 +54,7 @@ def _sound_policy(path: Path | None) -> Path | None:
         if path:
             load(path)
     except InputError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(printed(paragraphs(error))) from None
     return path
 
 

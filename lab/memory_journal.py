@@ -181,6 +181,9 @@ class MemoryJournal:
     def frozen(self, scopes: Sequence[str]) -> Freeze | None:
         return next((self._freezes[scope] for scope in scopes if scope in self._freezes), None)
 
+    def freezes(self) -> tuple[Freeze, ...]:
+        return tuple(self._freezes[scope] for scope in sorted(self._freezes))
+
 
 def _kept(record: R) -> R:
     return type(record).model_validate_json(record.model_dump_json())

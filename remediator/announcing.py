@@ -6,7 +6,9 @@ Plain words first, the machine's part after. Nothing of a record's payload is in
 from collections.abc import Mapping
 from datetime import timedelta
 
+from remediator.escaping import command, visible
 from remediator.model import (
+    ChangeResult,
     Evidence,
     Option,
     PoisonPacket,
@@ -16,6 +18,7 @@ from remediator.model import (
 )
 from remediator.ports import Notice
 from remediator.signals import Signals
+from remediator.wording import name, offered, setting, standing
 
 _HEADLINES = {
     Status.PLANNED: "would act",
@@ -36,39 +39,66 @@ _HEADLINES = {
 def notice(report: Report, kind: str | None = None) -> Notice:
     """The notice of a report: who, what, why, what next."""
     kind = kind or report.outcome.status.value
-    target = report.target.function if report.target else "unknown target"
-    cause = report.diagnosis.cause.value if report.diagnosis else "no diagnosis"
     headline = _HEADLINES.get(report.outcome.status, report.outcome.status.value)
     if kind == "recovered":
         headline = "saw it recover"
+    about = _about(report)
     return Notice(
         kind=kind,
-        subject=f"remediator {headline}: {target}, {cause}",
-        text="\n".join(_lines(report, headline, target, cause)),
+        subject=f"remediator {headline}: {visible(about)}",
+        text="\n".join(map(visible, _lines(report, headline, about))),
         incident=report.incident,
         detail=report.model_dump(mode="json", exclude={"incident"}),
     )
 
 
-def _lines(report: Report, headline: str, target: str, cause: str) -> list[str]:
-    lines = [f"The remediator {headline} for {target} (mode {report.mode}).", f"Cause: {cause}."]
+def _about(report: Report) -> str:
+    """Whom and why in a few words: what was done, where no consumer was looked at."""
+    if report.target is None:
+        return report.outcome.reason or report.incident_id
+    if report.diagnosis is None:
+        return ", ".join(filter(None, (report.target.function, report.outcome.reason)))
+    return f"{report.target.function}, {report.diagnosis.cause}"
+
+
+def _lines(report: Report, headline: str, about: str) -> list[str]:
+    lines = [f"The remediator {headline} (mode {report.mode}): {about}."]
+    lines += [f"Incident: {report.incident_id}."] if report.target else []
+    lines += [f"{label[0].upper()}{label[1:]}: {value}." for label, value in standing(report)]
     if report.diagnosis:
+        lines += [f"Cause: {report.diagnosis.cause}."]
         lines += [
             f"- {step.question} {step.answer}: {step.because}" for step in report.diagnosis.path
         ]
     for guarded in report.guarded_plan.changes if report.guarded_plan else ():
         change, ruling = guarded.change, guarded.ruling
         lines.append(
-            f"{change.setting}: {change.before} -> {change.after} ({ruling.decision}, "
-            f"{ruling.guardrail}: {ruling.reason}). {change.why}"
+            f"{change.setting}: {setting(change.before)} -> {setting(change.after)} "
+            f"({ruling.decision}, {ruling.guardrail}: {ruling.reason}). {change.why}"
         )
-    lines += [f"Outcome: {report.outcome.status}. {report.outcome.reason}".strip()]
-    lines += [line for line in (report.escalation, _next(report)) if line]
+    lines += [f"Outcome: {name(report.outcome.status)}. {report.outcome.reason}".strip()]
+    lines += [_result(result) for result in report.outcome.results]
+    lines += [*report.notes, *filter(None, (report.escalation, _next(report)))]
+    return [*lines, *_offers(report)]
+
+
+def _result(result: ChangeResult) -> str:
+    change = result.change
+    detail = f", {result.detail}" if result.detail else ""
+    return (
+        f"- {name(result.status)}: {change.setting} {setting(change.before)} -> "
+        f"{setting(change.after)} of {change.resource}{detail}"
+    )
+
+
+def _offers(report: Report) -> list[str]:
+    """Commands that run as pasted."""
+    lines = []
     if report.outcome.status is Status.AWAITING_APPROVAL:
-        named = f"{report.incident_id} --plan {report.plan.digest}"
-        lines.append(f"Approve with: remediator approve {named}")
-    if any(result.in_effect for result in report.outcome.results):
-        lines.append(f"Undo with: remediator rollback {report.incident_id}")
+        named = report.incident_id, "--plan", report.plan.digest
+        lines.append(f"Approve with: {offered(report, 'approve', *named)}")
+    if report.in_effect:
+        lines.append(f"Undo with: {offered(report, 'rollback', report.incident_id)}")
     return lines
 
 
@@ -112,24 +142,29 @@ def _stuck_shard(evidence: Evidence) -> str | None:
 
 
 def _fetch_commands(evidence: Evidence, shard: str | None, since: str | None) -> tuple[str, ...]:
+    """Two steps, since an iterator has to be asked for; the shards first, where one of several
+    fails. In a shell they run as pasted, one after the other."""
     target = evidence.target
-    name = shard or "SHARD_ID"
-    if target.kind is SourceKind.DYNAMODB:
-        return (
-            (
-                f"aws dynamodbstreams get-shard-iterator --stream-arn {target.source_arn} "
-                f"--shard-id {name} --shard-iterator-type TRIM_HORIZON"
-            ),
-            "aws dynamodbstreams get-records --shard-iterator ITERATOR --limit 10",
-        )
-    position = f"AT_TIMESTAMP --timestamp {since}" if since else "TRIM_HORIZON"
-    return (
-        (
-            f"aws kinesis get-shard-iterator --stream-arn {target.source_arn} --shard-id {name} "
-            f"--shard-iterator-type {position}"
-        ),
-        "aws kinesis get-records --shard-iterator ITERATOR --limit 10",
+    dynamodb = target.kind is SourceKind.DYNAMODB
+    service = "dynamodbstreams" if dynamodb else "kinesis"
+    where = ("--region", target.region)
+    position: tuple[str, ...] = ("TRIM_HORIZON",)
+    if since and not dynamodb:
+        position = ("AT_TIMESTAMP", "--timestamp", since)
+    listing = (
+        ("describe-stream", "--query", "StreamDescription.Shards[].ShardId")
+        if dynamodb
+        else ("list-shards", "--query", "Shards[].ShardId")
     )
+    stream = ("--stream-arn", target.source_arn)
+    iterator = command(
+        *("aws", service, "get-shard-iterator", *stream),
+        *("--shard-id", shard or "SHARD_ID", "--shard-iterator-type", *position),
+        *("--query", "ShardIterator", "--output", "text", *where),
+    )
+    records = command("aws", service, "get-records", "--limit", "10", *where)
+    named = () if shard else (command("aws", service, *listing, *stream, *where),)
+    return (*named, f"ITERATOR=$({iterator})", f'{records} --shard-iterator "$ITERATOR"')
 
 
 def drain_time(options: tuple[Option, ...], changes: Mapping[str, object]) -> float | None:

@@ -13,7 +13,17 @@ class RemediatorError(Exception):
 
 
 class InputError(RemediatorError):
-    """Input that cannot be understood; the message says what was expected and where it broke."""
+    """Input that cannot be understood; the message says what was expected and where it broke.
+
+    It echoes input, so it is bounded: a log and a queue take it as it is.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        long = len(message) > _LONGEST_MESSAGE
+        super().__init__(f"{message[:_LONGEST_MESSAGE]} …" if long else message)
+
+
+_LONGEST_MESSAGE = 8000
 
 
 class TemporaryError(RemediatorError):

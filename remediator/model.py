@@ -706,6 +706,16 @@ class PlannedChanges(Record):
     """Names what is proposed here, and nothing else: an approval may name it."""
 
 
+class InEffect(Record):
+    """A setting that holds our value, and the one that a rollback would put back."""
+
+    resource: str
+    setting: str
+    before: Value
+    after: Value
+    since: datetime
+
+
 class Report(Record):
     """What the handler returns and the CLI prints; its JSON Schema is published."""
 
@@ -713,8 +723,19 @@ class Report(Record):
     incident_id: str
     mode: Mode
     at: datetime
+    account_id: str | None = None
+    region: str | None = None
+    remediator: str | None = None
+    """The deployed function that answered, as commands by hand name it."""
     target: Target | None = None
     incident: Incident | None = None
+    age_seconds: float | None = None
+    """Of the oldest record that waits. ``None``: not looked at, or not seen."""
+    backlog_records: float | None = None
+    over_in_seconds: float | None = None
+    """Until the backlog is gone, as things are now. ``None``: never, or not known."""
+    in_effect: tuple[InEffect, ...] = ()
+    """What of ours the incident's settings hold, newest first."""
     diagnosis: Diagnosis | None = None
     forecast: tuple[Option, ...] = ()
     guarded_plan: GuardedPlan | None = Field(default=None, exclude=True)

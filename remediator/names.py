@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from remediator.errors import InputError
+from remediator.escaping import visible
 from remediator.model import Watched
 
 _ARN = r"arn:aws[a-z-]*"
@@ -202,7 +203,7 @@ def text(value: object, most: int = 1024) -> str | None:
 def shown(value: object) -> str:
     """A value for an error message: short, and safe whatever it is."""
     if isinstance(value, str):
-        return repr(text(value, 60) or "")
+        return repr(visible(text(value, 60) or ""))
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, int) and abs(value) < 10**18:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from remediator.errors import InputError
+from remediator.escaping import shortened
 
 _DEEPEST = 20
 
@@ -44,10 +45,12 @@ def read(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{name}{line}: {error.problem or error.context}") from error
+        raise InputError(
+            f"{name}{line}: {shortened(error.problem or error.context, 200)}"
+        ) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Scalars that look like a number or a date to YAML, but are none: 0b_, 2026-99-99.
-        raise InputError(f"{name}: not YAML: {error}") from error
+        raise InputError(f"{name}: not YAML: {shortened(error, 200)}") from error
     finally:
         if loader is not None:
             loader.dispose()
@@ -79,7 +82,7 @@ def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
         first = seen.setdefault((key.tag, key.value), key)
         if first is not key:
             line = first.start_mark.line + 1
-            raise _wrong(f"{key.value!r} stands here twice, first in line {line}", key)
+            raise _wrong(f"{shortened(key.value)!r} stands here twice, first in line {line}", key)
 
 
 def _wrong(problem: str, at: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:

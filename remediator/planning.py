@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from remediator import forecast
+from remediator.escaping import command
 from remediator.model import (
     Cause,
     Change,
     Detail,
     Diagnosis,
     Evidence,
+    MappingState,
     Plan,
     RemedyName,
     unseen,
@@ -120,8 +122,7 @@ _ADVICE = {
     "Spread the key, or make each record cheaper.",
     Cause.DOWNSTREAM_SATURATED: "What stands behind the function slows down as concurrency rises. "
     "Adding more would break it: help it first.",
-    Cause.FUNCTION_FAILURE: "The function fails on good records: fix it or roll its deploy back. "
-    "Nothing is discarded meanwhile.",
+    Cause.FUNCTION_FAILURE: "The function fails on good records: fix it or roll its deploy back.",
     Cause.CONSUMER_STOPPED: "Somebody or something stopped the consumer. It is left alone; the "
     "records wait until they expire.",
     Cause.UNKNOWN: "What is wrong could not be told from what was seen.",
@@ -163,8 +164,24 @@ def _advice(here: Situation) -> str:
     return _ADVICE_FOR.get((found.cause, found.detail), _ADVICE[found.cause])
 
 
+def _discarded_meanwhile(mapping: MappingState | None) -> str:
+    """What becomes of good records while the function fails: the mapping's settings say it."""
+    if mapping is None:
+        return "Whether records are discarded meanwhile could not be seen."
+    tries, age = mapping.maximum_retry_attempts, mapping.maximum_record_age_seconds
+    bounds = [f"after {tries} retries"] if tries >= 0 else []
+    bounds += [f"once they are {age} s old"] if age >= 0 else []
+    if not bounds:
+        return "Nothing is discarded meanwhile, until the stream's retention is over."
+    to = mapping.on_failure_destination
+    kept = f"only their place goes to {to}" if to else "nothing is kept of them"
+    return f"Meanwhile records are given up {' or '.join(bounds)}; {kept}."
+
+
 def _escalation(here: Situation, passed: tuple[str, ...]) -> str:
     lines = [_advice(here)]
+    if here.diagnosis.cause is Cause.FUNCTION_FAILURE:
+        lines.append(_discarded_meanwhile(here.evidence.mapping))
     if passed:
         lines.append("Not done: " + "; ".join(passed) + ".")
     lines += _losses(here.signals)
@@ -184,8 +201,9 @@ def _losses(signals: Signals) -> list[str]:
 
 def _next_commands(here: Situation) -> tuple[str, ...]:
     target = here.evidence.target
+    uuid, where = target.event_source_mapping, ("--region", target.region)
     return (
-        f"remediator explain --mapping {target.event_source_mapping}",
-        f"aws lambda get-event-source-mapping --uuid {target.event_source_mapping}",
-        f"aws logs tail /aws/lambda/{target.function} --since 15m",
+        command("remediator", "explain", "--mapping", uuid, *where),
+        command("aws", "lambda", "get-event-source-mapping", "--uuid", uuid, *where),
+        command("aws", "logs", "tail", f"/aws/lambda/{target.function}", "--since", "15m", *where),
     )

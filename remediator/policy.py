@@ -29,6 +29,7 @@ from pydantic_core import ErrorDetails
 
 from remediator import plain_yaml
 from remediator.errors import InputError
+from remediator.escaping import shortened, visible
 from remediator.model import Mode, RemedyName
 
 
@@ -346,7 +347,14 @@ def parse(text: str, name: str = "policy") -> Policy:
         return Policy.model_validate(document.value)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        raise InputError("\n".join(_complaint(each, document) for each in problems)) from error
+        told = [_complaint(each, document) for each in problems[:_MOST_TOLD]]
+        if len(problems) > _MOST_TOLD:
+            told.append(f"{name}: and {len(problems) - _MOST_TOLD} more fields are wrong")
+        raise InputError("\n".join(told)) from error
+
+
+_MOST_TOLD = 20
+"""Wrong fields that one reading tells of; the rest comes up once these are mended."""
 
 
 _PLAINER = {
@@ -358,14 +366,15 @@ _PLAINER = {
 def _complaint(problem: ErrorDetails, document: plain_yaml.Document) -> str:
     """One wrong field: the line, its path, what is expected there, and what was found."""
     location = tuple(part for part in problem["loc"] if part != "[key]")
-    path = ".".join(str(part) for part in location) or "(top)"
+    path = ".".join(shortened(part) for part in location) or "(top)"
     message = _PLAINER.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
     given = f", got {_shown(problem['input'])}"
     if problem["type"] == "missing":
         given = ""
     elif problem["type"] == "extra_forbidden":
         given = f"; known here: {', '.join(_known(location))}"
-    return f"{document.name}:{document.line(location)}: {path}: {message}{given}"
+    told = visible(f"{path}: {message}{given}")
+    return f"{document.name}:{document.line(location)}: {told}"
 
 
 def _shown(value: object) -> str:

@@ -176,6 +176,10 @@ class Journal(Protocol):
         """The first freeze among the scopes."""
         ...
 
+    def freezes(self) -> tuple[Freeze, ...]:
+        """All freezes, by scope."""
+        ...
+
 
 class Scheduler(Protocol):
     """Wakes us up again."""

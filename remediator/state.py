@@ -11,6 +11,7 @@ from remediator.model import (
     Diagnosis,
     GuardedPlan,
     Incident,
+    InEffect,
     Record,
     RemedyName,
     Resource,
@@ -79,6 +80,18 @@ class TrackedChange(Record):
             return isinstance(before, int) and isinstance(after, int) and after < before
         bounds = {"maximum_retry_attempts", "maximum_record_age_seconds"}
         return self.change.setting in bounds and after != -1
+
+
+def in_effect(tracked: TrackedChange) -> InEffect:
+    """A change that may be in effect, as a report tells it."""
+    change = tracked.change
+    return InEffect(
+        resource=str(change.resource),
+        setting=change.setting,
+        before=change.before,
+        after=change.after,
+        since=tracked.at,
+    )
 
 
 class Snapshot(Record):

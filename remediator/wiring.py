@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
+from remediator import names
 from remediator import policy as policies
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.clients import Clients, clients_of, default_clients
@@ -16,7 +17,8 @@ from remediator.aws.scheduler import EventBridgeScheduler
 from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import Table
-from remediator.aws.whoami import whoami
+from remediator.aws.whoami import identity, whoami
+from remediator.errors import InputError
 from remediator.model import Bundle, Mode
 from remediator.policy import Policy
 from remediator.replay import NoActuator, SavedSensor
@@ -73,6 +75,7 @@ def runbook(
             mode=policy.mode,
             target_function=settings.target_function,
             quarantine_arn=settings.quarantine_queue_arn,
+            **_ourselves(caller),
         ),
         clock=door.clock,
         holder=f"{caller.request_id}#{door.attempt()}",
@@ -83,6 +86,21 @@ def runbook(
         notifier=AwsNotifier(clients, settings.notices_topic_arn),
         freeze_switch=_switch(settings, clients),
     )
+
+
+def _ourselves(caller: Caller) -> dict[str, str | None]:
+    """Our account, Region and name, as far as they are known."""
+    try:
+        named = names.function(caller.function_arn)
+    except InputError:  # no context, or a local tool's
+        return {"remediator": caller.function_name}
+    watched = named.watched
+    alias = f":{watched.qualifier}" if watched.qualifier else ""
+    return {
+        "account_id": named.account_id,
+        "region": named.region,
+        "remediator": f"{watched.function}{alias}",
+    }
 
 
 def offline(bundle: Bundle, policy: Policy, quarantine_arn: str | None) -> Runbook:
@@ -137,6 +155,7 @@ __all__ = [
     "Door",
     "clients_of",
     "deployed",
+    "identity",
     "offline",
     "policy_of",
     "runbook",

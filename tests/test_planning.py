@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from remediator import planning
 from remediator.diagnosis import diagnose
 from remediator.metrics import Metric
-from remediator.model import Cause, Evidence, Plan, RemedyName, ResourceKind, SourceKind
+from remediator.model import Cause, Diagnosis, Evidence, Plan, RemedyName, ResourceKind, SourceKind
 from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
 from remediator.remedies import FIRST_AID, REMEDIES, Pass, Remedy
 from tests.anything import POLICIES, blinded, evidences
@@ -324,3 +324,31 @@ def test_a_doubling_of_shards_is_the_most_that_aws_takes_at_once() -> None:
     huge = Policy(limits=Limits(shards=10_000))
     found = wished(plan(read_contention(shards=4, read_throttles=900), huge))
     assert found == {"shard_count": (4, 8)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "Nothing is discarded meanwhile, until the stream's retention is over."),
+        (
+            {"maximum_retry_attempts": 3},
+            "Meanwhile records are given up after 3 retries; nothing is kept of them.",
+        ),
+        (
+            {"maximum_record_age_seconds": 3600, "on_failure_destination": QUARANTINE},
+            f"given up once they are 3600 s old; only their place goes to {QUARANTINE}.",
+        ),
+        (
+            {"maximum_retry_attempts": 0, "maximum_record_age_seconds": 60},
+            "given up after 0 retries or once they are 60 s old;",
+        ),
+        (None, "Whether records are discarded meanwhile could not be seen."),
+    ],
+)
+def test_what_is_discarded_meanwhile_is_read_off_the_mapping(
+    settings: dict[str, Any] | None, said: str
+) -> None:
+    seen = PIPELINES["broken-deploy"](mapping=settings)
+    diagnosis = Diagnosis(cause=Cause.FUNCTION_FAILURE, path=())
+    here = planning.situation(seen, diagnosis, DEFAULTS)
+    assert said in (planning.plan("inc-1", here).escalation or "")

@@ -9,6 +9,7 @@ from remediator.errors import PermanentError, RemediatorError
 from remediator.model import Resource, Value
 
 _LOG = logging.getLogger(__name__)
+_LOG.setLevel(logging.INFO)  # Lambda's root logger stands at WARNING, and a change is always told
 
 POLLS_AFTER_SECONDS = (0, 1, 2, 4, 8)
 """Pauses before each look at a resource that settles: five looks, 15 s at most."""

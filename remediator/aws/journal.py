@@ -292,6 +292,10 @@ class DynamoJournal:
         found = self._table.get_all(keys)
         return next((items.to_freeze(found[key]) for key in keys if key in found), None)
 
+    def freezes(self) -> tuple[Freeze, ...]:
+        """All freezes, by scope. One call a page."""
+        return tuple(map(items.to_freeze, self._table.between("FREEZE", " ", items.LAST)))
+
 
 _HELD = "holder = :holder AND fence = :fence"
 _HELD_NOW = f"{_HELD} AND held_until > :now"

@@ -1,4 +1,4 @@
-"""Which account the credentials at hand belong to."""
+"""To whom and to which account the credentials at hand belong."""
 
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
@@ -11,3 +11,9 @@ def whoami(clients: Clients) -> tuple[str, str]:
     """
     with aws_errors("sts"):
         return str(clients.sts.get_caller_identity()["Account"]), clients.region
+
+
+def identity(clients: Clients) -> str:
+    """The ARN of who is signed in. Raises as ``whoami``."""
+    with aws_errors("sts"):
+        return str(clients.sts.get_caller_identity()["Arn"])

@@ -12,6 +12,7 @@ from remediator.commands import Approve, Rollback, SetFreeze
 from remediator.errors import InputError
 from remediator.model import Mode, Report
 from remediator.render import pages
+from remediator.runbook.by_hand import find_rollback
 from remediator.state import IncidentState
 
 PANEL = "Change things"
@@ -73,7 +74,7 @@ def approve(
         pending = _show_stored(office, which).pending
         plan = plan or (pending.digest if pending else "")
         _confirm("Approve it?", declined=_PROPOSED)
-    command = Approve(incident_id=which, by=outside.user, plan=plan.strip().lower())
+    command = Approve(incident_id=which, by=office.who(), plan=plan.strip().lower())
     _show(outside, office.runbook().run(command), shown)
 
 
@@ -91,18 +92,23 @@ def rollback(
 ) -> None:
     """Put back what is still in effect of an incident, or of a function's latest one.
 
-    Newest first, and only where the setting still holds our value: a person's change stays.
+    First it shows what that is. Newest first, and only where the setting still holds our value: a
+    person's change stays.
     """
     outside: Outside = context.obj
-    command = _rollback(incident_id, function, outside.user)
+    asked = _rollback(incident_id, function)
     _must_be_askable(outside, yes=yes)
     office = open_office(outside, Place(profile, region, policy, journal, deployment))
     need_journal(office)
     _must_be_opted_in(office)
+    states = find_rollback(office.runbook(Mode.PLAN), asked)
+    for state in states:
+        showing.aside(pages.undoing(state))
     if not yes:
-        if command.incident_id:
-            _show_stored(office, command.incident_id)
+        for state in states:
+            _show_stored(office, state.incident_id)
         _confirm("Put the old values back?", declined=0)
+    command = asked.model_copy(update={"by": office.who()})
     _show(outside, office.runbook().run(command), shown)
 
 
@@ -144,7 +150,7 @@ def _switch(
     scope = bare_function(function) if function else "all"
     office = open_office(outside, place)
     need_journal(office)
-    command = SetFreeze(scope=scope, on=on, reason=reason, by=outside.user)
+    command = SetFreeze(scope=scope, on=on, reason=reason, by=office.who())
     _show(outside, office.runbook(Mode.PLAN).run(command), shown)
 
 
@@ -195,16 +201,16 @@ def _show(outside: Outside, found: Report, shown: Format) -> None:
 
 def _show_stored(office: Office, incident_id: str) -> IncidentState:
     state = office.runbook(Mode.PLAN).load_incident(incident_id)
-    showing.plain_page(pages.incident(state, ()), Format.TEXT)
+    showing.plain_page(pages.incident(state, (), office.remediator), Format.TEXT)
     return state
 
 
-def _rollback(incident_id: str | None, function: str | None, by: str) -> Rollback:
+def _rollback(incident_id: str | None, function: str | None) -> Rollback:
     if (incident_id is None) == (function is None):
         raise typer.BadParameter("name an incident or a --function", param_hint="'INCIDENT'")
     if incident_id is not None:
-        return Rollback(incident_id=_incident_id(incident_id), by=by)
-    return Rollback(function=bare_function(function), by=by)
+        return Rollback(incident_id=_incident_id(incident_id))
+    return Rollback(function=bare_function(function))
 
 
 def _incident_id(value: str) -> str:

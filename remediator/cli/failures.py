@@ -1,12 +1,16 @@
 """Errors in words: where, what, and what to do about it; no traceback where that can be said."""
 
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from remediator.errors import InputError, PermanentError, RemediatorError, TemporaryError
+from remediator.escaping import paragraphs, printed
 
 _SIGN_IN = "Sign in again (aws sso login), or name other credentials with --profile."
 _HINTS = {
@@ -43,19 +47,48 @@ def told(error: RemediatorError) -> str:
     return f"Error: {error}" + (f"\n{advice}" if advice else "")
 
 
+def complain(message: object) -> None:
+    """Say on standard error what is wrong: nothing of it is obeyed by what reads it."""
+    typer.echo(printed(paragraphs(message)), err=True)
+
+
 class Commands(TyperGroup):
     """The commands; an error of ours ends in one message and exit code 1."""
+
+    def make_context(self, *words: Any, **how: Any) -> Any:
+        """Read the command line."""
+        with _harmless():
+            return super().make_context(*words, **how)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _harmless():
+                return super().invoke(ctx)
         except RemediatorError as error:
-            typer.echo(told(error), err=True)
+            complain(told(error))
             raise typer.Exit(1) from error
         except BrokenPipeError as error:  # the reader, such as head, has seen enough
             sys.stderr.close()
             raise typer.Exit(1) from error
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """What Typer says of a wrong word, and what Python says of a mistake of ours, may quote what
+    came from outside."""
+    try:
+        yield
+    except (RemediatorError, BrokenPipeError, typer.Abort, typer.Exit):
+        raise
+    except Exception as error:
+        said = getattr(error, "format_message", None)
+        if said is None:
+            complain(traceback.format_exc())
+            raise typer.Exit(1) from error
+        message = printed(paragraphs(said()))
+        error.format_message = lambda: message  # type: ignore[attr-defined]
+        raise
 
 
 def usage(error: InputError, option: str) -> typer.BadParameter:

@@ -1,4 +1,4 @@
-"""history, report, frozen: what the journal knows."""
+"""history, report, frozen, freezes: what the journal knows."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -86,7 +86,7 @@ def report(
         told = [entry.model_dump(mode="json") for entry in entries]
         showing.data({"incident": state.model_dump(mode="json"), "entries": told})
     else:
-        showing.plain_page(pages.incident(state, entries), shown)
+        showing.plain_page(pages.incident(state, entries, office.remediator), shown)
 
 
 def frozen(
@@ -109,6 +109,24 @@ def frozen(
         showing.plain_page(pages.freeze(found, scopes), shown)
 
 
+def freezes(
+    context: typer.Context,
+    journal: options.Journal = None,
+    deployment: options.Deployment = None,
+    profile: options.Profile = None,
+    region: options.Region = None,
+    shown: options.Shown = Format.TEXT,
+) -> None:
+    """List everything that is frozen, each with by whom, since when and why."""
+    office = _journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    switched = office.runbook(Mode.PLAN).freeze_switch()
+    found = (*([switched] if switched else []), *_journal(office).freezes())
+    if shown is Format.JSON:
+        showing.data({"freezes": [one.model_dump(mode="json") for one in found]})
+    else:
+        showing.plain_page(pages.freezes(found), shown)
+
+
 def _journal_office(outside: Outside, place: Place) -> Office:
     office = open_office(outside, place)
     need_journal(office)
@@ -128,4 +146,5 @@ COMMANDS = (
     ),
     Command("report", PANEL, report, "Example:  remediator report inc-0123456789abcdef0123"),
     Command("frozen", PANEL, frozen, "Example:  remediator frozen --function orders"),
+    Command("freezes", PANEL, freezes, "Example:  remediator freezes --format json"),
 )

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import typer
-from pydantic import ValidationError
 
-from remediator import intake
+from remediator import intake, replay
 from remediator.cli import options, showing
-from remediator.cli.failures import usage
+from remediator.cli.failures import complain, usage
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Outside, Place, offline, open_office
 from remediator.errors import InputError
 from remediator.model import Bundle, Incident, Mode, Report
+from remediator.render import pages
 
 PANEL = "Look, and change nothing"
 
@@ -34,10 +34,14 @@ def plan(
 ) -> None:
     """Show what would be done, and why. Only reads; the exit code tells CI.
 
-    0: nothing to do. 3: changes are proposed. 4: they are, but the policy blocks them.
+    0: nothing to do. 3: changes are proposed. 4: they are, but the policy blocks them. 1: nothing
+    could be read, or a bundle cannot be understood.
     """
     place = Place(profile, region, policy, journal, deployment)
-    found = look(context.obj, Subject(function, mapping, stream, evidence), place)
+    if evidence:
+        about = Subject(function, mapping, stream, tuple(evidence))
+        raise typer.Exit(_saved(context.obj, about, place, shown))
+    found = look(context.obj, Subject(function, mapping, stream), place)
     showing.report(context.obj, found, shown)
     raise showing.end(found)
 
@@ -57,7 +61,11 @@ def explain(
 ) -> None:
     """As plan, with every reading that each question leant on. Ends in 0 whatever it finds."""
     place = Place(profile, region, policy, journal, deployment)
-    found = look(context.obj, Subject(function, mapping, stream, evidence), place)
+    if evidence:
+        about = Subject(function, mapping, stream, tuple(evidence))
+        code = _saved(context.obj, about, place, shown, readings=True)
+        raise typer.Exit(ERROR if code == ERROR else 0)
+    found = look(context.obj, Subject(function, mapping, stream), place)
     showing.report(context.obj, found, shown, readings=True)
 
 
@@ -121,40 +129,70 @@ class Subject(NamedTuple):
     function: str | None
     mapping: str | None
     stream: str | None
-    evidence: Path | None = None
+    evidence: tuple[Path, ...] = ()
 
 
 def look(outside: Outside, about: Subject, place: Place) -> Report:
-    """The plan, from AWS or from a saved bundle."""
-    *names, evidence = about
-    if evidence is None:
-        asked = incident(one_of(*names), outside.clock(), Mode.PLAN)
-        return open_office(outside, place).runbook(Mode.PLAN).respond(asked)
-    if any(names):
+    """The plan, from AWS."""
+    asked = incident(
+        one_of(about.function, about.mapping, about.stream), outside.clock(), Mode.PLAN
+    )
+    return open_office(outside, place).runbook(Mode.PLAN).respond(asked)
+
+
+def _saved(
+    outside: Outside, about: Subject, place: Place, shown: Format, *, readings: bool = False
+) -> int:
+    """Answer each saved bundle, and say what came of it; the gravest exit code."""
+    if about.function or about.mapping or about.stream:
         raise typer.BadParameter(
             "the evidence says what it is about: leave the others out", param_hint="'--evidence'"
         )
-    bundle = read_bundle(evidence)
+    answers = [_answer(outside, file, place.policy) for file in about.evidence]
+    found = [answer.report for answer in answers if answer.report is not None]
+    if shown is Format.JSON and len(answers) > 1:
+        showing.data([report.model_dump(mode="json") for report in found])
+    else:
+        for report in found:
+            showing.report(outside, report, shown, readings=readings)
+    for answer in answers:
+        if answer.report is None or len(answers) > 1:
+            complain(answer.told)
+    return showing.gravest(answer.code for answer in answers)
+
+
+ERROR = 1
+
+
+class Answered(NamedTuple):
+    """One bundle's answer: its report unless it could not be read, its line, its exit code."""
+
+    report: Report | None
+    told: str
+    code: int
+
+
+def _answer(outside: Outside, file: Path, policy: Path | None) -> Answered:
+    try:
+        bundle = read_bundle(file)
+    except InputError as error:
+        return Answered(None, f"Error: {error}", ERROR)
     function = Named("function", bundle.evidence.target.function)
-    desk = offline(outside, bundle, place.policy)
-    return desk.respond(incident(function, desk.clock(), Mode.PLAN))
+    desk = offline(outside, bundle, policy)
+    report = desk.respond(incident(function, desk.clock(), Mode.PLAN))
+    code = showing.end(report).exit_code
+    return Answered(report, f"{file}: {pages.headline(report)} (exit code {code})", code)
 
 
 def read_bundle(file: Path) -> Bundle:
     """A saved bundle. Raises InputError that says where it is wrong and what was expected."""
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        return Bundle.model_validate_json(text)
     except OSError as error:
         raise InputError(f"evidence {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"evidence {file}: expected UTF-8, {error.reason}") from error
-    except ValidationError as error:
-        problems = "\n".join(
-            f"evidence {file}: {'.'.join(map(str, problem['loc'])) or '(top)'}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)[:5]
-        )
-        raise InputError(f"{problems}\nExpected what 'remediator collect' saves.") from error
+    return replay.bundle(text, str(file))
 
 
 def _write(text: str, out: Path | None) -> None:

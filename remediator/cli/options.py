@@ -68,11 +68,12 @@ Stream = Annotated[
     ),
 ]
 Evidence = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         "--evidence",
         metavar="FILE",
-        help="Offline: a bundle saved by 'remediator collect'; - for standard input. Without AWS.",
+        help="Offline: a bundle saved by 'remediator collect'; - for standard input. Without AWS."
+        " May be repeated: each is answered, and the gravest exit code is the command's.",
     ),
 ]
 Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="As inc-0123456789abcdef0123.")]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from remediator import wiring
-from remediator.errors import InputError
+from remediator.errors import InputError, RemediatorError
 from remediator.model import Bundle, Mode
 from remediator.policy import Policy
 from remediator.runbook import Runbook
@@ -61,6 +61,18 @@ class Office(NamedTuple):
     settings: Settings
     remediator_arn: str | None
 
+    @property
+    def remediator(self) -> str | None:
+        """The deployed remediator's name, for commands that are offered."""
+        return self.remediator_arn.split(":function:")[-1] if self.remediator_arn else None
+
+    def who(self) -> str:
+        """Who acts: the identity that AWS sees, else the one of this machine."""
+        try:
+            return wiring.identity(self.clients)
+        except RemediatorError:
+            return self.outside.user
+
     def runbook(self, mode: Mode | None = None) -> Runbook:
         """The runbook; ``mode`` plan is wired to an actuator that cannot write."""
         settings = self.settings.model_copy(update={"mode": mode} if mode else {})
@@ -74,7 +86,8 @@ def open_office(outside: Outside, place: Place) -> Office:
 
     Raises InputError for a wrong setting, PermanentError or TemporaryError as AWS answers.
     """
-    clients = outside.clients(place.profile, place.region)
+    region = place.region or outside.environ.get("AWS_REGION") or None
+    clients = outside.clients(place.profile, region)
     deployed: Deployed | None = None
     if place.deployment:
         deployed = wiring.deployed(clients, place.deployment)

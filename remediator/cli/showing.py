@@ -1,20 +1,24 @@
 """How an answer is shown, and which exit code it ends in."""
 
 import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
+from remediator.cli.failures import complain
 from remediator.cli.options import Format
 from remediator.cli.outside import Outside
-from remediator.model import Report, Status
+from remediator.escaping import json_text
+from remediator.model import Answer, Cause, Report, Status
 from remediator.render import github, markdown, pages, text
 from remediator.render.page import Page
 
 PLAIN_WIDTH = 160
-"""Columns where nobody looks: in a file or a pipe."""
+"""Columns where nobody looks: in a file or a pipe, unless COLUMNS says how many there are."""
 
 EXIT_CODES = {
     Status.NOTHING_TO_DO: 0,
@@ -35,15 +39,58 @@ EXIT_CODES = {
 """0 nothing to do or done, 1 error, (2 usage,) 3 changes proposed, 4 blocked by the policy."""
 
 
+_BY_GRAVITY = (0, 3, 4, 2, 1)
+"""Exit codes, the gravest last: of several answers, that one is the command's."""
+
+
+def exit_code(report: Report) -> int:
+    """The exit code that a report stands for."""
+    return 1 if saw_nothing(report) else EXIT_CODES[report.outcome.status]
+
+
+def saw_nothing(report: Report) -> bool:
+    """Whether no cause was found because nothing could be read: no answer, so an error."""
+    diagnosis = report.diagnosis
+    if diagnosis is None or diagnosis.cause is not Cause.UNKNOWN:
+        return False
+    seen = [step for step in diagnosis.path if step.answer is not Answer.UNSEEN and step.readings]
+    measured = [
+        reading
+        for step in seen
+        for reading in step.readings
+        if isinstance(reading.value, int | float) and not isinstance(reading.value, bool)
+    ]
+    return not measured
+
+
 def end(report: Report) -> typer.Exit:
     """The exit that a report stands for."""
-    return typer.Exit(EXIT_CODES[report.outcome.status])
+    if saw_nothing(report):
+        complain(f"Error: nothing could be told of {subject(report)}: {_blind(report)}")
+    return typer.Exit(exit_code(report))
+
+
+def _blind(report: Report) -> str:
+    """What would have shown more."""
+    gaps = report.diagnosis.gaps if report.diagnosis else ()
+    missing = sorted({gap.permission for gap in gaps if gap.permission})
+    return f"grant {', '.join(missing)}" if missing else "its readings are missing"
+
+
+def subject(report: Report) -> str:
+    """Which consumer a report is about."""
+    return report.target.function if report.target else report.incident_id
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """The one exit code of several answers."""
+    return max(codes, key=_BY_GRAVITY.index, default=0)
 
 
 def report(outside: Outside, found: Report, shown: Format, *, readings: bool = False) -> None:
     """Print a report."""
     if shown is Format.JSON:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(json_text(found.model_dump_json(indent=2)))
         return
     page = pages.report(found, readings=readings)
     if shown is Format.GITHUB:
@@ -57,16 +104,21 @@ def plain_page(page: Page, shown: Format) -> None:
     """Print a page as text or Markdown."""
     if shown is Format.TEXT:
         console = Console(highlight=False)
-        if not console.is_terminal:
+        if not console.is_terminal and "COLUMNS" not in os.environ:
             console = Console(highlight=False, width=PLAIN_WIDTH)
         text.write(console, page)
     else:
         typer.echo(markdown.page(page), nl=False)
 
 
+def aside(page: Page) -> None:
+    """Print a page beside the answer: on standard error."""
+    text.write(Console(highlight=False, stderr=True), page)
+
+
 def data(value: Any) -> None:
     """Print plain data as JSON."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json_text(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def _step_summary(outside: Outside, page: Page) -> None:

@@ -26,7 +26,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     if most <= now:
         return Pass("no concurrency is free for more lanes")
     if here.careful:
-        most = min(most, max(now + 1, int(now * here.policy.forecast.careful_step)))
+        most = min(most, max(now + 1, int(min(now * here.policy.forecast.careful_step, most))))
     factor = smallest_factor(flow, most, here.policy)
     return changes(
         NAME,

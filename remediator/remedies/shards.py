@@ -108,7 +108,12 @@ def _enough(here: Situation, shards: int) -> int:
     if not capacity or here.diagnosis.cause is Cause.READ_CONTENTION:
         return shards * 2
     each = capacity / flow.shards * here.policy.forecast.healthy_utilisation
-    return max(shards + 1, ceil(flow.arrival_per_second / each))
+    needed = flow.arrival_per_second / each if each else _NO_STREAM_HAS
+    return max(shards + 1, ceil(min(needed, _NO_STREAM_HAS)))
+
+
+_NO_STREAM_HAS = 1_000_000
+"""Shards; more are not worth counting, and what hardly moves would need infinitely many."""
 
 
 REMEDY = Remedy(

@@ -1,9 +1,9 @@
 """Report → workflow commands that GitHub shows on a pull request.
 
-Source: GitHub Docs, "Workflow commands for GitHub Actions": ``%``, line ends and, in properties,
-``:`` and ``,`` are escaped.
+Source: GitHub Docs, "Workflow commands for GitHub Actions".
 """
 
+from remediator.escaping import annotation, annotation_property
 from remediator.model import GuardedChange, Report, Status
 from remediator.render.pages import cause
 from remediator.render.words import duration, name, setting
@@ -52,12 +52,4 @@ def _change(guarded: GuardedChange) -> str:
 
 
 def _command(level: str, title: str, message: str) -> str:
-    return f"::{level} title={_property(title)}::{_escaped(message)}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={annotation_property(title)}::{annotation(message)}"

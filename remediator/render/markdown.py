@@ -1,36 +1,30 @@
-"""Page → Markdown, as pull requests and tickets show it."""
+"""Page → Markdown, as pull requests and tickets show it. All of it passes ``escaping``."""
 
+from remediator.escaping import fenced, markdown
 from remediator.render.page import Page, Section, Table
 
 
 def page(shown: Page) -> str:
     """The whole page; ends with a newline."""
-    parts = [f"## {_safe(shown.title)}"]
+    parts = [f"## {markdown(shown.title)}"]
     if shown.facts:
-        parts.append("\n".join(f"- **{label}**: {_safe(value)}" for label, value in shown.facts))
+        parts.append("\n".join(f"- **{label}**: {markdown(value)}" for label, value in shown.facts))
     parts += [part for section in shown.sections for part in _section(section)]
     return "\n\n".join(parts) + "\n"
 
 
 def _section(section: Section) -> list[str]:
-    parts = [f"### {_safe(section.heading)}"] if section.heading else []
-    parts += [_safe(line) for line in section.lines]
+    parts = [f"### {markdown(section.heading)}"] if section.heading else []
+    parts += [markdown(line) for line in section.lines]
     if section.table is not None:
         parts.append(_table(section.table))
     if section.commands:
-        parts.append("```sh\n" + "\n".join(section.commands) + "\n```")
+        parts.append(fenced(section.commands))
     return parts
 
 
 def _table(table: Table) -> str:
     rows = [table.columns, tuple("---" for _ in table.columns), *table.rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows)
-
-
-def _cell(text: str) -> str:
-    return _safe(text).replace("|", "\\|").replace("\n", " ")
-
-
-def _safe(text: str) -> str:
-    """Names and reasons come from outside: they must not become tags or links to anything."""
-    return text.replace("<", "&lt;").replace(">", "&gt;").replace("[", "\\[")
+    head, rule, *body = rows
+    lines = [[markdown(cell) for cell in head], rule, *([markdown(c) for c in row] for row in body)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

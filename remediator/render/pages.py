@@ -11,14 +11,26 @@ from remediator.model import (
     Option,
     PoisonPacket,
     Report,
+    ResourceKind,
     Status,
     Step,
     Target,
 )
 from remediator.policy import Policy
 from remediator.render.page import Page, Section, Table, Tone
-from remediator.render.words import duration, moment, name, number, setting
+from remediator.render.words import (
+    by_hand,
+    duration,
+    in_effect,
+    moment,
+    name,
+    number,
+    offered,
+    setting,
+    standing,
+)
 from remediator.state import Entry, EntryKind, Freeze, IncidentState, TrackedChange
+from remediator.state import in_effect as effect_of
 
 # --- a report ----------------------------------------------------------------------------------
 
@@ -33,6 +45,7 @@ def report(found: Report, *, readings: bool = False) -> Page:
         sections=tuple(
             section
             for section in (
+                _notes(found),
                 *_diagnosis(found.diagnosis, readings=readings),
                 _forecast(found.forecast, plan),
                 _plan(plan),
@@ -68,6 +81,11 @@ def _title(found: Report) -> str:
     return f"{found.target.function}: {told}"
 
 
+def headline(found: Report) -> str:
+    """A report in a few words: of whom, why, and what becomes of it."""
+    return f"{_title(found)}: {name(found.outcome.status)}"
+
+
 def cause(diagnosis: Diagnosis) -> str:
     """The cause in words, with its detail."""
     detail = f" ({name(diagnosis.detail)})" if diagnosis.detail else ""
@@ -80,15 +98,20 @@ def _facts(found: Report) -> tuple[tuple[str, str], ...]:
     on_paper = found.mode is Mode.PLAN and by_hand and not outcome.results
     facts = [
         *_target_facts(found.target),
+        *standing(found),
         ("incident", "" if on_paper else found.incident_id),
         ("alarm", incident.alarm.name if incident and incident.alarm else ""),
-        ("looked at", moment(found.at)),
+        ("looked at" if found.diagnosis else "at", moment(found.at)),
         ("mode", found.mode),
         ("outcome", f"{name(outcome.status)}{': ' if outcome.reason else ''}{outcome.reason}"),
     ]
     if found.escalation and outcome.reason == found.escalation:
         facts[-1] = ("outcome", name(outcome.status))
     return tuple((label, value) for label, value in facts if value)
+
+
+def _notes(found: Report) -> Section | None:
+    return Section("Mind", found.notes) if found.notes else None
 
 
 def _target_facts(target: Target | None) -> tuple[tuple[str, str], ...]:
@@ -209,11 +232,7 @@ def _results(found: Report) -> Section | None:
         )
         for result in results
     )
-    undo = (
-        (f"remediator rollback {found.incident_id}",)
-        if found.outcome.status in {Status.APPLIED, Status.PARTLY_APPLIED}
-        else ()
-    )
+    undo = (offered(found, "rollback", found.incident_id),) if found.in_effect else ()
     table = Table(("result", "setting", "change", "resource", "detail"), rows)
     return Section("What was done", table=table, commands=undo)
 
@@ -258,8 +277,11 @@ def _escalation(found: Report) -> Section | None:
 # --- an incident from the journal ----------------------------------------------------------------
 
 
-def incident(state: IncidentState, entries: Sequence[Entry]) -> Page:
-    """One incident as the journal has it: where it stands, what was changed, the timeline."""
+def incident(state: IncidentState, entries: Sequence[Entry], remediator: str | None = None) -> Page:
+    """One incident as the journal has it: where it stands, what was changed, the timeline.
+
+    ``remediator``: the deployed function's name, for the commands that are offered.
+    """
     function = state.target.function if state.target else "unknown function"
     return Page(
         title=f"{function}: {name(state.stage)}",
@@ -267,7 +289,11 @@ def incident(state: IncidentState, entries: Sequence[Entry]) -> Page:
         facts=tuple((label, value) for label, value in _incident_facts(state) if value),
         sections=tuple(
             section
-            for section in (_changes(state.changes), _pending(state), _timeline(entries))
+            for section in (
+                _changes(state.changes, _undo(state, remediator)),
+                _pending(state, remediator),
+                _timeline(entries),
+            )
             if section is not None
         ),
     )
@@ -284,7 +310,9 @@ def _incident_facts(state: IncidentState) -> tuple[tuple[str, str], ...]:
     took = (state.recovered_at - state.incident.at).total_seconds() if state.recovered_at else None
     return (
         *_target_facts(state.target),
+        ("account", f"{state.account_id}, {state.region}"),
         ("incident", state.incident_id),
+        ("in effect", in_effect(tuple(map(effect_of, state.in_effect))) or "nothing of ours"),
         ("alarm", alarm.name if alarm else ""),
         ("opened", moment(state.opened_at)),
         ("last looked at", moment(state.updated_at)),
@@ -295,7 +323,14 @@ def _incident_facts(state: IncidentState) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _changes(changes: Sequence[TrackedChange]) -> Section | None:
+def _undo(state: IncidentState, remediator: str | None) -> tuple[str, ...]:
+    if not state.in_effect:
+        return ()
+    how = {"remediator": remediator, "region": state.region}
+    return (by_hand("rollback", state.incident_id, **how),)
+
+
+def _changes(changes: Sequence[TrackedChange], undo: tuple[str, ...]) -> Section | None:
     rows = tuple(
         (
             moment(tracked.at),
@@ -308,15 +343,16 @@ def _changes(changes: Sequence[TrackedChange]) -> Section | None:
         for tracked in changes
     )
     columns = ("at", "state", "setting", "change", "resource", "detail")
-    return Section("Changes", table=Table(columns, rows)) if rows else None
+    return Section("Changes", table=Table(columns, rows), commands=undo) if rows else None
 
 
-def _pending(state: IncidentState) -> Section | None:
+def _pending(state: IncidentState, remediator: str | None) -> Section | None:
     if state.pending is None:
         return None
     plan = _plan(state.pending) or Section("")
     until = f"It waits for a person's word until {moment(state.pending_until)}."
-    approve = f"remediator approve {state.incident_id}"
+    how = {"remediator": remediator, "region": state.region}
+    approve = by_hand("approve", state.incident_id, **how)
     return Section("Plan that waits", (until, *plan.lines), plan.table, (approve,))
 
 
@@ -390,6 +426,38 @@ def _joined(first: object, second: object) -> str:
     return f"{first}: {second}" if second else str(first)
 
 
+def undoing(state: IncidentState) -> Page:
+    """What a rollback would put back, before it does."""
+    rows = tuple(
+        (
+            tracked.change.setting,
+            f"{setting(tracked.change.after)} → {setting(tracked.change.before)}",
+            str(tracked.change.resource),
+            moment(tracked.at),
+        )
+        for tracked in state.in_effect
+    )
+    function = state.target.function if state.target else "unknown function"
+    if not rows:
+        return Page(f"Nothing of incident {state.incident_id} is in effect", Tone.CALM)
+    kinds = {tracked.change.resource.kind for tracked in state.in_effect}
+    said = [
+        "Newest first, and only where the setting still holds our value: a person's change stays."
+    ]
+    if ResourceKind.EVENT_SOURCE_MAPPING in kinds:
+        said.append(
+            "The event source mapping restarts: it reads nothing for a minute or more, and the "
+            "records wait meanwhile."
+        )
+    columns = ("setting", "back", "resource", "ours since")
+    return Page(
+        f"A rollback of incident {state.incident_id} ({function}) puts back",
+        Tone.CAREFUL,
+        (("account", f"{state.account_id}, {state.region}"),),
+        (Section("", tuple(said), Table(columns, rows)),),
+    )
+
+
 def incidents(found: Iterable[IncidentState], about: str) -> Page:
     """Several incidents, one row each, as given."""
     rows = tuple(
@@ -452,3 +520,12 @@ def freeze(found: Freeze | None, scopes: Sequence[str]) -> Page:
         ("reason", found.reason),
     )
     return Page(f"Frozen: {found.scope}", Tone.BAD, facts)
+
+
+def freezes(found: Sequence[Freeze]) -> Page:
+    """Everything that is stopped, one row each."""
+    if not found:
+        return Page("Nothing is frozen", Tone.GOOD)
+    rows = tuple((one.scope, one.by, moment(one.at), one.reason) for one in found)
+    table = Table(("scope", "by", "since", "reason"), rows)
+    return Page(f"Frozen: {len(found)}", Tone.BAD, sections=(Section("", table=table),))

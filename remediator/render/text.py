@@ -1,10 +1,19 @@
-"""Page → a terminal, by Rich. Without colours it is plain text that can be piped."""
+"""Page → a terminal, by Rich. Without colours it is plain text that can be piped.
 
+Nothing is cut and no word is broken, however narrow the terminal is: an id that lost characters
+cannot be copied. A table that does not fit is shown row by row. Everything passes ``escaping``.
+"""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from remediator.escaping import printed, visible
 from remediator.render.page import Page, Section, Table, Tone
 
 _STYLES = {
@@ -28,12 +37,22 @@ _WORDS = {
 }
 """Words of a table that are worth a colour, wherever they stand alone in a cell."""
 
+_INDENT, _GAP = 2, 2
+_SHORT = 24
+"""Cells of this many characters are not worth breaking."""
+
 
 def write(console: Console, shown: Page) -> None:
     """Print the whole page. Commands are never broken, so that they can be copied."""
-    console.print(Text(shown.title, style=_STYLES[shown.tone]))
-    if shown.facts:
-        console.print(_facts(shown.facts))
+    with console.capture() as captured:
+        _page(console, shown)
+    console.file.write(printed(captured.get()))
+    console.file.flush()
+
+
+def _page(console: Console, shown: Page) -> None:
+    _paragraph(console, shown.title, style=_STYLES[shown.tone], indent=0)
+    _pairs(console, [(label, visible(value)) for label, value in shown.facts])
     for section in shown.sections:
         _section(console, section)
 
@@ -41,38 +60,111 @@ def write(console: Console, shown: Page) -> None:
 def _section(console: Console, section: Section) -> None:
     console.print()
     if section.heading:
-        console.print(Text(section.heading, style="bold"))
+        _paragraph(console, section.heading, style="bold", indent=0)
     for line in section.lines:
-        console.print(_indented(Text(line)))
+        _paragraph(console, line)
     if section.table is not None:
-        console.print(_indented(_table(section.table)))
+        _table(console, section.table)
     for command in section.commands:
-        console.print(Text(f"  $ {command}"), soft_wrap=True)
+        _unbroken(console, Text(f"  $ {visible(command)}"))
 
 
-def _indented(part: RenderableType) -> RenderableType:
-    return Padding(part, (0, 0, 0, 2), expand=False)
+def _unbroken(console: Console, line: Text) -> None:
+    console.print(line, soft_wrap=True)
 
 
-def _facts(facts: tuple[tuple[str, str], ...]) -> RenderableType:
-    grid = Grid.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, value in facts:
-        grid.add_row(label, Text(value))
-    return _indented(grid)
+def _paragraph(console: Console, told: str, *, style: str = "", indent: int = _INDENT) -> None:
+    for line in _wrapped(visible(told), console.width - indent):
+        _unbroken(console, Text(" " * indent + line, style=style))
 
 
-def _table(table: Table) -> Grid:
+def _wrapped(told: str, width: int) -> list[str]:
+    """Lines that end between words only; a word that is too long sticks out."""
+    how = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(told, max(width, 1), **how) or [""]  # type: ignore[arg-type]
+
+
+def _pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
+    widest = max((len(label) for label, _ in pairs), default=0)
+    start = _INDENT + widest + _GAP
+    for label, value in pairs:
+        if start + _longest_word(value) > console.width:
+            _below(console, label, value)
+            continue
+        first, *rest = _wrapped(value, console.width - start)
+        head = Text(" " * _INDENT).append(label.ljust(widest), style="dim")
+        _unbroken(console, head.append(" " * _GAP).append(first, style=_WORDS.get(first, "")))
+        for line in rest:
+            _unbroken(console, Text(" " * start + line))
+
+
+def _below(console: Console, label: str, value: str) -> None:
+    """A value whose words find no room beside its label."""
+    _unbroken(console, Text(" " * _INDENT + label, style="dim"))
+    _paragraph(console, value, style=_WORDS.get(value, ""), indent=2 * _INDENT)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def _table(console: Console, table: Table) -> None:
     used = [n for n, _ in enumerate(table.columns) if any(row[n] for row in table.rows)]
-    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for n in used:
-        short = max(len(row[n]) for row in table.rows) <= _SHORT
-        grid.add_column(table.columns[n], overflow="fold", no_wrap=short)
-    for row in table.rows:
-        grid.add_row(*(Text(row[n], style=_WORDS.get(row[n], "")) for n in used))
+    columns = [table.columns[n] for n in used]
+    rows = [[visible(row[n]) for n in used] for row in table.rows]
+    widths = _widths(columns, rows, console.width - _INDENT)
+    if widths is None:
+        _row_by_row(console, columns, rows)
+    else:
+        console.print(_indented(_grid(columns, rows, widths)))
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """How wide each column is, so that no word is broken; ``None`` when they do not fit."""
+    cells = list(zip(columns, *rows, strict=True))
+    wanted = [max(map(cell_len, column)) for column in cells]
+    least = [
+        most if most <= _SHORT else max(_longest_word(cell) for cell in column)
+        for most, column in zip(wanted, cells, strict=True)
+    ]
+    spare = width - sum(least) - _GAP * (len(columns) - 1)
+    if spare < 0:
+        return None
+    widths = least
+    while spare and widths != wanted:
+        widths, spare = _wider(widths, wanted, spare)
+    return widths
+
+
+def _wider(widths: list[int], wanted: list[int], spare: int) -> tuple[list[int], int]:
+    """What is spare, shared out evenly among the columns that want more."""
+    hungry = [n for n, width in enumerate(widths) if width < wanted[n]]
+    share = max(1, spare // len(hungry))
+    wider = list(widths)
+    for n in hungry:
+        more = min(share, wanted[n] - wider[n], spare)
+        wider[n], spare = wider[n] + more, spare - more
+    return wider, spare
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(cell_len, cell.split()), default=0)
+
+
+def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Grid:
+    grid = Grid(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for name, width in zip(columns, widths, strict=True):
+        grid.add_column(name, width=width, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell, style=_WORDS.get(cell, "")) for cell in row))
     return grid
 
 
-_SHORT = 24
-"""Cells of this many characters are not worth breaking."""
+def _row_by_row(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for place, row in enumerate(rows):
+        if place:
+            console.print()
+        _pairs(console, [pair for pair in zip(columns, row, strict=True) if pair[1]])
+
+
+def _indented(part: RenderableType) -> RenderableType:
+    return Padding(part, (0, 0, 0, _INDENT), expand=False)

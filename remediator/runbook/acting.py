@@ -251,7 +251,13 @@ def end_turn(
         because="to see whether it helped" if outcome.results else "to look again",
     )
     report = desk.report_of(
-        state.incident, look, guarded, outcome, verdict=verdict, follow_up=follow_up
+        state.incident,
+        look,
+        guarded,
+        outcome,
+        verdict=verdict,
+        follow_up=follow_up,
+        state=state,
     )
     state, fresh = memory.announced(state, report)
     journal.commit(state, record(desk, state, look, guarded, report), lease, desk.clock())

@@ -167,17 +167,17 @@ def set_freeze(desk: Desk, command: SetFreeze) -> Report:
     Raises InputError for a function that has no stream: a mistyped name would freeze nothing.
     """
     journal, now = desk.need_journal(), desk.clock()
-    by = command.by or "hand"
+    by, reason = command.by or "hand", command.reason or "no reason given"
     unseen = _must_exist(desk, command) if command.on and command.scope != "all" else ""
     if command.on:
-        reason = command.reason or "no reason given"
         journal.freeze(Freeze(scope=command.scope, reason=reason, by=by, at=now))
-        said = f"{command.scope} is frozen, by {by}{unseen}"
+        said = f"{command.scope} is frozen, by {by}: {reason}{unseen}"
     elif journal.frozen([command.scope]) is None:
         said = f"{command.scope} was not frozen"
     else:
         journal.unfreeze(command.scope)
-        said = f"{command.scope} is no longer frozen, by {by}"
+        why = f": {command.reason}" if command.reason else ""
+        said = f"{command.scope} is no longer frozen, by {by}{why}"
     incident = Incident(incident_id=f"freeze-{command.scope}", at=now)
     report = desk.brief(incident, Status.RECORDED, said)
     desk.tell(report, "frozen" if command.on else "unfrozen")

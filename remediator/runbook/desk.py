@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from remediator import announcing, forecast, guardrails, planning
 from remediator.diagnosis import diagnose
@@ -41,6 +41,7 @@ from remediator.state import (
     Freeze,
     IncidentState,
     Lease,
+    in_effect,
 )
 
 ATTEMPTS = 5
@@ -55,6 +56,9 @@ class Deployment(NamedTuple):
     """The opted-in function's name or pattern; others are only planned for."""
     quarantine_arn: str | None = None
     account_id: str | None = None
+    region: str | None = None
+    remediator: str | None = None
+    """Our own function's name, for commands that people paste."""
 
 
 class Look(NamedTuple):
@@ -270,18 +274,29 @@ class Desk(NamedTuple):
         *,
         verdict: Verdict | None = None,
         follow_up: FollowUp | None = None,
+        state: IncidentState | None = None,
     ) -> Report:
+        """``state``: the incident's memory, where there is one."""
         plan: Plan | None = guarded.plan if guarded else None
+        options = (
+            plan.forecast
+            if plan
+            else forecast.options(look.evidence, look.signals, look.policy, look.diagnosis.cause)
+        )
         return Report(
+            **self.whereabouts(incident, look.evidence.target, state),
+            age_seconds=look.signals.age_seconds,
+            backlog_records=look.signals.backlog_records,
+            over_in_seconds=next(
+                (one.drains_in_seconds for one in options if one.option == "nothing"), None
+            ),
             incident_id=incident.incident_id,
             mode=guarded.mode if guarded else self.mode_for(incident, look.evidence.target),
             at=look.at,
             target=look.evidence.target,
             incident=incident,
             diagnosis=look.diagnosis,
-            forecast=plan.forecast
-            if plan
-            else forecast.options(look.evidence, look.signals, look.policy, look.diagnosis.cause),
+            forecast=options,
             guarded_plan=guarded,
             outcome=outcome,
             verdict=verdict,
@@ -293,6 +308,18 @@ class Desk(NamedTuple):
             next_commands=plan.next_commands if plan else (),
         )
 
+    def whereabouts(
+        self, incident: Incident, target: Target | None, state: IncidentState | None
+    ) -> dict[str, Any]:
+        """What every report names: account, Region, us, and what of ours is in effect."""
+        at = self.deployment
+        return {
+            "account_id": (target.account_id if target else incident.account_id) or at.account_id,
+            "region": (target.region if target else incident.region) or at.region,
+            "remediator": at.remediator,
+            "in_effect": tuple(map(in_effect, state.in_effect)) if state else (),
+        }
+
     def brief(
         self,
         incident: Incident,
@@ -300,10 +327,12 @@ class Desk(NamedTuple):
         reason: str,
         target: Target | None = None,
         follow_up: FollowUp | None = None,
+        state: IncidentState | None = None,
     ) -> Report:
         """A report of something that needed no look."""
         now = self.clock()
         return Report(
+            **self.whereabouts(incident, target, state),
             incident_id=incident.incident_id,
             mode=self.mode_for(incident, target),
             at=now,

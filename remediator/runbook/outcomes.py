@@ -24,7 +24,7 @@ def planned_status(guarded: GuardedPlan) -> Status:
 def on_paper(guarded: GuardedPlan, now: datetime) -> Outcome:
     """What becomes of a plan that is only described; a refusal keeps its reason (invariant 9)."""
     status = planned_status(guarded)
-    if status is Status.BLOCKED:
+    if status is not Status.PLANNED:
         return without_action(guarded, now)
     return Outcome(status=status, reason="mode is plan", at=now)
 

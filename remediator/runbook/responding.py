@@ -18,6 +18,8 @@ from remediator.model import (
 from remediator.runbook import acting, memory, outcomes, watching
 from remediator.runbook.desk import Desk
 from remediator.state import IncidentState, Lease, Stage
+from remediator.state import in_effect as effect_of
+from remediator.wording import in_effect
 
 SOON = timedelta(minutes=5)
 """A new alarm waits this long for the next look of the open incident; else it is that look.
@@ -86,7 +88,28 @@ def dry_run(desk: Desk, incident: Incident, target: Target) -> Report:
     look = desk.look_at(target, incident)
     ledger = desk.ledger_of(target)
     guarded = desk.guarded(look, incident, ledger)
-    return desk.report_of(incident, look, guarded, outcomes.on_paper(guarded, look.at))
+    outcome, running = outcomes.on_paper(guarded, look.at), is_open(desk, target)
+    report = desk.report_of(incident, look, guarded, outcome, state=running)
+    return report.model_copy(update={"notes": (*report.notes, *open_beside(running))})
+
+
+def is_open(desk: Desk, target: Target) -> IncidentState | None:
+    """The mapping's open incident, where there is a journal to know it."""
+    return desk.journal.open_incident(target.event_source_mapping) if desk.journal else None
+
+
+def open_beside(running: IncidentState | None) -> tuple[str, ...]:
+    """That an incident is open, for a person who asks what would be done."""
+    if running is None:
+        return ()
+    held = in_effect(tuple(map(effect_of, running.in_effect))) or "nothing of ours"
+    when = f"; next look at {running.follow_up_at:%F %T} UTC" if running.follow_up_at else ""
+    told = (
+        f"Incident {running.incident_id} of this mapping is open since "
+        f"{running.opened_at:%F %T} UTC ({running.stage.value.replace('_', ' ')}). "
+        f"In effect: {held}{when}."
+    )
+    return (told,)
 
 
 def open_incident(desk: Desk, incident: Incident, target: Target) -> Report:
@@ -162,7 +185,8 @@ def join(desk: Desk, running: IncidentState, incident: Incident, target: Target)
         guarded = desk.guarded(look, incident, desk.ledger_of(target), running.tried)
         reason = f"incident {running.incident_id} of this mapping is open and acts"
         outcome = Outcome(status=Status.IN_PROGRESS, reason=reason, at=look.at)
-        return desk.report_of(incident, look, guarded, outcome)
+        report = desk.report_of(incident, look, guarded, outcome, state=running)
+        return report.model_copy(update={"notes": open_beside(running)})
     next_at = running.follow_up_at
     if running.looks_made >= desk.policy.follow_up.most:
         return desk.with_lease(running, lambda held, lease: look_renewed(desk, held, lease))
@@ -182,7 +206,7 @@ def in_progress(desk: Desk, running: IncidentState, incident: Incident, target: 
     """Somebody is at it: which incident, and when it looks again."""
     when = f"at {running.follow_up_at:%T} UTC" if running.follow_up_at else "soon"
     reason = f"incident {running.incident_id} of this mapping is open; next look {when}"
-    return desk.brief(incident, Status.IN_PROGRESS, reason, target)
+    return desk.brief(incident, Status.IN_PROGRESS, reason, target, state=running)
 
 
 def alarm_cleared(desk: Desk, incident: Incident, target: Target) -> Report:

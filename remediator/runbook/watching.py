@@ -449,7 +449,7 @@ def note_without_look(
     desk: Desk, state: IncidentState, lease: Lease, outcome: Outcome, *, tell: bool = False
 ) -> Report:
     """Journal an outcome that no reading has led to, and tell of it once."""
-    report = desk.brief(state.incident, outcome.status, outcome.reason, state.target)
+    report = desk.brief(state.incident, outcome.status, outcome.reason, state.target, state=state)
     report = report.model_copy(update={"outcome": outcome})
     if outcome.status is Status.BLOCKED:
         state, tell = memory.announced(state, report)
@@ -478,7 +478,9 @@ def finish(
     quiet: bool = False,
     escalate: bool = False,
 ) -> Report:
-    report = desk.report_of(state.incident, look, None, outcome, verdict=verdict, follow_up=step)
+    report = desk.report_of(
+        state.incident, look, None, outcome, verdict=verdict, follow_up=step, state=state
+    )
     if escalate or outcome.status is Status.ESCALATED:
         here = desk.situation(look, AccountLedger(), state.incident_id)
         advice = planning.plan(state.incident_id, here, tuple(RemedyName))

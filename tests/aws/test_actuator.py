@@ -1,5 +1,6 @@
 """The only hand on other people's settings: one call a write, AWS's limits kept, waits bounded."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +64,15 @@ MAPPING_SETTINGS: dict[str, Value] = {
     "maximum_record_age_seconds": 3600,
     "on_failure_destination": QUEUE_ARN,
 }
+
+
+def test_a_change_is_told_where_the_root_logger_stands_at_warning(
+    aws: World, actuator: AwsActuator, mapping: Resource, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert logging.getLogger().getEffectiveLevel() >= logging.WARNING
+    aws.answer("lambda:UpdateEventSourceMapping", {})
+    actuator.write(mapping, MAPPING_SETTINGS)
+    assert [f"changed {mapping}"] == [record.getMessage() for record in caplog.records]
 
 
 def test_all_settings_of_a_mapping_are_written_by_one_call(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from tests.aws.aws_world import ACCOUNT, REGION
 from tests.cli.clerk import JOURNAL, Pipeline, outside, run
 
 CONSUMER = ("--function", "consumer")
+
+
+SIGNED_IN = f"arn:aws:sts::{ACCOUNT}:user/moto"
+"""Who the credentials say that we are."""
 
 
 def incident_of(said: str) -> str:
@@ -81,7 +86,7 @@ def test_a_plan_with_the_journal_knows_a_freeze(slow: Pipeline) -> None:
     slow.run("freeze", "--journal", JOURNAL, "--reason", "a release is under way")
     answer = slow.run("plan", *CONSUMER, "--journal", JOURNAL)
     assert answer.exit_code == 4
-    assert "frozen (all) by ada" in answer.stdout
+    assert f"frozen (all) by {SIGNED_IN}" in answer.stdout
     assert slow.run("plan", *CONSUMER).exit_code == 3
 
 
@@ -182,6 +187,52 @@ def test_rollback_shows_the_incident_and_asks(slow: Pipeline, acted: str) -> Non
     assert "1 → 8" in answer.stdout
 
 
+@pytest.mark.parametrize("which", ["incident", "function"])
+@pytest.mark.parametrize("how", [["--yes"], ["--yes", "-f", "json"]])
+def test_a_rollback_shows_first_what_it_puts_back_and_that_the_mapping_restarts(
+    slow: Pipeline, acted: str, which: str, how: list[str]
+) -> None:
+    named = [acted] if which == "incident" else CONSUMER
+    answer = slow.act("rollback", *named, *how)
+    assert (answer.exit_code, slow.factor()) == (0, 1)
+    assert f"A rollback of incident {acted} (consumer) puts back" in answer.stderr
+    assert "8 → 1" in answer.stderr
+    assert "The event source mapping restarts" in " ".join(answer.stderr.split())
+    assert "json" not in how or json.loads(answer.stdout)["incident_id"] == acted
+
+
+def test_a_command_that_is_offered_runs_as_pasted(slow: Pipeline, acted: str) -> None:
+    (offered,) = re.findall(r"\$ (remediator rollback .*)", slow.act("report", acted).stdout)
+    assert offered == (
+        f"remediator rollback {acted} --remediator-function remediator --region {REGION}"
+    )
+    assert slow.run(*shlex.split(offered)[1:], "--yes").exit_code == 0
+    assert slow.factor() == 1
+
+
+def test_a_plan_during_an_incident_says_which_is_open_and_what_is_in_effect(
+    slow: Pipeline, acted: str
+) -> None:
+    answer = slow.act("plan", *CONSUMER)
+    said = " ".join(answer.stdout.split())
+    assert f"Incident {acted} of this mapping is open since" in said
+    assert "In effect: parallelization_factor 1 → 8; next look at" in said
+    report = json.loads(slow.act("plan", *CONSUMER, "-f", "json").stdout)
+    assert [held["setting"] for held in report["in_effect"]] == ["parallelization_factor"]
+
+
+def test_every_report_names_account_region_age_backlog_and_when_it_is_over(slow: Pipeline) -> None:
+    report = json.loads(slow.run("plan", *CONSUMER, "-f", "json").stdout)
+    assert (report["account_id"], report["region"]) == (ACCOUNT, REGION)
+    nothing = next(one for one in report["forecast"] if one["option"] == "nothing")
+    assert report["over_in_seconds"] == nothing["drains_in_seconds"]
+    assert report["backlog_records"] > 0
+    assert report["age_seconds"] > 60
+    said = slow.run("plan", *CONSUMER).stdout
+    for label in ("account", "oldest record", "backlog", "over", "in effect"):
+        assert re.search(rf"^  {label} +\S", said, re.MULTILINE), label
+
+
 def test_rollback_leaves_a_persons_change_alone(slow: Pipeline, acted: str) -> None:
     client = slow.aws.session.client("lambda")
     client.update_event_source_mapping(UUID=slow.mapping, ParallelizationFactor=3)
@@ -203,7 +254,7 @@ def test_a_plan_that_asks_for_approval_is_made_once_approved(
     assert (no.exit_code, slow.factor()) == (3, 1)
     yes = slow.act("approve", which, "--policy", policy, "--yes")
     assert (yes.exit_code, slow.factor()) == (0, 8)
-    assert "by ada" in slow.act("report", which).stdout
+    assert f"by {SIGNED_IN}" in slow.act("report", which).stdout
 
 
 @pytest.mark.parametrize("verb", ["approve", "rollback", "report"])
@@ -252,14 +303,35 @@ def test_freeze_frozen_unfreeze(slow: Pipeline) -> None:
     assert "Not frozen" in slow.act("frozen").stdout
     said = slow.act("frozen", *CONSUMER).stdout
     assert "a release is under way" in said
-    assert "ada" in said
+    assert SIGNED_IN in said
     assert slow.act("apply", *CONSUMER, "--yes").exit_code == 4
     assert slow.factor() == 1
     slow.act("unfreeze", *CONSUMER)
     assert json.loads(slow.act("frozen", *CONSUMER, "-f", "json").stdout) == {"frozen": None}
 
 
-@pytest.mark.parametrize("verb", ["history", "frozen", "freeze", "unfreeze"])
+def test_freezes_are_listed_one_by_one(slow: Pipeline) -> None:
+    assert "Nothing is frozen" in slow.act("freezes").stdout
+    slow.act("freeze", *CONSUMER, "--reason", "a release is under way")
+    slow.act("freeze", "--reason", "night")
+    listed = json.loads(slow.act("freezes", "-f", "json").stdout)["freezes"]
+    assert [(one["scope"], one["reason"], one["by"]) for one in listed] == [
+        ("all", "night", SIGNED_IN),
+        ("consumer", "a release is under way", SIGNED_IN),
+    ]
+    assert "a release is under way" in slow.act("freezes").stdout
+
+
+def test_a_freeze_of_a_function_that_is_nobodys_consumer_is_refused(slow: Pipeline) -> None:
+    answer = slow.act("freeze", "--function", "consumr", "--reason", "release")
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert "consumr" in answer.stderr
+    assert slow.act("freeze", *CONSUMER).exit_code == 0
+    assert "consumer was not frozen" not in slow.act("unfreeze", *CONSUMER).stdout
+    assert "consumer was not frozen" in slow.act("unfreeze", *CONSUMER).stdout
+
+
+@pytest.mark.parametrize("verb", ["history", "frozen", "freezes", "freeze", "unfreeze"])
 def test_what_needs_the_journal_says_how_to_name_it(slow: Pipeline, verb: str) -> None:
     answer = slow.run(verb)
     assert answer.exit_code == 1

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from remediator.model import Bundle
 from tests.cli.clerk import outside, run
-from tests.evidence import BUNDLES, PIPELINES, SAVED, bundle, evidence, slow_consumer
+from tests.evidence import BUNDLES, MAPPING, PIPELINES, SAVED, bundle, evidence, slow_consumer
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -74,7 +74,7 @@ def test_text_says_the_cause_the_forecast_the_plan_and_what_to_do_next() -> None
         "parallelization_factor 8 (planned)",
         "1 → 8",
         "Mind: the mapping restarts",
-        "  $ remediator explain --mapping 11111111-2222-3333-4444-555555555555\n",
+        f"  $ remediator explain --mapping {MAPPING} --region eu-west-1\n",
     ):
         assert part in said
     assert not [line for line in said.splitlines() if len(line) > 160]

@@ -314,6 +314,18 @@ def test_what_is_not_known_is_refused_with_what_there_is(arguments: list[str], t
     assert told in result.output
 
 
+@pytest.mark.parametrize("words", [["compare"], ["run", "reference_demo"]])
+def test_a_policy_that_cannot_be_read_is_refused_and_not_played(
+    tmp_path: Path, words: list[str]
+) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text("mode: apply\nlimitz: {}\n")
+    result = CliRunner().invoke(app, [*words, "--policy", str(broken)], env={"COLUMNS": "400"})
+    assert result.exit_code == 2
+    assert "broken.yml:2: limitz: unknown setting" in result.output
+    assert "never" not in result.output
+
+
 def test_list_names_every_scenario_and_every_cause_but_unknown() -> None:
     result = CliRunner().invoke(app, ["list"], env={"COLUMNS": "200"})
     assert all(name in result.output for name in SCENARIOS)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from remediator import wiring
+from remediator.cli import app
 from remediator.model import (
     Alarm,
     AlarmState,
@@ -17,6 +19,7 @@ from remediator.model import (
     FollowUp,
     FollowUpDecision,
     Incident,
+    InEffect,
     Mode,
     Outcome,
     Report,
@@ -37,7 +40,8 @@ from remediator.state import (
     Stage,
     TrackedChange,
 )
-from tests.evidence import NOW, PIPELINES, QUARANTINE, bundle, slow_consumer, without
+from tests.cli.clerk import UNSET, outside, run
+from tests.evidence import BUNDLES, NOW, PIPELINES, QUARANTINE, bundle, slow_consumer, without
 
 INCIDENT = Incident(incident_id="inc-1", at=NOW, watched=Watched(function="orders"))
 
@@ -92,8 +96,9 @@ def test_a_report_tells_every_question_ruling_option_and_command(name: str) -> N
 def test_text_keeps_within_the_terminal_but_never_breaks_a_command(name: str, width: int) -> None:
     lines = shown(pages.report(planned(name)), width).splitlines()
     commands = [line for line in lines if line.startswith("  $ ")]
-    assert all(len(line) <= width for line in lines if line not in commands)
-    assert commands[-1] == "  $ aws logs tail /aws/lambda/orders --since 15m"
+    told = [line for line in lines if line not in commands]
+    assert all(len(line) <= width or " " not in line.strip() for line in told)
+    assert commands[-1] == "  $ aws logs tail /aws/lambda/orders --since 15m --region eu-west-1"
 
 
 def test_readings_are_cited_when_asked_for() -> None:
@@ -128,7 +133,19 @@ def test_the_option_that_is_planned_is_marked() -> None:
 def test_the_poison_packet_comes_with_its_commands() -> None:
     page = pages.report(planned("poison"))
     packet = next(s for s in page.sections if s.heading == "The record that fails")
-    assert packet.commands[0].startswith("aws kinesis get-shard-iterator --stream-arn arn:aws:")
+    *_, first, second = packet.commands
+    assert first.startswith("ITERATOR=$(aws kinesis get-shard-iterator --stream-arn arn:aws:")
+    assert first.endswith("--query ShardIterator --output text --region eu-west-1)")
+    assert second.endswith('--region eu-west-1 --shard-iterator "$ITERATOR"')
+
+
+IN_EFFECT = InEffect(
+    resource="event_source_mapping u",
+    setting="parallelization_factor",
+    before=1,
+    after=8,
+    since=NOW,
+)
 
 
 def test_what_was_done_says_how_to_undo_it() -> None:
@@ -145,10 +162,14 @@ def test_what_was_done_says_how_to_undo_it() -> None:
             ),
             "verdict": Verdict(verdict=VerdictName.IMPROVING, because="the age falls"),
             "recovered_in_seconds": 200.0,
+            "in_effect": (IN_EFFECT,),
+            "remediator": "the-remediator",
         }
     )
     said = flat(pages.report(done))
-    assert "remediator rollback inc-1" in said
+    undo = "remediator rollback inc-1 --remediator-function the-remediator --region eu-west-1"
+    assert undo in said
+    assert "parallelization_factor 1 → 8" in dict(pages.report(done).facts)["in effect"]
     assert "Verdict: improving, the age falls." in said
     assert "Recovered 3 min 20 s after the alarm." in said
     assert "Next look: 2026-11-23 12:00:30 UTC. to see whether it helped" in said
@@ -209,6 +230,49 @@ def test_a_plan_that_is_blocked_is_an_error_on_the_pull_request() -> None:
     report = planned("slow-consumer", Policy(freeze=True))
     assert {change.ruling.decision for change in report.plan.changes} == {Decision.BLOCK}
     assert all(line.startswith("::error ") for line in github.annotations(report).splitlines())
+
+
+# --- names as long as AWS allows, in little room -----------------------------------------------
+
+LONG_FUNCTION = "a-function-whose-name-is-as-long-as-aws-allows-" + "x" * 17
+LONG_INCIDENT = "inc-0123456789abcdef0123"
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 160])
+def test_a_history_loses_no_character_and_no_column_however_long_the_names(width: int) -> None:
+    state = remembered(stage=Stage.WATCHING)
+    assert state.target is not None
+    named = state.target.model_copy(update={"function": LONG_FUNCTION})
+    long = state.model_copy(update={"target": named, "incident_id": LONG_INCIDENT})
+    said = shown(pages.incidents([long, long], "of all"), width)
+    words = said.split()
+    for word in (LONG_FUNCTION, LONG_INCIDENT, "opened", "effect", "bisect_on_error"):
+        assert word in words
+    assert words.count(LONG_INCIDENT) == 2
+
+
+def test_a_table_that_fits_stands_in_columns_and_one_that_does_not_row_by_row() -> None:
+    table = Table(("id", "told"), (("abc", "two words"), ("d", "")))
+    page = Page("t", sections=(Section("", table=table),))
+    assert "  id   told" in shown(page, 80)
+    long = Table(("id", "told"), (("x" * 30, "y" * 30), ("z" * 30, "")))
+    said = shown(Page("t", sections=(Section("", table=long),)), 50)
+    assert [line.split() for line in said.splitlines()[2:]] == [
+        ["id", "x" * 30],
+        ["told", "y" * 30],
+        [],
+        ["id", "z" * 30],
+    ]
+
+
+def test_the_width_of_a_pipe_may_be_said() -> None:
+    words = ("explain", "--evidence", BUNDLES / "poison.json")
+    assert max(map(len, run(*words).stdout.splitlines())) > 100
+    narrow = CliRunner().invoke(
+        app, [*map(str, words)], obj=outside(), env=UNSET | {"COLUMNS": "80"}
+    )
+    lines = [line for line in narrow.stdout.splitlines() if not line.startswith("  $ ")]
+    assert max(map(len, lines)) <= 80
 
 
 # --- incidents ---------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""What comes from outside, made harmless for where it goes: one function for each kind of output.
+
+Names, reasons and messages are other people's. Whatever is written anywhere passes one of these:
+
+    visible        one line of text for people: nothing in it that a terminal would obey
+    printed        whole lines for standard output or error: no workflow commands among them
+    annotation     data of a GitHub workflow command; annotation_property: one of its properties
+    markdown       text inside Markdown: no tags, links, mentions, fences or headings
+    fenced         lines as a code block that they cannot close
+    json_text      JSON that is printed
+    command        a shell line that runs as pasted
+
+HTML is the template engine's (it escapes by itself).
+"""
+
+import re
+import shlex
+import unicodedata
+from collections.abc import Iterable
+
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories that a reader does not see: controls, directions, half characters, ends of
+lines and paragraphs."""
+
+_COMMAND_STARTS = re.compile(r"^((?:\s|\x1b\[[0-9;]*m)*)::")
+_OLD_COMMAND = "##["
+"""GitHub Docs, "Workflow commands": ``::name::`` at the start of a line; the runner takes the older
+``##[name]`` anywhere in it."""
+
+
+def visible(text: object) -> str:
+    """One line in which everything can be seen; ends of lines and tabs are spaces."""
+    spaced = re.sub(r"[\r\n\t\v\f]+", " ", str(text))
+    if spaced.isascii() and spaced.isprintable():
+        return spaced
+    return "".join(map(_seen, spaced))
+
+
+def _seen(char: str) -> str:
+    hidden = unicodedata.category(char) in _OBEYED
+    return char.encode("unicode_escape").decode("ascii") if hidden else char
+
+
+def shortened(text: object, most: int = 60) -> str:
+    """As ``visible``, of a name that may be as long as it likes."""
+    told = visible(str(text)[: most + 1])
+    return told if len(told) <= most else f"{told[:most]}…"
+
+
+def paragraphs(text: object) -> str:
+    """As ``visible``, and ends of lines stay."""
+    return "\n".join(visible(line) for line in str(text).splitlines())
+
+
+def printed(text: str) -> str:
+    """Lines that are printed, of which none is a command to whoever runs this program."""
+    lines = (_COMMAND_STARTS.sub(r"\1\\::", line) for line in text.split("\n"))
+    return "\n".join(lines).replace(_OLD_COMMAND, "##\\[")
+
+
+def annotation(text: object) -> str:
+    """The data of a workflow command (GitHub Docs, "Workflow commands for GitHub Actions")."""
+    told = str(text).replace(_OLD_COMMAND, "##\\[").replace("%", "%25")
+    return visible(told.replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def annotation_property(text: object) -> str:
+    """The value of a workflow command's property."""
+    return annotation(text).replace(":", "%3A").replace(",", "%2C")
+
+
+_MARKDOWN = re.compile(r"([\\`*\[~|]|://|(?<=www)\.|^(?=[#>+=-]))")
+
+
+def markdown(text: object) -> str:
+    """Text inside Markdown: it becomes no tag, link, mention, fence, heading or list."""
+    plain = visible(text).strip()
+    told = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = _MARKDOWN.sub(r"\\\1", told).replace("@", "@\u200b")
+    return printed(shown)
+
+
+def fenced(lines: Iterable[str], language: str = "sh") -> str:
+    """A code block whose fence is longer than any in its lines."""
+    shown = [visible(line) for line in lines]
+    longest = max((len(run) for line in shown for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return printed("\n".join([f"{fence}{language}", *shown, fence]))
+
+
+def json_text(text: str) -> str:
+    """JSON as it is printed: what could be obeyed is escaped, which JSON allows inside texts."""
+    told = text.replace(_OLD_COMMAND, "##\\u005b")
+    if told.isascii() and "\x7f" not in told:
+        return told
+    return "".join(
+        _json_escape(char) if char != "\n" and unicodedata.category(char) in _OBEYED else char
+        for char in told
+    )
+
+
+def _json_escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def command(*words: object) -> str:
+    """A shell line of these words, each of them one word whatever is in it."""
+    return shlex.join(visible(word) for word in words)

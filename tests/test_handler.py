@@ -1,0 +1,74 @@
+"""The Lambda entry: what it logs of an event that it refuses is bounded."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from remediator.errors import InputError
+from remediator.handler import logger, serve
+from remediator.wiring import Door
+
+NOW = datetime(2026, 11, 23, 10, 15, 31, tzinfo=UTC)
+LONG = "x" * 300_000
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that is logged, as Lambda would write it."""
+    written = io.StringIO()
+    here = logging.StreamHandler(written)
+    here.setFormatter(logger.registered_formatter)
+    inner = logger._logger
+    inner.addHandler(here)
+    yield written
+    inner.removeHandler(here)
+
+
+def alarm(**configuration: Any) -> dict[str, Any]:
+    return {
+        "source": "aws.cloudwatch",
+        "alarmData": {
+            "alarmName": LONG,
+            "state": {"value": "ALARM", "timestamp": "2026-11-23T10:15:30.123+0000"},
+            "configuration": configuration,
+        },
+    }
+
+
+def on(name: str) -> dict[str, Any]:
+    dimensions = {"FunctionName": name}
+    return {"metricStat": {"metric": {"namespace": "AWS/Lambda", "dimensions": dimensions}}}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {LONG: 1},
+        {f"k{n}": n for n in range(30_000)},
+        {"freeze": "all", LONG: 1},
+        {"function": LONG},
+        {"mode": LONG, "function": "orders"},
+        {"Records": [LONG]},
+        {"Records": [{"Sns": {"Message": LONG}}]},
+        {"detail": {}, "detail-type": LONG},
+        alarm(metrics=[on(f"f{n}") for n in range(3000)]),
+        alarm(metrics=[{"metricStat": {"metric": {"dimensions": {LONG: LONG}}}}]),
+        alarm(alarmRule=LONG),
+    ],
+    ids=range(11),
+)
+def test_what_is_logged_of_a_refused_event_is_short_however_long_the_event(
+    log: io.StringIO, event: Any
+) -> None:
+    door = Door({"REMEDIATOR_JOURNAL_TABLE": "journal"}, lambda: NOW, lambda _: None)
+    with pytest.raises(InputError) as refused:
+        serve(event, None, door)
+    assert len(str(refused.value)) < 3000
+    (line,) = log.getvalue().splitlines()
+    assert json.loads(line)["message"] == "the event was not answered"
+    assert len(line) < 12_000
