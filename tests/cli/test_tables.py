@@ -47,9 +47,8 @@ def test_the_reports_schema_names_what_others_rely_on() -> None:
     relied_on = "incident_id mode target diagnosis forecast plan outcome follow_up"
     assert set(relied_on.split()) <= set(schema["properties"])
     change = schema["$defs"]["PlannedChange"]["properties"]
-    assert list(change) == (
-        ["remedy", "resource", "setting", "before", "after", "why", "caveats", "ruling"]
-    )
+    relied_on = "remedy resource setting before after why caveats ruling"
+    assert [name for name in change if name in relied_on.split()] == relied_on.split()
     assert set(schema["$defs"]["Cause"]["enum"]) == set(Cause)
 
 
