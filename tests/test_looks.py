@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from remediator.commands import FollowUpDue
-from remediator.model import Status
-from remediator.policy import FollowUps
-from tests.lives import BOUNDED, started, transition
+from remediator.model import RemedyName, ResourceKind, Status
+from remediator.policy import Autonomy, Cooldown, FollowUps, RemedyPolicy
+from tests.lives import BOUNDED, by_a_human, started, transition
 from tests.small_account import Weather
 from tests.small_lambda import Host
 
@@ -73,3 +73,28 @@ def test_in_a_storm_nobody_hurries() -> None:
     incident = alarmed(host, late_seconds=300)
     ((_, seconds),) = next_looks(host, incident)
     assert about(seconds, KNOBS.first_seconds)
+
+
+def test_the_next_look_after_a_block_is_when_it_ends() -> None:
+    """Whoever has set the retention back is left alone for half an hour: until then, every look
+    would see the same."""
+    off = RemedyPolicy(autonomy=Autonomy.OFF)
+    lanes = (RemedyName.RAISE_PARALLELIZATION_FACTOR, RemedyName.SPLIT_SHARDS)
+    patient = BOUNDED.model_copy(
+        update={"cooldown": Cooldown(human_seconds=1800), "remedies": dict.fromkeys(lanes, off)}
+    )
+    host = started(Weather.OLD, patient)
+    incident = alarmed(host)
+    by_a_human(ResourceKind.STREAM, "retention_hours", 24)(host)
+    while host.reports[-1].outcome.status is not Status.BLOCKED:
+        host.pass_time(30)
+    state = host.journal.load(incident)
+    assert state is not None
+    ends = max(t.ended_at for t in state.changes if t.ended_at) + timedelta(seconds=1800)
+    seen = len(host.lived)
+    host.pass_time((ends - host.now).total_seconds() - 5)
+    waited = [i for i in host.lived[seen:] if "sensor.read" in i.calls]
+    assert not waited
+    host.pass_time(CALL_SECONDS)
+    retention = host.account.pipelines["orders"].settings[ResourceKind.STREAM, "retention_hours"]
+    assert retention.value == 168

@@ -231,6 +231,8 @@ def end_turn(
         state = wake_up_in(desk, state, lease, interval(state, look))
     if watching and look.diagnosis.cause in QUIET_CAUSES:
         state = put_off(desk, state, lease, look.policy.follow_up.every_seconds)
+    if watching and outcome.status is Status.BLOCKED:
+        state = await_the_end(desk, state, lease, guarded)
     state = state.model_copy(
         update={
             "stage": memory.stage_after(watching=watching, pending=pending is not None),
@@ -331,6 +333,24 @@ def put_off(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -> I
     return wake_up_in(desk, state, lease, seconds)
 
 
+def await_the_end(
+    desk: Desk, state: IncidentState, lease: Lease, guarded: GuardedPlan
+) -> IncidentState:
+    """The next look when the first of the refusals ends, where that is known: those in between
+    would see the same. A change that is in effect is not looked at later for that."""
+    ends = [change.ruling.until for change in guarded.changes if change.ruling.until is not None]
+    due, soon = state.follow_up_at, desk.policy.follow_up.soon_seconds
+    if not ends or due is None:
+        return state
+    left = (min(ends) - desk.clock()).total_seconds() + 1
+    seconds = min(SLOW_SECONDS, max(soon, left))
+    later = (desk.clock() + timedelta(seconds=seconds) - due).total_seconds()
+    if abs(later) < soon / 2 or (later > 0 and state.in_effect):
+        return state
+    state = sooner(desk, state, seconds)
+    return desk.need_journal().commit(state, (), lease, desk.clock())
+
+
 def schedule_look(
     desk: Desk, incident_id: str, number: int, seconds: float, *, again: bool = False
 ) -> datetime:
@@ -349,7 +369,8 @@ def schedule_look(
 
 
 def sooner(desk: Desk, state: IncidentState, seconds: float) -> IncidentState:
-    """The state with an earlier look scheduled in place of the one that was; to be committed.
+    """The state with a look scheduled in place of the one that was, which counts for none; to be
+    committed.
 
     Without a scheduler (by hand) the look that is scheduled already has to do.
     """

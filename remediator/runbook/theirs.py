@@ -35,7 +35,7 @@ def left_alone(guarded: GuardedPlan, taken: Taken, now: datetime, seconds: int) 
                 f"somebody changed {one.change.setting} of {one.change.resource} after us: "
                 f"seen at {at:%R} UTC, left alone for {seconds} s (invariant 3)"
             )
-            ruled.append(_block(one, reason))
+            ruled.append(_block(one, reason, at + quiet))
         else:
             ruled.append(one)
     if not blocked:
@@ -49,6 +49,6 @@ def left_alone(guarded: GuardedPlan, taken: Taken, now: datetime, seconds: int) 
     return guarded.model_copy(update={"changes": tuple(ruled)})
 
 
-def _block(one: GuardedChange, reason: str) -> GuardedChange:
-    ruling = Ruling(decision=Decision.BLOCK, guardrail="human_change", reason=reason)
+def _block(one: GuardedChange, reason: str, until: datetime | None = None) -> GuardedChange:
+    ruling = Ruling(decision=Decision.BLOCK, guardrail="human_change", reason=reason, until=until)
     return one.model_copy(update={"ruling": ruling})
