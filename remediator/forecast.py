@@ -10,12 +10,9 @@ children wait for (AWS-documented order of shards).
 from collections.abc import Mapping
 from math import ceil, inf
 
-from remediator.model import Cause, Evidence, Option, Record, SourceKind
+from remediator.model import AccountState, Cause, Evidence, Option, Record, SourceKind
 from remediator.policy import ForecastKnobs, Policy
 from remediator.signals import Signals
-
-ACCOUNT_MINIMUM = 100
-"""Unreserved concurrency that AWS keeps free of reservations (Lambda docs: configuration)."""
 
 
 class Flow(Record):
@@ -261,43 +258,91 @@ def smallest_factor(flow: Flow, most: int, policy: Policy) -> int:
     return most
 
 
+def patient_factor(flow: Flow, most: int, policy: Policy) -> int:
+    """As ``smallest_factor``, for who has the patience that one has for a burst: enough, and not
+    all that could be had."""
+    knobs = policy.forecast
+    later = knobs.model_copy(
+        update={"drain_target_seconds": max(knobs.drain_target_seconds, knobs.patience_seconds)}
+    )
+    return smallest_factor(flow, most, policy.model_copy(update={"forecast": later}))
+
+
 def spare_concurrency(
     evidence: Evidence, signals: Signals, policy: Policy, claimed: int
 ) -> int | None:
     """How many more invocations may run at once without starving a neighbour (invariant 4).
 
-    Inside a reservation that is what the reservation leaves; else what the unreserved pool
-    leaves above AWS's minimum of 100, the policy's margin and what other incidents have claimed.
-    Where the pool's use was not seen, a small share of it. ``None``: the account was not seen, or
-    whether the function has a reservation.
+    Inside a reservation that is what the reservation leaves; else what is really free, less what
+    neighbours may come to need and what other incidents have claimed. AWS's minimum is not among
+    it: that limits reservations, and not use. Where the use was not seen, a small share. ``None``:
+    the account was not seen, or whether the function has a reservation.
     """
     in_use = signals.concurrency or 0.0
     reserved = evidence.function.reserved_concurrency if evidence.function else None
     if reserved is not None:
         return max(0, reserved - ceil(signals.busy_lanes or in_use))
-    if evidence.account is None or evidence.lacks("reserved_concurrency"):
+    account = evidence.account
+    if account is None or evidence.lacks("reserved_concurrency"):
         return None
-    floor = ACCOUNT_MINIMUM + policy.limits.concurrency_margin + claimed
-    pool = evidence.account.unreserved_concurrency
+    free = _free(account, signals)
+    if free is None:
+        floor = policy.limits.unreserved_minimum + policy.limits.concurrency_margin + claimed
+        unused = account.unreserved_concurrency - floor
+        return max(0, int(unused * policy.limits.unseen_pool_share))
+    return max(0, int(free) - claimed - neighbours_margin(account, signals, policy))
+
+
+def _free(account: AccountState, signals: Signals) -> float | None:
+    """What nobody uses or has set aside, by the scarcest count; ``None``: the use was not seen.
+
+    Claimed is what is in use without a reservation, all reservations, and what is provisioned
+    (Lambda Developer Guide: monitoring-concurrency).
+    """
+    counts = []
+    if signals.claimed_concurrency is not None:
+        counts.append(account.concurrency_limit - signals.claimed_concurrency)
     used = signals.unreserved_in_use
-    if used is None:
+    if used is None and signals.claimed_concurrency is None:
         used = signals.account_concurrency
+    if used is not None:
+        counts.append(account.unreserved_concurrency - used)
+    return min(counts, default=None)
+
+
+def neighbours_margin(account: AccountState, signals: Signals, policy: Policy) -> int:
+    """Concurrency that stays free for the neighbours: their present use may grow by a share."""
+    limits = policy.limits
+    used = signals.unreserved_in_use
+    if used is None and signals.claimed_concurrency is not None:
+        reserved = account.concurrency_limit - account.unreserved_concurrency
+        used = signals.claimed_concurrency - reserved
     if used is None:
-        return max(0, int((pool - floor) * policy.limits.unseen_pool_share))
-    return max(0, int(pool - used - floor))
+        used = signals.account_concurrency or 0.0
+    theirs = max(0.0, used - (signals.concurrency or 0.0))
+    least = min(limits.concurrency_margin, account.concurrency_limit // _FIFTH)
+    return max(least, ceil(limits.neighbour_growth * theirs))
+
+
+_FIFTH = 5
+"""Of a small account's limit: more than that is not kept free for its own sake."""
 
 
 def spare_reservation(
-    evidence: Evidence, signals: Signals, policy: Policy, claimed: int
+    evidence: Evidence, signals: Signals, policy: Policy, claimed: int, minimum: int | None = None
 ) -> int | None:
     """By how much this function's reservation may grow (invariant 4; AWS's own rule and more).
 
-    AWS wants 100 left unreserved; neighbours also need what they are using now. ``None``: the
-    account was not seen.
+    AWS wants a minimum left unreserved, which is the account's own (``minimum``: as AWS has told
+    it); neighbours also need what they are using now, and more. ``None``: the account was not seen.
     """
-    if evidence.account is None:
+    account = evidence.account
+    if account is None:
         return None
-    margin = policy.limits.concurrency_margin + claimed
-    pool = evidence.account.unreserved_concurrency
-    used = signals.unreserved_in_use or 0.0
-    return max(0, int(pool - max(ACCOUNT_MINIMUM, used) - margin))
+    pool = account.unreserved_concurrency
+    margin = neighbours_margin(account, signals, policy)
+    wanted = policy.limits.unreserved_minimum if minimum is None else minimum
+    by_rule = pool - wanted - min(margin, policy.limits.concurrency_margin)
+    free = _free(account, signals)
+    by_use = pool - margin if free is None else int(free) - margin
+    return max(0, min(by_rule, by_use) - claimed)

@@ -500,6 +500,8 @@ class Plan(Record):
     """Why a person is needed, in plain words; ``None`` when nobody is."""
     next_commands: tuple[str, ...] = ()
     forecast: tuple[Option, ...] = ()
+    undo: bool = False
+    """Whether it puts back what an incident of ours has changed."""
 
 
 class Decision(StrEnum):

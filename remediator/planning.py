@@ -31,10 +31,12 @@ def situation(
     *,
     signals: Signals | None = None,
     claimed: int = 0,
+    unreserved_minimum: int | None = None,
     quarantine_arn: str | None = None,
     destination_usable: bool | None = None,
 ) -> Situation:
-    """What the remedies look at. ``claimed`` is concurrency promised to other incidents."""
+    """What the remedies look at. ``claimed`` is concurrency promised to other incidents;
+    ``unreserved_minimum`` what AWS has told to be this account's own."""
     signals = signals or measure(evidence, policy.thresholds)
     return Situation(
         evidence=evidence,
@@ -43,10 +45,13 @@ def situation(
         policy=policy,
         flow=forecast.observe(evidence, signals, policy.thresholds.busy_share),
         spare_concurrency=forecast.spare_concurrency(evidence, signals, policy, claimed),
-        spare_reservation=forecast.spare_reservation(evidence, signals, policy, claimed),
+        spare_reservation=forecast.spare_reservation(
+            evidence, signals, policy, claimed, unreserved_minimum
+        ),
         quarantine_arn=quarantine_arn,
         destination_usable=destination_usable,
         careful=_careful(evidence, signals, policy),
+        untried=_untried(signals, policy),
     )
 
 
@@ -65,6 +70,32 @@ def _careful(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and not isolating
     return downstream or failing or bool(policy.downstream_alarms)
+
+
+def _untried(signals: Signals, policy: Policy) -> bool:
+    """Whether a raise would go far beyond what was ever seen, and something hints that it may cost:
+    there are few lanes, more keeps coming in than ever before, and a record takes longer since, or
+    whether anything fails was not seen.
+
+    A burst that is over says nothing of it; nor do lanes that were raised already and get as much
+    done each as when they were few.
+    """
+    usual, now = signals.usual_arrival_per_second, signals.arrival_per_second
+    ratio = policy.thresholds.saturation_ratio
+    if not usual or now is None or (signals.lanes or 0) > _FEW_LANES:
+        return False
+    narrow, rate = signals.narrow_lane_rate, signals.lane_rate
+    held = narrow is not None and rate is not None and rate >= _HELD * narrow
+    hint = (signals.slowdown or 0.0) >= _A_TRACE or signals.error_minutes is None
+    return now >= ratio * usual and hint and not held
+
+
+_FEW_LANES = 8
+"""Up to so many, a raise multiplies what the service behind has ever seen at once."""
+_A_TRACE = 1.1
+"""Times as long as usual: less than what counts as slower, and more than chance."""
+_HELD = 0.9
+"""Of what a lane got done before there were more: then the raise has cost none of them anything."""
 
 
 def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> bool:

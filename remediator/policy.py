@@ -8,7 +8,7 @@ import hashlib
 import re
 import reprlib
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -120,6 +120,8 @@ class Limits(_Section):
     retention_hours: int = Field(default=168, ge=24, le=8760)
     retry_attempts: int = Field(default=3, ge=0, le=10_000)
     concurrency_margin: int = Field(default=20, ge=0, le=100_000)
+    neighbour_growth: Share = 0.2
+    unreserved_minimum: int = Field(default=100, ge=0, le=100_000)
     unseen_pool_share: Share = 0.1
 
 
@@ -194,6 +196,13 @@ class MaintenanceWindow(_Section):
         if self.start == self.end:
             raise ValueError("start and end should differ; to stop everything, use freeze")
         return self
+
+    def ends(self, now: datetime) -> datetime:
+        """When the window that covers ``now`` is over."""
+        end = now.replace(
+            hour=self.end.hour, minute=self.end.minute, second=self.end.second, microsecond=0
+        )
+        return end if end > now else end + timedelta(days=1)
 
     def covers(self, now: datetime) -> bool:
         """Whether ``now`` (UTC) lies inside; ``start`` belongs to it, ``end`` does not."""
@@ -270,6 +279,7 @@ class Policy(_Section):
     first_aid: FirstAid = FirstAid()
     restore: RestoreTo = RestoreTo.PRIOR
     latest_position: Freedom = Autonomy.APPROVE
+    record_age: Freedom = Autonomy.APPROVE
     approval_valid_seconds: Seconds = 3600
     remedies: Mapping[RemedyName, RemedyPolicy] = {}
     downstream_alarms: tuple[str, ...] = ()

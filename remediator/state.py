@@ -12,6 +12,7 @@ from remediator.model import (
     GuardedPlan,
     Incident,
     InEffect,
+    MappingState,
     Record,
     RemedyName,
     Resource,
@@ -112,6 +113,13 @@ class Snapshot(Record):
     neighbours_throttles_per_minute: float | None = None
 
 
+class Edit(Record):
+    """A change of a mapping that somebody else has made: when, and of what, in words."""
+
+    at: datetime
+    what: str
+
+
 class IncidentState(Record):
     """One incident's memory: a snapshot that every journal entry moves on by one version."""
 
@@ -151,6 +159,10 @@ class IncidentState(Record):
     approved_by: str = ""
     looks_from: int = 0
     """The number of the look from which those that may act are counted; a new alarm renews them."""
+    mapping_seen: MappingState | None = None
+    """The mapping as the newest look saw it, to tell what somebody else has changed since."""
+    edit: Edit | None = None
+    """The latest such change."""
     announced: tuple[str, ...] = ()
     """Kinds of notice already sent, so that nobody is told the same thing every minute."""
 

@@ -85,16 +85,24 @@ def judge(
     *,
     settled: bool,
     raised: bool = True,
+    bounded: bool = False,
     cause: Cause = Cause.UNKNOWN,
 ) -> Verdict:
     """Compare the pipeline before the change with now.
 
     ``settled``: the change has had the time to show. ``raised``: it raised concurrency, so that
-    slower lanes are its doing. ``cause``: what shows now; a consumer that does not run has no
-    age to recover by.
+    slower lanes are its doing. ``bounded``: it lets records be given up, so that what nothing has
+    captured is its doing, however well it goes else. ``cause``: what shows now; a consumer that
+    does not run has no age to recover by.
     """
     after = snapshot(now, signals)
     readings = _readings(before, after)
+    if bounded and signals.lost_events:
+        return Verdict(
+            verdict=VerdictName.WORSE,
+            because=f"{signals.lost_events:.0f} events were given up, and no destination took them",
+            readings=readings,
+        )
     if cause not in _NEVER_HEALTHY and _healthy(after, signals, policy):
         return Verdict(
             verdict=VerdictName.RECOVERED,

@@ -20,7 +20,7 @@ from remediator.policy import (
     RemedyPolicy,
     Thresholds,
 )
-from remediator.state import AccountLedger, Claim, Freeze, Spent
+from remediator.state import AccountLedger, Claim, Edit, Freeze, Spent
 from tests.evidence import (
     MAPPING,
     NOW,
@@ -72,7 +72,7 @@ MAPPINGS = st.fixed_dictionaries(
         "batch_size": st.integers(1, 10_000),
         "bisect_on_error": st.booleans(),
         "maximum_retry_attempts": st.integers(-1, 10_000),
-        "maximum_record_age_seconds": st.sampled_from([-1, 60, 604_800]),
+        "maximum_record_age_seconds": st.sampled_from([-1, 60, 900, 604_800]),
         "on_failure_destination": sometimes(st.just(QUARANTINE)),
         "reports_partial_batches": st.booleans(),
         "tumbling_window_seconds": st.sampled_from([0, 0, 60]),
@@ -192,6 +192,8 @@ POLICIES = st.builds(
         retention_hours=st.integers(24, 8760),
         retry_attempts=st.integers(0, 10),
         concurrency_margin=st.integers(0, 500),
+        neighbour_growth=st.floats(0, 1),
+        unreserved_minimum=st.sampled_from([10, 50, 100]),
         unseen_pool_share=st.floats(0, 1),
     ),
     cooldown=usually(
@@ -210,6 +212,7 @@ POLICIES = st.builds(
         extend_to_hours=st.integers(25, 8760),
     ),
     latest_position=st.sampled_from(Autonomy),
+    record_age=st.sampled_from(Autonomy),
     remedies=usually({}, st.dictionaries(st.sampled_from(RemedyName), AUTONOMY, max_size=3)),
     downstream_alarms=usually((), st.just(ALARMS)),
     maintenance_windows=WINDOWS,
@@ -247,5 +250,8 @@ CIRCUMSTANCES = st.builds(
     downstream=st.dictionaries(
         st.sampled_from(ALARMS), st.sampled_from(["OK", "ALARM", "INSUFFICIENT_DATA", None])
     ),
+    mapping_known=st.booleans(),
+    edit=usually(None, st.builds(Edit, at=past(30), what=st.just("batch_size of the mapping"))),
     approved=st.booleans(),
+    beside=st.just(()),
 )

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from remediator.commands import FollowUpDue
 from remediator.execution import FOUND
-from remediator.forecast import ACCOUNT_MINIMUM
 from remediator.model import Incident, Mode, RemedyName, Resource, ResourceKind, Value
 from remediator.state import (
     ChangeState,
@@ -177,7 +176,8 @@ class Promises:
     # --- at a claim -----------------------------------------------------------------------------
 
     def on_claim(self, claim: Claim) -> None:
-        """4: what is promised now and what is seen in use leave the neighbours their share.
+        """4: what is promised now and what is seen in use leave the neighbours their share. AWS
+        keeps a minimum free of reservations, not of use.
 
         Earlier claims of the same incident show in the metrics by now. The look lies somewhere
         between the invocation's begin and now.
@@ -188,10 +188,9 @@ class Promises:
         margin = self.host.policy.limits.concurrency_margin
         began = self.host.running.deadline - TIMEOUT
         seen = min(account.in_use_as_seen(began), account.in_use_as_seen())
-        if self._reserves(claim):  # what is reserved must leave 100, and what the others use
-            free = account.pool - max(ACCOUNT_MINIMUM, seen) - margin
-        else:
-            free = account.pool - seen - ACCOUNT_MINIMUM - margin
+        minimum = self.host.policy.limits.unreserved_minimum
+        kept = max(minimum, seen) if self._reserves(claim) else seen
+        free = account.pool - kept - margin
         assert claimed <= free, f"4: {claimed} claimed of {free} that are free: {ledger.claims}"
 
     def _reserves(self, claim: Claim) -> bool:

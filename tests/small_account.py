@@ -75,11 +75,13 @@ class Weather(StrEnum):
     POISON = "poison"
     BROKEN = "broken"
     SATURATED = "saturated"
+    IDLE = "idle"
+    """Nothing comes in any more."""
     OLD = "old"
     """Busy, and the oldest record is about to expire."""
 
 
-ARRIVAL_PER_SECOND = {Weather.FAIR: 2.0}
+ARRIVAL_PER_SECOND = {Weather.FAIR: 2.0, Weather.IDLE: 0.0}
 Point = tuple[datetime, dict[Metric, float]]
 
 
@@ -97,6 +99,7 @@ class Pipeline:
     modified: datetime = NOW - timedelta(days=30)
     minutes: list[Point] = field(default_factory=list)
     gone: bool = False
+    starting_position: str = "TRIM_HORIZON"
     update: tuple[datetime, dict[str, Value], Author] | None = None
     """What was accepted and has not come into effect: when it will, what, and whose."""
 
@@ -210,7 +213,9 @@ class Pipeline:
     def _age(self, arrived: float, *, stuck: bool) -> float:
         if stuck and self.minutes:
             return self.minutes[-1][1][Metric.ITERATOR_AGE_MS] / 1000 + 60
-        return 60 * self.backlog / arrived + (20 * 3600 if self.weather is Weather.OLD else 0)
+        return 60 * self.backlog / max(1.0, arrived) + (
+            20 * 3600 if self.weather is Weather.OLD else 0
+        )
 
     def mapping_state(self) -> MappingState:
         values = {
@@ -225,7 +230,7 @@ class Pipeline:
                 "source_arn": self.target.source_arn,
                 "state": "Updating" if self.update else "Enabled",
                 "last_modified": self.modified,
-                "starting_position": "TRIM_HORIZON",
+                "starting_position": self.starting_position,
                 **values,
             }
         )

@@ -1,6 +1,7 @@
 """The arithmetic of draining, as docs/concepts.md states it, and its limits."""
 
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -184,6 +185,10 @@ def test_more_lanes_never_drain_more_slowly(of: Flow) -> None:
 # --- what concurrency is free --------------------------------------------------------------------
 
 
+SMALL: dict[str, Any] = {"concurrency_limit": 10, "unreserved_concurrency": 10}
+"""As new accounts have it."""
+
+
 def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
     policy = Policy(limits=Limits.model_validate(limits))
     return forecast.spare_concurrency(seen, measure(seen, policy.thresholds), policy, claimed)
@@ -192,8 +197,8 @@ def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
 @pytest.mark.parametrize(
     ("seen", "claimed", "free"),
     [
-        pytest.param(evidence(), 0, 1000 - 50 - 120, id="less use, the minimum and the margin"),
-        pytest.param(evidence(), 500, 330, id="less what others were promised"),
+        pytest.param(evidence(), 0, 1000 - 50 - 20, id="less use and the margin"),
+        pytest.param(evidence(), 500, 430, id="less what others were promised"),
         pytest.param(evidence(), 5000, 0, id="never below none"),
         pytest.param(without(evidence(), "account"), 0, None, id="the account was not seen"),
         pytest.param(
@@ -205,14 +210,54 @@ def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
         pytest.param(
             evidence(unreserved_concurrent_executions=None, account_concurrent_executions=300),
             0,
-            580,
-            id="the account's whole use stands in",
+            1000 - 300 - 60,
+            id="the account's whole use stands in, and may grow by a fifth",
+        ),
+        pytest.param(
+            evidence(claimed_account_concurrency=700),
+            0,
+            1000 - 700 - 20,
+            id="less what is provisioned and not in use",
+        ),
+        pytest.param(
+            evidence(claimed_account_concurrency=700, unreserved_concurrency=600),
+            0,
+            1000 - 700 - 20,
+            id="what is reserved is claimed already",
+        ),
+        pytest.param(
+            evidence(**SMALL, unreserved_concurrent_executions=5),
+            0,
+            3,
+            id="half of a small pool is empty: AWS's minimum limits reservations, not use",
+        ),
+        pytest.param(
+            evidence(**SMALL, unreserved_concurrent_executions=10), 0, 0, id="a small pool is full"
         ),
         pytest.param(throttled(reserved_concurrency=10), 0, 9, id="inside a reservation"),
     ],
 )
 def test_what_may_run_at_once_besides(seen: Evidence, claimed: int, free: int | None) -> None:
     assert spare(seen, claimed) == free
+
+
+@pytest.mark.parametrize(
+    ("minimum", "grows_by"),
+    [(None, 1000 - 100 - 20), (50, 1000 - 50 - 20), (10, 1000 - 10 - 20)],
+)
+def test_a_reservation_leaves_the_minimum_that_is_the_accounts_own(
+    minimum: int | None, grows_by: int
+) -> None:
+    seen, policy = evidence(unreserved_concurrent_executions=1), Policy()
+    signals = measure(seen, policy.thresholds)
+    assert forecast.spare_reservation(seen, signals, policy, 0, minimum) == grows_by
+
+
+def test_the_policy_knows_an_account_with_another_minimum() -> None:
+    policy = Policy(limits=Limits(unreserved_minimum=10))
+    seen = evidence(unreserved_concurrent_executions=1)
+    signals = measure(seen, policy.thresholds)
+    assert forecast.spare_reservation(seen, signals, policy, 0) == 1000 - 10 - 20
 
 
 # --- for any evidence ----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from remediator.model import (
     Value,
 )
 from remediator.policy import Policy, RestoreTo
-from remediator.runbook import memory
+from remediator.runbook import restoring
 from remediator.runbook.desk import Look
 from remediator.signals import measure
 from remediator.state import ChangeState, IncidentState, TrackedChange
@@ -80,7 +80,7 @@ def test_what_was_raised_turn_after_turn_goes_back_turn_after_turn(
     busy: float, back: list[tuple[Value, Value]]
 ) -> None:
     state = incident(LANES, "parallelization_factor", 1, 2, 4, 8)
-    goes, stays = memory.to_restore(state, looked(lanes_at_work(busy, factor=8)))
+    goes, stays = restoring.to_restore(state, looked(lanes_at_work(busy, factor=8)))
     assert [(t.change.before, t.change.after) for t in goes] == back
     assert len(goes) + len(stays) == 3
 
@@ -91,16 +91,16 @@ def test_a_turn_that_stays_keeps_those_that_it_stands_on() -> None:
     busy = evidence(
         parallelization_factor=10, reserved_concurrency=24, invocations=600, duration_ms=500
     )
-    goes, stays = memory.to_restore(state, looked(busy))
+    goes, stays = restoring.to_restore(state, looked(busy))
     assert goes == []
-    assert [t.change.after for t in stays] == [24, 3]
+    assert [one.tracked.change.after for one in stays] == [24, 3]
 
 
 def test_only_the_newest_value_is_lowered() -> None:
     least = STILL.model_copy(update={"restore": RestoreTo.SMALLEST_HEALTHY})
     state = incident(LANES, "parallelization_factor", 1, 2, 8)
     look = looked(lanes_at_work(3.0, factor=8), least)
-    _, stays = memory.to_restore(state, look)
-    lowered = [c.change for c in memory.lowered(state, stays, look).changes]
+    _, stays = restoring.to_restore(state, look)
+    lowered = restoring.lowered(stays, look)
     assert [(change.before, change.after) for change in lowered] == [(8, 5)]
-    assert memory.kept_words(stays, memory.lowered(state, stays, look)).count("=") == 1
+    assert restoring.kept_words(stays, lowered).count("=") == 1

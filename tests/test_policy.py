@@ -90,7 +90,7 @@ WRONG = {
     ),
     "unknown field in a section": (
         "limits:\n  shards: 8\n  shard: 8\n",
-        "p:3: limits.shard: unknown setting; known here: concurrency_margin, paralleliz.*shards",
+        "p:3: limits.shard: unknown setting; known here: concurrency_margin, .*paralleliz.*shards",
     ),
     "word that is not allowed": (
         "mode: enforce\n",

@@ -39,7 +39,6 @@ from remediator import wiring
 from remediator.aws.clients import Clients
 from remediator.aws.pace import SHARED
 from remediator.commands import FollowUpDue
-from remediator.forecast import ACCOUNT_MINIMUM
 from remediator.model import Alarm, AlarmState, Incident, Mode, Report, Status, Watched
 from remediator.policy import Budget, Policy
 from remediator.ports import Journal
@@ -173,8 +172,8 @@ class Figures:
 
     @property
     def must_stay_free(self) -> int:
-        """AWS's minimum and the policy's margin."""
-        return ACCOUNT_MINIMUM + self.margin
+        """What the policy leaves to the neighbours beside what they use."""
+        return self.margin
 
     @property
     def lambda_peak(self) -> int:
@@ -226,7 +225,9 @@ def blow(storm: Storm) -> Figures:
             for number, (when, payload) in enumerate(fleet.take_schedules()):
                 woken = FollowUpDue(incident_id=payload["follow_up"], number=payload["number"])
                 heapq.heappush(due, (when, len(turns) + number / 100, woken))
-    return Figures(storm, turns, fleet, Policy().limits.concurrency_margin)
+    limits = Policy().limits
+    growth = ceil(limits.neighbour_growth * NEIGHBOURS_IN_USE)
+    return Figures(storm, turns, fleet, max(limits.concurrency_margin, growth))
 
 
 def _session() -> boto3.Session:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from remediator.model import Cause
 from remediator.remedies import concurrency, parallelization, poison, retention, shards
-from remediator.remedies.base import Pass, Remedy, Situation
+from remediator.remedies.base import Pass, Remedy, Situation, captures, drops_in_a_restart
 
 FIRST_AID: tuple[Remedy, ...] = (retention.REMEDY,)
 
@@ -30,4 +30,13 @@ REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
 QUIET_CAUSES = frozenset({Cause.RECOVERING})
 """Causes that need neither a lever nor a person."""
 
-__all__ = ["FIRST_AID", "QUIET_CAUSES", "REMEDIES", "Pass", "Remedy", "Situation"]
+__all__ = [
+    "FIRST_AID",
+    "QUIET_CAUSES",
+    "REMEDIES",
+    "Pass",
+    "Remedy",
+    "Situation",
+    "captures",
+    "drops_in_a_restart",
+]

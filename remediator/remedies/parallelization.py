@@ -1,8 +1,15 @@
 """Raise ParallelizationFactor: the only lever on the backlog that is already there."""
 
-from remediator.forecast import smallest_factor
+from remediator.forecast import patient_factor, smallest_factor
 from remediator.model import Change, RemedyName
-from remediator.remedies.base import Pass, Remedy, Situation, changes, mapping_resource
+from remediator.remedies.base import (
+    Pass,
+    Remedy,
+    Situation,
+    changes,
+    mapping_resource,
+    restarting,
+)
 
 NAME = RemedyName.RAISE_PARALLELIZATION_FACTOR
 CAVEATS = (
@@ -25,16 +32,20 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     most = min(most, _affordable(here, now))
     if most <= now:
         return Pass("no concurrency is free for more lanes")
+    step = max(now + 1, int(min(now * here.policy.forecast.careful_step, most)))
     if here.careful:
-        most = min(most, max(now + 1, int(min(now * here.policy.forecast.careful_step, most))))
+        most = min(most, step)
+    elif here.untried:
+        most = min(most, max(step, patient_factor(flow, most, here.policy)))
     factor = smallest_factor(flow, most, here.policy)
-    return changes(
+    made = changes(
         NAME,
         mapping_resource(here.evidence),
         {"parallelization_factor": (now, factor)},
         f"{factor} lanes a shard drain the backlog that is already there",
         CAVEATS,
     )
+    return restarting(here, made)
 
 
 def _affordable(here: Situation, now: int) -> int:

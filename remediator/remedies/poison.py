@@ -6,7 +6,15 @@ checks in that call that the consumer's role may write to the destination.
 """
 
 from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Value
-from remediator.remedies.base import Pass, Remedy, Situation, changes, mapping_resource
+from remediator.remedies.base import (
+    Pass,
+    Remedy,
+    Situation,
+    captures,
+    changes,
+    mapping_resource,
+    restarting,
+)
 
 NAME = RemedyName.ISOLATE_POISON
 CAVEATS = (
@@ -42,7 +50,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
             wanted |= bounded
             why = "other batches succeed: split, retry a few times, then capture the record"
     found = changes(NAME, mapping_resource(here.evidence), wanted, why, CAVEATS, _TOGETHER)
-    return found or Pass("failed batches are split already")
+    return restarting(here, found) or Pass("failed batches are split already")
 
 
 def _bounded(here: Situation, mapping: MappingState) -> dict[str, tuple[Value, Value]] | Pass:
@@ -52,6 +60,8 @@ def _bounded(here: Situation, mapping: MappingState) -> dict[str, tuple[Value, V
         return Pass("there is no on-failure destination to capture the record")
     if here.destination_usable is False:
         return Pass(f"the destination {destination} is gone, or the consumer may not write to it")
+    if not captures(here, destination):
+        return Pass(f"whether the destination {destination} takes what is given up was not seen")
     if mapping.maximum_retry_attempts != -1 and mapping.on_failure_destination:
         return Pass(f"retries are bounded already ({mapping.maximum_retry_attempts})")
     attempts = (

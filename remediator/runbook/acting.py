@@ -19,7 +19,7 @@ from remediator.model import (
     Verdict,
 )
 from remediator.remedies import QUIET_CAUSES
-from remediator.runbook import memory, outcomes, spending
+from remediator.runbook import memory, outcomes, owning, spending
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (
     Entry,
@@ -40,7 +40,7 @@ def turn(
     if state.follow_up_at is None and watched(desk, state):
         state = wake_up_in(desk, state, lease, first_interval(desk, state))
     state = desk.make_executor().recover(state, lease)
-    look = look or desk.look_at(target, state.incident)
+    look = look or desk.look_for(target, state)
     guarded = desk.guarded(look, state.incident, desk.own_ledger(state, target), state.tried)
     if guarded.mode is Mode.PLAN:
         outcome = outcomes.on_paper(guarded, look.at)
@@ -79,7 +79,7 @@ def turn_approved(
     if state.follow_up_at is None and watched(desk, state):
         state = wake_up_in(desk, state, lease, first_interval(desk, state))
     state = desk.make_executor().recover(state, lease)
-    look = desk.look_at(target, state.incident)
+    look = desk.look_for(target, state)
     ledger = desk.own_ledger(state, target)
     guarded = desk.guarded(look, state.incident, ledger, approved=approved.plan)
     same = look.diagnosis.cause is approved.plan.cause
@@ -126,6 +126,7 @@ def act(
     state = put_off(desk, state, lease, look.policy.follow_up.first_seconds)
     state = state.model_copy(
         update={
+            **owning.noted(look),
             "turn": state.turn + 1,
             "before": verification.snapshot(look.at, look.signals),
             "cause": look.diagnosis.cause,
@@ -138,7 +139,7 @@ def act(
     )
     executor = desk.make_executor(memory.target_of(state))
     state, results = executor.apply(state, lease, guarded)
-    retry = None if approved else without_destination(desk, look, state, results)
+    retry = None if approved else after_refusal(desk, look, state, results)
     if retry is not None:
         guarded = retry
         state, results = executor.apply(state, lease, guarded)
@@ -151,25 +152,25 @@ def act(
     return end_turn(desk, state, lease, look, guarded, outcome)
 
 
-def without_destination(
+def after_refusal(
     desk: Desk,
     look: Look,
     state: IncidentState,
     results: Sequence[ChangeResult],
 ) -> GuardedPlan | None:
-    """AWS refused the destination: the consumer's role may not write to it. Bisect alone."""
-    refused = any(
-        result.status is ChangeStatus.REFUSED and result.change.setting == "on_failure_destination"
-        for result in results
-    )
-    if not refused:
+    """What may still be made once AWS has refused a part: batches split alone, where the consumer's
+    role may not write to the destination; less reserved, where the account's own minimum is
+    another than we thought."""
+    refused = {r.change.setting: r.detail for r in results if r.status is ChangeStatus.REFUSED}
+    minimum = owning.told_minimum(refused.values())
+    if minimum is None and "on_failure_destination" not in refused:
         return None
     again = desk.guarded(
-        look,
+        look._replace(unreserved_minimum=minimum),
         state.incident,
         desk.own_ledger(state, memory.target_of(state)),
         state.tried,
-        usable=False,
+        usable=False if "on_failure_destination" in refused else None,
     )
     return again if again.allowed else None
 
@@ -244,6 +245,7 @@ def end_turn(
             "pending": pending,
             "pending_until": until,
             "updated_at": desk.clock(),
+            **owning.noted(look),
         }
     )
     follow_up = follow_up or FollowUp(
@@ -405,6 +407,9 @@ def first_interval(desk: Desk, state: IncidentState) -> int:
     return knobs.soon_seconds if _in_time(desk.clock(), state.incident.at) else knobs.first_seconds
 
 
+QUIET_SECONDS = 900
+"""Between looks while something waits to be put back in a quieter moment."""
+
 SLOW_SECONDS = 3600
 """Between looks when those that may act are used up, for as long as a change is in effect."""
 
@@ -426,7 +431,8 @@ def interval(state: IncidentState, look: Look) -> int:
         return max(every, SLOW_SECONDS)
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=look.policy.follow_up.quiet_seconds)
-        return int(max(every, (quiet_until - look.at).total_seconds()))
+        left = (quiet_until - look.at).total_seconds()
+        return int(max(every, left if left > 0 else QUIET_SECONDS))
     if _waits_for_more(state, look) and _in_time(look.at, state.follow_up_at):
         return look.policy.follow_up.soon_seconds
     if not state.in_effect:

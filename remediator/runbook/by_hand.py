@@ -46,6 +46,8 @@ def approve(desk: Desk, command: Approve) -> Report:
         if held.pending is None or held.pending.digest != pending.digest:
             reason = "somebody was faster: the plan does not wait any more"
             return desk.brief(held.incident, Status.DUPLICATE, reason, held.target)
+        if held.pending.plan.undo:
+            return watching.undo_approved(desk, held, lease, held.pending, command.by)
         return acting.turn_approved(desk, held, lease, held.pending, command.by)
 
     report = desk.with_lease(state, act)

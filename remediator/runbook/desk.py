@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,15 +11,17 @@ from remediator import announcing, forecast, guardrails, planning
 from remediator.diagnosis import diagnose
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
 from remediator.execution import Executor
-from remediator.guardrails import Circumstances
+from remediator.guardrails import Circumstances, Undo
 from remediator.model import (
     Cause,
+    Change,
     Diagnosis,
     Evidence,
     FollowUp,
     FollowUpDecision,
     GuardedPlan,
     Incident,
+    MappingState,
     Mode,
     Outcome,
     Plan,
@@ -32,15 +34,17 @@ from remediator.model import (
 from remediator.policy import Policy
 from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Scheduler, Sensor
 from remediator.remedies import Situation
-from remediator.runbook import theirs
+from remediator.runbook import owning, theirs
 from remediator.signals import Signals, measure
 from remediator.state import (
     LEASE_SECONDS,
     AccountLedger,
     ChangeState,
+    Edit,
     Freeze,
     IncidentState,
     Lease,
+    TrackedChange,
     in_effect,
 )
 
@@ -69,6 +73,12 @@ class Look(NamedTuple):
     policy: Policy
     signals: Signals
     diagnosis: Diagnosis
+    mapping_known: bool = False
+    """Whether an earlier look of ours is there to compare the mapping with."""
+    edit: Edit | None = None
+    """The latest change of the mapping that somebody else has made since."""
+    unreserved_minimum: int | None = None
+    """What AWS wants unreserved in this account, where a refusal of this incident has told it."""
 
 
 class Desk(NamedTuple):
@@ -133,6 +143,37 @@ class Desk(NamedTuple):
         signals = measure(evidence, policy.thresholds)
         return Look(now, evidence, policy, signals, diagnose(evidence, policy, signals))
 
+    def look_for(
+        self, target: Target, state: IncidentState | None, incident: Incident | None = None
+    ) -> Look:
+        """A look that knows what an earlier one saw: of this incident, else of the last one."""
+        told = owning.told_minimum(t.detail for t in state.changes) if state else None
+        look = self.look_at(target, state.incident if state else incident)._replace(
+            unreserved_minimum=told
+        )
+        mapping, opening = look.evidence.mapping, state is None or state.mapping_seen is None
+        if mapping is None or (opening and not self._edited_of_late(look, mapping)):
+            return look
+        before = self._last_incident(target, state) if opening else state
+        if before is None or before.mapping_seen is None:
+            return look
+        edit, onset = owning.edit_since(before, mapping), look.signals.onset
+        if opening and edit is not None and onset is not None and edit.at <= onset:
+            edit = None  # before it began: how things are, and nothing that anybody is at
+        return look._replace(mapping_known=True, edit=edit)
+
+    @staticmethod
+    def _edited_of_late(look: Look, mapping: MappingState) -> bool:
+        quiet, changed = look.policy.cooldown.human_seconds, mapping.last_modified
+        return changed is not None and look.at - changed < timedelta(seconds=quiet)
+
+    def _last_incident(self, target: Target, state: IncidentState | None) -> IncidentState | None:
+        if self.journal is None:
+            return None
+        known = self.journal.history(target.event_source_mapping, 2)
+        own = state.incident_id if state else ""
+        return next((other for other in known if other.incident_id != own), None)
+
     def situation(
         self, look: Look, ledger: AccountLedger, incident_id: str, usable: bool | None = None
     ) -> Situation:
@@ -142,14 +183,16 @@ class Desk(NamedTuple):
             look.policy,
             signals=look.signals,
             claimed=ledger.claimed_by_others(incident_id, look.at),
+            unreserved_minimum=look.unreserved_minimum,
             quarantine_arn=self.deployment.quarantine_arn,
             destination_usable=self.destination_usable(look) if usable is None else usable,
         )
 
     def destination_usable(self, look: Look) -> bool | None:
-        if look.diagnosis.cause is not Cause.POISON_RECORD:
-            return None
         mapping = look.evidence.mapping
+        ages = mapping is not None and mapping.maximum_record_age_seconds != -1
+        if look.diagnosis.cause is not Cause.POISON_RECORD and not ages:
+            return None
         own = mapping.on_failure_destination if mapping else None
         arn = own or self.deployment.quarantine_arn
         return self.sensor.destination_exists(arn) if arn else None
@@ -176,6 +219,8 @@ class Desk(NamedTuple):
                 name: described[name].alarm.state.value if name in described else None
                 for name in alarms
             },
+            mapping_known=look.mapping_known,
+            edit=look.edit,
             approved=approved,
             tags_unseen=self.tags_unseen(look.evidence),
         )
@@ -205,6 +250,27 @@ class Desk(NamedTuple):
         if self.journal is not None:
             found += [self.journal.frozen([scope]) for scope in ("all", target.function)]
         return [freeze for freeze in found if freeze is not None]
+
+    def ruled_undo(
+        self,
+        state: IncidentState,
+        look: Look,
+        which: Sequence[TrackedChange],
+        why: Undo,
+        *,
+        beside: Sequence[Change] = (),
+        approved: bool = False,
+    ) -> GuardedPlan:
+        """What the guardrails say of putting changes of ours back."""
+        ledger = self.own_ledger(state, look.evidence.target)
+        return guardrails.guard_undo(
+            which,
+            self.situation(look, ledger, state.incident_id),
+            self.circumstances(look, state.incident, ledger, approved=approved),
+            why,
+            captured=state.changes,
+            beside=beside,
+        )
 
     def freeze_of(self, target: Target) -> tuple[Freeze | None, str | None]:
         try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from math import ceil
 
 from remediator import verification
 from remediator.errors import PermanentError
@@ -10,26 +9,16 @@ from remediator.model import (
     Answer,
     Cause,
     Change,
-    Decision,
     Detail,
     Diagnosis,
-    GuardedChange,
-    GuardedPlan,
-    Mode,
-    Plan,
     RemedyName,
     Report,
-    Resource,
-    ResourceKind,
-    Ruling,
     Status,
     Step,
     Target,
-    Value,
     Verdict,
     VerdictName,
 )
-from remediator.policy import RestoreTo
 from remediator.runbook.desk import Look
 from remediator.signals import MINUTE, alarming_ages
 from remediator.state import (
@@ -201,72 +190,16 @@ def announced(
     return state.model_copy(update={"announced": (*state.announced, key)}), True
 
 
-def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], list[TrackedChange]]:
-    """What goes back and what stays: the prior value only where it carries today's load.
-
-    A setting that was changed turn after turn goes back turn after turn, the newest first: where
-    one of them stays, so do those that it stands on.
-    """
-    if look.policy.restore is RestoreTo.KEEP:
-        endangering = [t for t in state.in_effect if t.endangers]
-        return endangering, [t for t in state.in_effect if not t.endangers]
-    bounded = any(t.change.setting == "maximum_retry_attempts" for t in state.in_effect)
-    back: list[TrackedChange] = []
-    kept: list[TrackedChange] = []
-    newest: dict[tuple[Resource, str], Value] = {}
-    for tracked in state.in_effect:
-        change = tracked.change
-        held = newest.setdefault((change.resource, change.setting), change.after)
-        stays = any(_same_setting(change, other.change) for other in kept)
-        goes = not stays and prior_is_healthy(change, look, held=held, bounded=bounded)
-        (back if goes else kept).append(tracked)
-    return back, kept
-
-
-def _newest_of_each(newest_first: Sequence[TrackedChange]) -> list[TrackedChange]:
+def newest_of_each(newest_first: Sequence[TrackedChange]) -> list[TrackedChange]:
     found: list[TrackedChange] = []
     for tracked in newest_first:
-        if not any(_same_setting(tracked.change, other.change) for other in found):
+        if not any(same_setting(tracked.change, other.change) for other in found):
             found.append(tracked)
     return found
 
 
-def _same_setting(one: Change, other: Change) -> bool:
+def same_setting(one: Change, other: Change) -> bool:
     return (one.resource, one.setting) == (other.resource, other.setting)
-
-
-def prior_is_healthy(change: Change, look: Look, *, held: Value, bounded: bool) -> bool:
-    """Whether the old value does for today's load. ``held``: what the setting holds now.
-    ``bounded``: retries are bounded, which must not stay; splitting failed batches alone may, and
-    harms nobody.
-    """
-    signals, before, after = look.signals, change.before, held
-    if change.resource.kind is ResourceKind.STREAM and change.setting == "retention_hours":
-        age = signals.age_seconds
-        return age is not None and isinstance(before, int) and age < before * 3600 / 2
-    if change.setting not in CONCURRENCY:
-        return bounded or not _restart_would_alarm(change, look)
-    if _restart_would_alarm(change, look):
-        return False
-    if change.remedy is RemedyName.SPLIT_SHARDS and signals.read_throttle_share != 0:
-        return False  # fewer shards have fewer reads to share
-    if not isinstance(before, int) or not isinstance(after, int) or not after:
-        return True
-    if signals.busy_lanes is None or signals.lanes is None:
-        return False
-    lanes_before = signals.lanes * before / after
-    return signals.busy_lanes <= look.policy.forecast.healthy_utilisation * lanes_before
-
-
-def _restart_would_alarm(change: Change, look: Look) -> bool:
-    """Whether the restart of the mapping would delay what arrives by more than the alarm allows.
-
-    Bounded retries are taken back all the same: left behind, they would give up good records in
-    the next outage (invariant 2).
-    """
-    restarts = change.resource.kind is ResourceKind.EVENT_SOURCE_MAPPING
-    long = look.policy.forecast.restart_seconds >= look.policy.thresholds.alarm_seconds
-    return restarts and long and look.signals.arrival_per_second != 0
 
 
 def recovery(state: IncidentState, look: Look) -> dict[str, float]:
@@ -290,43 +223,6 @@ def recovery(state: IncidentState, look: Look) -> dict[str, float]:
     return found | {"forecast_error_seconds": round(happened - forecast, 1)}
 
 
-def lowered(state: IncidentState, kept: Sequence[TrackedChange], look: Look) -> GuardedPlan:
-    """The smallest healthy value of what could not go back, where the policy wants that."""
-    changes = [
-        change
-        for tracked in _newest_of_each(kept)
-        if look.policy.restore is RestoreTo.SMALLEST_HEALTHY
-        and (change := _smallest_healthy(tracked, look)) is not None
-    ]
-    ruling = Ruling(
-        decision=Decision.ALLOW, guardrail="restore", reason="lowers what was raised, while quiet"
-    )
-    return GuardedPlan(
-        plan=Plan(
-            incident_id=state.incident_id,
-            target=target_of(state),
-            cause=Cause.RECOVERING,
-            changes=tuple(changes),
-        ),
-        changes=tuple(GuardedChange(change=change, ruling=ruling) for change in changes),
-        mode=Mode.APPLY,
-        policy_digest=look.policy.digest,
-    )
-
-
-def _smallest_healthy(tracked: TrackedChange, look: Look) -> Change | None:
-    """ParallelizationFactor alone: shards and reservations are seldom lowered by a little."""
-    change, busy = tracked.change, look.signals.busy_lanes
-    shards, after = look.evidence.open_shards, change.after
-    if change.setting != "parallelization_factor" or busy is None or not shards:
-        return None
-    enough = max(1, ceil(busy / look.policy.forecast.healthy_utilisation / shards))
-    if not isinstance(after, int) or enough >= after:
-        return None
-    why = f"{enough} lanes a shard carry today's load"
-    return change.model_copy(update={"before": after, "after": enough, "why": why, "caveats": ()})
-
-
 def keeping(state: IncidentState, kept: Sequence[TrackedChange], because: str) -> IncidentState:
     """Written down that these stay on purpose, so that nobody waits for them to go back."""
     stays = [t.change for t in kept if not t.endangers]
@@ -344,7 +240,7 @@ def to_go_back(state: IncidentState) -> tuple[TrackedChange, ...]:
 
 def in_effect_words(state: IncidentState) -> str:
     """What is in effect, as people are told; empty where nothing is."""
-    newest = _newest_of_each(state.in_effect)
+    newest = newest_of_each(state.in_effect)
     return ", ".join(
         f"{t.change.setting}={t.change.after} on {t.change.resource} (was {t.change.before})"
         for t in newest
@@ -354,15 +250,3 @@ def in_effect_words(state: IncidentState) -> str:
 def renewed(state: IncidentState) -> IncidentState:
     """A new alarm for an incident whose looks are used up: it may act again."""
     return state.model_copy(update={"looks_from": state.follow_up_number, "tried": ()})
-
-
-def kept_words(kept: Sequence[TrackedChange], lower: GuardedPlan) -> str:
-    """What stays, in words; empty where nothing does."""
-    if not kept:
-        return ""
-    lowered_to = {change.change.setting: change.change.after for change in lower.changes}
-    settings = ", ".join(
-        f"{t.change.setting}={lowered_to.get(t.change.setting, t.change.after)}"
-        for t in _newest_of_each(kept)
-    )
-    return f"; kept, because less would not carry the load or by policy: {settings}"

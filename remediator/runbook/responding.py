@@ -85,7 +85,7 @@ def stale_news(desk: Desk, incident: Incident) -> str | None:
 
 def dry_run(desk: Desk, incident: Incident, target: Target) -> Report:
     """Look and plan; touch nothing at all, not even the journal."""
-    look = desk.look_at(target, incident)
+    look = desk.look_for(target, None, incident)
     ledger = desk.ledger_of(target)
     guarded = desk.guarded(look, incident, ledger)
     outcome, running = outcomes.on_paper(guarded, look.at), is_open(desk, target)
@@ -181,7 +181,7 @@ def join(desk: Desk, running: IncidentState, incident: Incident, target: Target)
     up for a look that never came.
     """
     if incident.alarm is None:
-        look = desk.look_at(target, running.incident)
+        look = desk.look_for(target, running)
         guarded = desk.guarded(look, incident, desk.ledger_of(target), running.tried)
         reason = f"incident {running.incident_id} of this mapping is open and acts"
         outcome = Outcome(status=Status.IN_PROGRESS, reason=reason, at=look.at)

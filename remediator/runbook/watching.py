@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 from remediator import planning, verification
 from remediator.commands import FollowUpDue
-from remediator.errors import ConflictError, InputError, PermanentError
+from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
+from remediator.guardrails import Undo
 from remediator.model import (
     Cause,
     Change,
     ChangeResult,
     FollowUp,
     FollowUpDecision,
+    GuardedPlan,
     Mode,
     Outcome,
     RemedyName,
@@ -21,7 +23,7 @@ from remediator.model import (
     Verdict,
     VerdictName,
 )
-from remediator.runbook import acting, memory, outcomes
+from remediator.runbook import acting, memory, outcomes, owning, restoring
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (
     LEASE_SECONDS,
@@ -103,7 +105,7 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
     if state.approved_plan is not None:
         return make_approved(desk, state.model_copy(update=counted), lease, early=early)
     try:
-        look = memory.as_learned(desk.look_at(memory.target_of(state), state.incident), state)
+        look = memory.as_learned(desk.look_for(memory.target_of(state), state), state)
     except PermanentError as error:
         if error.gone:
             return forget(desk, state.model_copy(update=counted), lease, str(error))
@@ -116,6 +118,7 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
         look.policy,
         settled=verification.settled(state, look.at, look.policy, look.signals),
         raised=raised,
+        bounded=any(t.endangers for t in state.in_effect),
         cause=look.diagnosis.cause,
     )
     state = memory.with_quiet(state, verdict, look.at).model_copy(update=counted)
@@ -139,6 +142,8 @@ def make_approved(desk: Desk, state: IncidentState, lease: Lease, *, early: bool
     if not early:
         state = acting.wake_up_in(desk, state, lease, acting.first_interval(desk, state))
     if pending is not None and pending.digest == state.approved_plan:
+        if pending.plan.undo:
+            return undo_approved(desk, state, lease, pending, by)
         return acting.turn_approved(desk, state, lease, pending, by)
     state = state.model_copy(update={"approved_plan": None, "approved_by": ""})
     return acting.turn(desk, desk.need_journal().commit(state, (), lease, desk.clock()), lease)
@@ -235,8 +240,11 @@ def hand_over(
     endangering = [tracked for tracked in state.in_effect if tracked.endangers]
     results: tuple[ChangeResult, ...] = ()
     if endangering and not held:
-        spend_lowering(desk, state, endangering)
-        state, results = desk.make_executor(memory.target_of(state)).undo(state, lease, endangering)
+        ruled = desk.ruled_undo(state, look, endangering, Undo.HARM)
+        going, stays = restoring.ruled_out(endangering, ruled)
+        held = restoring.kept_words(stays).removeprefix("; ")
+        spend_lowering(desk, state, going)
+        state, results = desk.make_executor(memory.target_of(state)).undo(state, lease, going)
     if not memory.to_go_back(state):
         return close_incident(desk, state, lease, look, verdict, step)
     state = acting.put_off(desk, state, lease, acting.SLOW_SECONDS)
@@ -266,8 +274,12 @@ def roll_back_turn(
     held = desk.undo_held_back(state.incident, look)
     if held:
         return hold(desk, state, lease, look, verdict, step, f"rollback is due, but {held}")
-    newest = max(t.turn for t in state.in_effect)
-    which = [t for t in state.in_effect if t.turn == newest]
+    due = to_take_back(state, look)
+    ruled = desk.ruled_undo(state, look, due, Undo.HARM)
+    which, stays = restoring.ruled_out(due, ruled)
+    if not which:
+        words = restoring.kept_words(stays)
+        return hold_undo(desk, state, lease, look, verdict, step, ruled, words)
     saturated = any(t.change.setting in memory.CONCURRENCY for t in which) and (
         verdict.verdict is VerdictName.WORSE
     )
@@ -290,7 +302,7 @@ def roll_back_turn(
     free_claim(desk, state)
     outcome = Outcome(
         status=outcomes.undo_status(results, Status.ROLLED_BACK),
-        reason=step.because,
+        reason=step.because + restoring.kept_words(stays),
         results=results,
         at=desk.clock(),
     )
@@ -301,6 +313,35 @@ def roll_back_turn(
         number=step.number,
     )
     return finish(desk, state, lease, look, outcome, verdict, report_step, escalate=True)
+
+
+def to_take_back(state: IncidentState, look: Look) -> list[TrackedChange]:
+    """What did harm: what gives records up that nothing takes, else the newest turn."""
+    levers = state.levers_in_effect or state.in_effect
+    if look.signals.lost_events:
+        endangering = [t for t in levers if t.endangers]
+        if endangering:
+            return endangering
+    newest = max(t.turn for t in levers)
+    return [t for t in state.in_effect if t.turn == newest]
+
+
+def hold_undo(
+    desk: Desk,
+    state: IncidentState,
+    lease: Lease,
+    look: Look,
+    verdict: Verdict,
+    step: FollowUp,
+    ruled: GuardedPlan,
+    words: str,
+) -> Report:
+    """What did harm may not be taken back now: a person is asked, or it is looked at again."""
+    status = Status.AWAITING_APPROVAL if ruled.awaiting_approval else Status.BLOCKED
+    reason = f"rollback is due: {step.because}{words}"
+    outcome = Outcome(status=status, reason=reason, at=look.at)
+    state = stays_open(state, look, ruled, outcome)
+    return finish(desk, state, lease, look, outcome, verdict, step, guarded=ruled, escalate=True)
 
 
 def hold(
@@ -358,31 +399,86 @@ def restore(
 ) -> Report:
     """Recovered and quiet: put back what need not stay, by policy; then close.
 
-    All that concerns one resource goes in one write: what goes back, and what is lowered.
+    All that concerns one resource goes in one write: what goes back, and what is lowered. Each is
+    ruled on like any other change. What waits for a quieter moment, or for a person, is looked at
+    again; when the looks are used up, it stays on purpose, and people are told.
     """
     held = desk.undo_held_back(state.incident, look)
     if held:
         return hold(desk, state, lease, look, verdict, step, f"restoring is due, but {held}")
-    which, kept = memory.to_restore(state, look)
-    lower = memory.lowered(state, kept, look)
+    back, stays = restoring.to_restore(state, look)
+    lower = restoring.lowered(stays, look)
+    ruled = desk.ruled_undo(state, look, back, Undo.RESTORE, beside=lower)
+    which, kept_back = restoring.ruled_out(back, ruled)
+    stays += kept_back
+    lower = tuple(change for change in lower if change in ruled.allowed)
     results: tuple[ChangeResult, ...] = ()
-    if which or lower.changes:
+    if which or lower:
         spend_lowering(desk, state, which)
         executor = desk.make_executor(memory.target_of(state))
-        state, results = executor.undo(state, lease, which, beside=lower.allowed)
-    words = memory.kept_words(kept, lower)
-    state = memory.keeping(state, kept, words)
-    state = memory.keeping(state, _made(state, lower.allowed), words)
+        state, results = executor.undo(state, lease, which, beside=lower)
+    last = state.looks_made >= look.policy.follow_up.most
+    for_good = [one for one in stays if last or not one.waits]
+    words = restoring.kept_words(stays, lower)
+    state = memory.keeping(state, [one.tracked for one in for_good], words)
+    state = memory.keeping(state, _made(state, lower), words)
     free_claim(desk, state)
-    outcome = Outcome(
-        status=outcomes.undo_status(results, Status.RESTORED) if results else Status.NOTHING_TO_DO,
-        reason=step.because + words,
-        results=results,
-        at=desk.clock(),
-    )
     more = bool(memory.to_go_back(state))
-    state = state.model_copy(update={"stage": Stage.WATCHING}) if more else memory.closed(state)
-    return finish(desk, state, lease, look, outcome, verdict, step)
+    status = outcomes.undo_status(results, Status.RESTORED) if results else Status.NOTHING_TO_DO
+    if more and not results:
+        status = Status.AWAITING_APPROVAL if ruled.awaiting_approval else Status.BLOCKED
+    outcome = Outcome(status=status, reason=step.because + words, results=results, at=desk.clock())
+    state = stays_open(state, look, ruled, outcome) if more else memory.closed(state)
+    notes = restoring.lasting(state, for_good)
+    return finish(desk, state, lease, look, outcome, verdict, step, guarded=ruled, notes=notes)
+
+
+def stays_open(
+    state: IncidentState, look: Look, ruled: GuardedPlan, outcome: Outcome
+) -> IncidentState:
+    """Watched on; what a person has to allow waits for their word."""
+    pending, until = acting.waiting(state, look, ruled, outcome)
+    return state.model_copy(
+        update={
+            "stage": Stage.AWAITING_APPROVAL if pending else Stage.WATCHING,
+            "pending": pending,
+            "pending_until": until,
+        }
+    )
+
+
+def undo_approved(
+    desk: Desk, state: IncidentState, lease: Lease, approved: GuardedPlan, by: str
+) -> Report:
+    """Put back exactly what a person has approved, or nothing of it."""
+    who = Entry(
+        incident_id=state.incident_id,
+        kind=EntryKind.APPROVAL,
+        at=desk.clock(),
+        data={"by": by, "plan": approved.digest},
+    )
+    heard = state.model_copy(update={"approved_plan": None, "approved_by": "", "pending": None})
+    state = desk.need_journal().commit(heard, [who], lease, desk.clock())
+    executor = desk.make_executor(memory.target_of(state))
+    state = executor.overtaken(executor.recover(state, lease), lease)
+    look = desk.look_for(memory.target_of(state), state)
+    wanted = {(c.resource, c.setting) for c in approved.awaiting_approval}
+    back = [t for t in state.in_effect if (t.change.resource, t.change.setting) in wanted]
+    ruled = desk.ruled_undo(state, look, back, Undo.RESTORE, approved=True)
+    exactly = outcomes.is_exactly(ruled, approved) and ruled.mode is Mode.APPLY
+    results: tuple[ChangeResult, ...] = ()
+    if back and exactly:
+        spend_lowering(desk, state, back)
+        state, results = executor.undo(state, lease, back)
+        free_claim(desk, state)
+    words = restoring.kept_words([] if exactly else restoring.ruled_out(back, ruled)[1])
+    reason = f"approved by {by}" if exactly else f"what was approved is not made{words}"
+    status = outcomes.undo_status(results, Status.RESTORED) if results else Status.BLOCKED
+    outcome = Outcome(status=status, reason=reason, results=results, at=desk.clock())
+    more = bool(memory.to_go_back(state))
+    state = stays_open(state, look, ruled, outcome) if more else memory.closed(state)
+    step = FollowUp(decision=FollowUpDecision.RESTORE, at=state.follow_up_at, because=reason)
+    return finish(desk, state, lease, look, outcome, None, step, guarded=ruled)
 
 
 def _made(state: IncidentState, changes: Sequence[Change]) -> list[TrackedChange]:
@@ -417,15 +513,45 @@ def give_back(
         reason = f"asked for by {by}, but {held}; still in effect: {memory.in_effect_words(state)}"
         outcome = Outcome(status=Status.BLOCKED, reason=reason, at=desk.clock())
         return note_without_look(desk, state, lease, outcome, tell=True)
-    spend_lowering(desk, state, which, by_hand=True)
-    state, results = executor.undo(state, lease, which)
+    going, stays = may_go_back(desk, state, which)
+    spend_lowering(desk, state, going, by_hand=True)
+    state, results = executor.undo(state, lease, going)
+    words = restoring.kept_words(stays)
+    state = memory.keeping(state, [one.tracked for one in stays], words)
     free_claim(desk, state)
-    if not state.in_effect:
+    if not memory.to_go_back(state):
         state = memory.closed(state)
-    status = outcomes.undo_status(results, Status.ROLLED_BACK) if which else Status.NOTHING_TO_DO
-    reason = f"by {by}" if which else "nothing of it is in effect"
+    status = outcomes.undo_status(results, Status.ROLLED_BACK) if going else Status.NOTHING_TO_DO
+    if stays and not going:
+        status = Status.BLOCKED
+    reason = f"by {by}{words}" if which else "nothing of it is in effect"
     outcome = Outcome(status=status, reason=reason, results=results, at=desk.clock())
     return note_without_look(desk, state, lease, outcome, tell=bool(which))
+
+
+def may_go_back(
+    desk: Desk, state: IncidentState, which: Sequence[TrackedChange]
+) -> tuple[list[TrackedChange], list[restoring.Stays]]:
+    """What a person's rollback takes back, and what it would lose records by.
+
+    What cannot be looked at is not known to be safe: then what only keeps records stays.
+    """
+    if not any(t.change.setting in _KEEPS_RECORDS for t in which):
+        return list(which), []
+    try:
+        look = desk.look_for(memory.target_of(state), state)
+    except (PermanentError, TemporaryError) as error:
+        unseen = f"whether it is still needed was not seen: {error}"
+        stays = [t for t in which if t.change.setting in _KEEPS_RECORDS]
+        going = [t for t in which if t not in stays]
+        return going, [restoring.Stays(t, unseen) for t in stays]
+    ruled = desk.ruled_undo(state, look, which, Undo.BY_HAND, approved=True)
+    return restoring.ruled_out(which, ruled)
+
+
+_KEEPS_RECORDS = frozenset(
+    {"retention_hours", "on_failure_destination", "maximum_record_age_seconds"}
+)
 
 
 def forget(desk: Desk, state: IncidentState, lease: Lease, reason: str) -> Report:
@@ -477,10 +603,13 @@ def finish(
     kind: str | None = None,
     quiet: bool = False,
     escalate: bool = False,
+    guarded: GuardedPlan | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Report:
+    told = guarded if guarded is not None and guarded.changes else None
     report = desk.report_of(
-        state.incident, look, None, outcome, verdict=verdict, follow_up=step, state=state
-    )
+        state.incident, look, told, outcome, verdict=verdict, follow_up=step, state=state
+    ).model_copy(update={"notes": notes})
     if escalate or outcome.status is Status.ESCALATED:
         here = desk.situation(look, AccountLedger(), state.incident_id)
         advice = planning.plan(state.incident_id, here, tuple(RemedyName))
@@ -490,9 +619,9 @@ def finish(
     state, fresh = memory.announced(state, report, kind)
     if fresh and kind == "recovered":
         report = report.model_copy(update=memory.recovery(state, look))
-    state = state.model_copy(update={"updated_at": desk.clock()})
+    state = state.model_copy(update={"updated_at": desk.clock(), **owning.noted(look)})
     desk.need_journal().commit(
-        state, acting.record(desk, state, look, None, report), lease, desk.clock()
+        state, acting.record(desk, state, look, told, report), lease, desk.clock()
     )
     if fresh and not quiet:
         desk.tell(report, kind)

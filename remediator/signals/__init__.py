@@ -12,6 +12,7 @@ from remediator.policy import Thresholds
 from remediator.signals.age import alarming_ages, measure_age, measure_invocations
 from remediator.signals.explained import measure_filter
 from remediator.signals.flow import measure_flow
+from remediator.signals.lost import measure_lost
 from remediator.signals.outcomes import measure_errors, measure_throttles
 from remediator.signals.plausible import without_contradictions
 from remediator.signals.record import Signals
@@ -23,6 +24,7 @@ PARTS = (
     measure_invocations,
     measure_errors,
     measure_throttles,
+    measure_lost,
     measure_work,
     measure_reads,
     measure_shards,

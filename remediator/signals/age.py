@@ -57,6 +57,19 @@ def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
     return [(at, value / 1000) for at, value in series.points] if series else []
 
 
+def _stream_age(evidence: Evidence) -> float | None:
+    """The worst of the newest minutes, as old as it is by now if it has not moved since."""
+    series = series_of(evidence, Metric.STREAM_ITERATOR_AGE_MS)
+    newest = series.points[-LAST_MINUTES:] if series else ()
+    return max(
+        (
+            value / 1000 + max(0.0, (evidence.gathered_at - at - MINUTE).total_seconds())
+            for at, value in newest
+        ),
+        default=None,
+    )
+
+
 def course(evidence: Evidence) -> list[tuple[datetime, float]]:
     """The age beyond what the mapping's batching window makes normal: below that, it stands."""
     normal = normal_age_seconds(evidence)
@@ -68,6 +81,7 @@ def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]
     always = {
         "metric_delay_seconds": metric_delay(evidence),
         "normal_age_seconds": normal_age_seconds(evidence),
+        "stream_age_seconds": _stream_age(evidence),
     }
     points = ages(evidence)
     if not points:

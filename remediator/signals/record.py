@@ -15,6 +15,8 @@ class Signals(Record):
     age_peak_seconds: float | None = None
     still_minutes: float | None = None
     """For how long the oldest record has not moved, but for the time between two tries."""
+    stream_age_seconds: float | None = None
+    """How far the slowest reader that polls the stream is behind, whoever that is."""
     falling: bool | None = None
     onset: datetime | None = None
     """When the age began to climb."""
@@ -50,6 +52,8 @@ class Signals(Record):
     """Minutes without, while the stream's own metrics were published: it was restarting."""
     failed_events_per_minute: float | None = None
     """FailedInvokeEventCount: sees the failures of functions that report partial batches."""
+    lost_events: float | None = None
+    """Given up since the mapping was last changed, and not taken by any destination."""
     throttle_share: float | None = None
     throttled_minutes: int | None = None
     attempts_per_second: float | None = None

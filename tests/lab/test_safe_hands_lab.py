@@ -1,5 +1,7 @@
 """Safe hands in the lab: the shipped code on simulated pipelines, to the right end each time."""
 
+from math import ceil
+
 import pytest
 
 from lab.bridge import Conditions, Rehearsal
@@ -19,7 +21,6 @@ from lab.scenarios import MAPPING, SCENARIOS, Blueprint, Scenario
 from lab.scenarios.blueprint import START
 from lab.scenarios.parts import MANY_KEYS, Pipeline, consumer
 from lab.stage import Stage
-from remediator.forecast import ACCOUNT_MINIMUM
 from remediator.model import Cause
 from remediator.policy import Policy
 from tests.lab.acting import (
@@ -212,7 +213,7 @@ def test_a_mapping_that_a_human_disables_in_mid_incident_stays_so() -> None:
 
 # --- two at once ---------------------------------------------------------------------------------
 
-NEIGHBOURS = 20
+NEIGHBOURS = 115
 TIGHT = AccountSpec(concurrency_limit=160)
 OWN_RESERVATION = 5
 """The template's default."""
@@ -246,6 +247,7 @@ def test_two_incidents_of_one_minute_do_not_spend_the_same_concurrency() -> None
     assert len({change["resource"]["id"] for change in made}) == 2
     wanted = sum(change["after"] - change["before"] for change in made)
     pool = TIGHT.concurrency_limit - OWN_RESERVATION
-    margin = Policy().limits.concurrency_margin
-    free = pool - NEIGHBOURS - 2 - ACCOUNT_MINIMUM - margin
+    limits = Policy().limits
+    margin = max(limits.concurrency_margin, ceil(limits.neighbour_growth * NEIGHBOURS))
+    free = pool - NEIGHBOURS - 2 - margin
     assert 0 < wanted <= free < 2 * 9, "both together want more than there is"

@@ -1,0 +1,184 @@
+"""What goes back once all is quiet, what stays, and why. Pure."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import NamedTuple
+
+from remediator import guardrails
+from remediator.model import (
+    Change,
+    Decision,
+    GuardedPlan,
+    RemedyName,
+    Resource,
+    ResourceKind,
+    Value,
+)
+from remediator.policy import RestoreTo
+from remediator.runbook import memory
+from remediator.runbook.desk import Look
+from remediator.state import IncidentState, TrackedChange
+
+
+class Stays(NamedTuple):
+    """A change that does not go back now, and why."""
+
+    tracked: TrackedChange
+    because: str
+    waits: bool = False
+    """Whether a quieter moment, or the end of a block, may let it go back."""
+    by_load: bool = False
+    """Whether a smaller value than ours might still do."""
+
+
+def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], list[Stays]]:
+    """What goes back and what stays: the prior value only where it carries today's load.
+
+    A setting that was changed turn after turn goes back turn after turn, the newest first: where
+    one of them stays, so do those that it stands on.
+    """
+    if look.policy.restore is RestoreTo.KEEP:
+        endangering = [t for t in state.in_effect if t.endangers]
+        kept = [Stays(t, "by policy") for t in state.in_effect if not t.endangers]
+        return endangering, kept
+    bounded = any(t.endangers for t in state.in_effect)
+    back: list[TrackedChange] = []
+    stays: list[Stays] = []
+    newest: dict[tuple[Resource, str], Value] = {}
+    for tracked in state.in_effect:
+        change = tracked.change
+        held = newest.setdefault((change.resource, change.setting), change.after)
+        above = next((s for s in stays if memory.same_setting(change, s.tracked.change)), None)
+        why = above or why_it_stays(tracked, look, held=held, bounded=bounded)
+        if why is None:
+            back.append(tracked)
+        else:
+            stays.append(why._replace(tracked=tracked))
+    return back, stays
+
+
+def why_it_stays(tracked: TrackedChange, look: Look, *, held: Value, bounded: bool) -> Stays | None:
+    """Why the old value would not do for today's load; ``None``: it would.
+
+    ``held``: what the setting holds now. ``bounded``: retries are bounded, which must not stay;
+    splitting failed batches alone may, and harms nobody.
+    """
+    change, signals = tracked.change, look.signals
+    late = _restart_would_be_late(change, look)
+    if change.setting not in memory.CONCURRENCY:
+        return Stays(tracked, late, waits=True) if late and not bounded else None
+    before, after = change.before, held
+    if change.remedy is RemedyName.SPLIT_SHARDS and signals.read_throttle_share != 0:
+        return Stays(tracked, "fewer shards have fewer reads to share")
+    if isinstance(before, int) and isinstance(after, int) and after:
+        if signals.busy_lanes is None or signals.lanes is None:
+            return Stays(tracked, "how many lanes are at work was not seen")
+        share = look.policy.forecast.healthy_utilisation
+        if signals.busy_lanes > share * signals.lanes * before / after:
+            busy = f"{signals.busy_lanes:.1f} lanes are at work"
+            return Stays(tracked, f"{busy}, too many for the {before} of before", by_load=True)
+    return Stays(tracked, late, waits=True) if late and not bounded else None
+
+
+def _restart_would_be_late(change: Change, look: Look) -> str:
+    """Why the restart of the mapping would delay what arrives by more than its owner allows; empty
+    where it would not.
+
+    Bounded retries are taken back all the same, and what goes in the same write with them: left
+    behind, they would give up good records in the next outage (invariant 2).
+    """
+    restart, allowed = (
+        look.policy.forecast.restart_seconds,
+        look.policy.thresholds.alarm_seconds,
+    )
+    arriving = look.signals.arrival_per_second
+    idle = arriving is not None and arriving * restart < 1
+    if change.resource.kind is not ResourceKind.EVENT_SOURCE_MAPPING or restart < allowed or idle:
+        return ""
+    return (
+        f"putting it back restarts the mapping, which delays what arrives by about {restart} s; "
+        f"its alarm allows {allowed} s"
+    )
+
+
+def ruled_out(
+    back: Sequence[TrackedChange], guarded: GuardedPlan
+) -> tuple[list[TrackedChange], list[Stays]]:
+    """What the guardrails let go back, and what they keep, each with their reason."""
+    words = {(g.change.resource, g.change.setting): g for g in guarded.changes}
+    goes: list[TrackedChange] = []
+    stays: list[Stays] = []
+    for tracked in back:
+        guardedly = words[tracked.change.resource, tracked.change.setting]
+        ruling = guardedly.ruling
+        waits = ruling.decision is Decision.APPROVE or ruling.guardrail in _PASSING
+        if guardedly.allowed:
+            goes.append(tracked)
+        else:
+            stays.append(Stays(tracked, ruling.reason, waits=waits))
+    return goes, stays
+
+
+_PASSING = guardrails.PASSING | guardrails.WAITING
+
+
+def lowered(stays: Sequence[Stays], look: Look) -> tuple[Change, ...]:
+    """The smallest healthy value of what could not go back, where the policy wants that."""
+    if look.policy.restore is not RestoreTo.SMALLEST_HEALTHY:
+        return ()
+    by_load = memory.newest_of_each([kept.tracked for kept in stays if kept.by_load])
+    found = (
+        _smallest_healthy(tracked, look)
+        for tracked in by_load
+        if not _restart_would_be_late(tracked.change, look)
+    )
+    return tuple(change for change in found if change is not None)
+
+
+def _smallest_healthy(tracked: TrackedChange, look: Look) -> Change | None:
+    """ParallelizationFactor alone: shards and reservations are seldom lowered by a little."""
+    change, busy = tracked.change, look.signals.busy_lanes
+    shards, after = look.evidence.open_shards, change.after
+    if change.setting != "parallelization_factor" or busy is None or not shards:
+        return None
+    enough = max(1, ceil(busy / look.policy.forecast.healthy_utilisation / shards))
+    if not isinstance(after, int) or enough >= after:
+        return None
+    why = f"{enough} lanes a shard carry today's load"
+    return change.model_copy(update={"before": after, "after": enough, "why": why, "caveats": ()})
+
+
+def kept_words(stays: Sequence[Stays], lower: Sequence[Change] = ()) -> str:
+    """What stays, and why, in words; empty where nothing does."""
+    if not stays:
+        return ""
+    lowered_to = {change.setting: change.after for change in lower}
+    why = {id(kept.tracked): kept for kept in stays}
+    told = [
+        f"{t.change.setting}={lowered_to.get(t.change.setting, t.change.after)} "
+        f"({why[id(t)].because})"
+        for t in memory.newest_of_each([kept.tracked for kept in stays])
+    ]
+    return f"; kept: {', '.join(told)}"
+
+
+_TEMPLATE: Mapping[str, str] = {
+    "parallelization_factor": "ParallelizationFactor",
+    "bisect_on_error": "BisectBatchOnFunctionError",
+    "reserved_concurrency": "ReservedConcurrentExecutions",
+    "retention_hours": "RetentionPeriodHours",
+}
+
+
+def lasting(state: IncidentState, stays: Sequence[Stays]) -> tuple[str, ...]:
+    """What a person does about what stays: make it permanent, or put it back."""
+    newest = memory.newest_of_each([kept.tracked for kept in stays])
+    lines = [
+        f"{_TEMPLATE[t.change.setting]}: {t.change.after} in the template of {t.change.resource} "
+        "makes it permanent"
+        for t in newest
+        if t.change.setting in _TEMPLATE
+    ]
+    if newest:
+        lines.append(f"remediator rollback {state.incident_id} puts back what may go back")
+    return tuple(lines)
