@@ -3,7 +3,7 @@
 Pure and deterministic. What does not fit says why, and stands in the escalation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from remediator import forecast
@@ -121,6 +121,25 @@ def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) ->
         next_commands=_next_commands(here),
         forecast=forecast.options(here.evidence, here.signals, here.policy, cause),
     )
+
+
+def escalation(
+    here: Situation, tried: Sequence[RemedyName], refused: Mapping[RemedyName, str]
+) -> str:
+    """Why a person is needed, with what was really tried, and why each other lever is not pulled.
+
+    ``refused``: what the guardrails say of those that fit.
+    """
+    rest, passed = list(REMEDIES[here.diagnosis.cause]), list[str]()
+    while rest:
+        chosen, said = _first_fit(rest, here, tried)
+        passed += said
+        rest = rest[len(said) :]
+        if chosen:
+            name = chosen[0].remedy
+            passed.append(f"{name}: {refused.get(name, 'it fits, and is left to a person')}")
+            rest = rest[1:]
+    return _escalation(here, tuple(passed))
 
 
 def _first_fit(

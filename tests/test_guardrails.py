@@ -69,6 +69,7 @@ CALM = Circumstances(now=NOW, incident_id="ours", mode=Mode.APPLY)
 KINDS = {
     "parallelization_factor": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "maximum_retry_attempts": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
+    "bisect_on_error": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "maximum_record_age_seconds": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "reserved_concurrency": (ResourceKind.FUNCTION, "orders"),
     "shard_count": (ResourceKind.STREAM, STREAM_ARN),
@@ -189,6 +190,30 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         CALM,
         Decision.BLOCK,
         "managed_instances",
+    ),
+    "managed instances may be isolated": (
+        change("bisect_on_error", before=False, after=True),
+        poison(runs_on_managed_instances=True),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "managed instances get no shards for their lanes": (
+        change("shards", 1, 2),
+        slow_consumer(runs_on_managed_instances=True),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "managed_instances",
+    ),
+    "a durable function's lanes say nothing": (
+        FACTOR,
+        slow_consumer(durable=True),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "durable_function",
     ),
     "the mapping is being updated": (
         FACTOR,

@@ -113,6 +113,16 @@ def _managed_instances(ask: Inquiry) -> Word:
     return block("the function runs on managed instances: its concurrency works differently")
 
 
+def _durable(ask: Inquiry) -> Word:
+    """An execution of a durable function may wait while it holds its lane: lanes say nothing."""
+    function = ask.evidence.function
+    if function is None or not function.durable:
+        return None
+    if ask.change.remedy in _LOSSLESS or lowers(ask.change):
+        return None
+    return block("the function is durable: an execution may wait while it holds its lane")
+
+
 def _busy_resource(ask: Inquiry) -> Word:
     """What AWS is still changing is not changed again."""
     kind = ask.change.resource.kind
@@ -217,6 +227,7 @@ GUARDRAILS: Mapping[str, Callable[[Inquiry], Word]] = {
     "unknown_policy": _unknown_policy,
     "stopped_on_purpose": _stopped_by_a_human,
     "managed_instances": _managed_instances,
+    "durable_function": _durable,
     "resource_busy": _busy_resource,
     "human_change": edited_by_a_person,
     "cooldown": _cooling_down,

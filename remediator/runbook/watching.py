@@ -17,7 +17,6 @@ from remediator.model import (
     GuardedPlan,
     Mode,
     Outcome,
-    RemedyName,
     Report,
     Status,
     Verdict,
@@ -27,7 +26,6 @@ from remediator.runbook import acting, memory, outcomes, owning, restoring
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (
     LEASE_SECONDS,
-    AccountLedger,
     Entry,
     EntryKind,
     IncidentState,
@@ -591,6 +589,22 @@ def note_without_look(
     return report
 
 
+def called(desk: Desk, state: IncidentState, look: Look) -> dict[str, object]:
+    """What a person who is called is told: what was tried, and why nothing else is done."""
+    ledger = desk.own_ledger(state, memory.target_of(state))
+    guarded = desk.guarded(look, state.incident, ledger, state.tried)
+    refused = {
+        one.change.remedy: f"{one.ruling.guardrail}: {one.ruling.reason}"
+        for one in guarded.changes
+        if not one.allowed
+    }
+    here = desk.situation(look, ledger, state.incident_id)
+    return {
+        "escalation": planning.escalation(here, state.tried, refused),
+        "next_commands": guarded.plan.next_commands,
+    }
+
+
 def finish(
     desk: Desk,
     state: IncidentState,
@@ -611,11 +625,7 @@ def finish(
         state.incident, look, told, outcome, verdict=verdict, follow_up=step, state=state
     ).model_copy(update={"notes": notes})
     if escalate or outcome.status is Status.ESCALATED:
-        here = desk.situation(look, AccountLedger(), state.incident_id)
-        advice = planning.plan(state.incident_id, here, tuple(RemedyName))
-        report = report.model_copy(
-            update={"escalation": advice.escalation, "next_commands": advice.next_commands}
-        )
+        report = report.model_copy(update=called(desk, state, look))
     state, fresh = memory.announced(state, report, kind)
     if fresh and kind == "recovered":
         report = report.model_copy(update=memory.recovery(state, look))
