@@ -14,8 +14,12 @@ from remediator.errors import InputError
 from remediator.escaping import visible
 from remediator.model import Watched
 
-_ARN = r"arn:aws[a-z-]*"
-_REGION = r"(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)"
+ARN = r"arn:aws[a-z-]*"
+REGION = r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}"
+"""A Region's code in any partition: eu-west-1, us-gov-east-1, eusc-de-east-1, us-isob-east-1."""
+
+_ARN = ARN
+_REGION = rf"(?P<region>{REGION})"
 _ACCOUNT = r"(?P<account>\d{12})"
 _NAME = r"(?P<name>[a-zA-Z0-9_-]{1,64})"
 _QUALIFIER = r"(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128})"

@@ -53,7 +53,10 @@ class Sensor(Protocol):
         ...
 
     def destination_exists(self, arn: str) -> bool | None:
-        """Whether an on-failure destination exists; ``None`` when that cannot be seen."""
+        """Whether an on-failure destination is there and of a kind that takes failed records.
+
+        ``None`` when that cannot be seen, which proves nothing.
+        """
         ...
 
 

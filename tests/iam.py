@@ -150,6 +150,7 @@ _RESOURCES: Mapping[str, Callable[[Call, Place], str]] = {
     "cloudwatch": lambda *_: "*",
     "sqs": _of_sqs,
     "sns": lambda call, _: str(call.params["TopicArn"]),
+    "s3": lambda call, _: f"arn:aws:s3:::{call.params['Bucket']}",
     "events": lambda _, place: place.arn("events", "event-bus/default"),
     "ssm": lambda call, place: place.arn("ssm", f"parameter{call.params['Name']}"),
 }

@@ -174,6 +174,8 @@ def _own_things(session: boto3.Session) -> None:
     )
     session.client("sns").create_topic(Name="notices")
     session.client("sqs").create_queue(QueueName="quarantine")
+    place: Any = {"LocationConstraint": REGION}
+    session.client("s3").create_bucket(Bucket="failed-records", CreateBucketConfiguration=place)
     session.client("ssm").put_parameter(Name="/freeze", Value="off", Type="String")
 
 
@@ -211,8 +213,10 @@ def read(stage: Stage) -> None:
         sensor.find_targets(watched, NOW)
     sensor.describe_alarms(["lag"])
     ask_all_or_raise(neighbours.by_name(stage.clients, kinesis))
-    if not sensor.destination_exists(f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"):
-        raise PermanentError("the queue was not seen")
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"
+    for destination in (queue, TOPIC, "arn:aws:s3:::failed-records"):
+        if not sensor.destination_exists(destination):
+            raise PermanentError(f"{destination} was not seen")
 
 
 def ask_all_or_raise(asked: Iterable[Question]) -> None:
@@ -241,7 +245,6 @@ def change(stage: Stage) -> None:
         (ResourceKind.FUNCTION, "consumer", "reserved_concurrency", (5, None)),
         (ResourceKind.STREAM, stage.stream, "retention_hours", (48, 24)),
         (ResourceKind.HASH_RANGE, half, "shards", (2, 1)),
-        (ResourceKind.STREAM, stage.stream, "shard_count", (4, 2)),
     ):
         for value in values:
             resource = Resource(kind=kind, id=name)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from remediator.aws.clients import Clients
 from remediator.aws.hands import hands
-from remediator.errors import PermanentError, RemediatorError
+from remediator.errors import PermanentError, RemediatorError, TemporaryError
 from remediator.model import Resource, Value
 
 _LOG = logging.getLogger(__name__)
@@ -13,6 +13,10 @@ _LOG.setLevel(logging.INFO)  # Lambda's root logger stands at WARNING, and a cha
 
 POLLS_AFTER_SECONDS = (0, 1, 2, 4, 8)
 """Pauses before each look at a resource that settles: five looks, 15 s at most."""
+
+
+_PAUSE_SECONDS = 2
+"""After a write that was throttled or got no answer."""
 
 
 class ReadOnlyActuator:
@@ -61,9 +65,14 @@ class AwsActuator(ReadOnlyActuator):
 
         A function, a stream and a range of hash keys take one setting at a time, as AWS does.
         Raises PermanentError (out of AWS's limits, denied, gone, refused) or TemporaryError
-        (throttled, in use); then nothing was changed, unless AWS did not answer at all.
+        (throttled, in use), the latter after a pause, so that it may be tried again; then nothing
+        was changed, unless AWS did not answer at all.
         """
-        self._hands[resource.kind].write(resource.id, values)
+        try:
+            self._hands[resource.kind].write(resource.id, values)
+        except TemporaryError:
+            self._sleep(_PAUSE_SECONDS)
+            raise
         _LOG.info("changed %s", resource, extra={"settings": dict(values)})
 
     def settled(self, resource: Resource) -> bool:

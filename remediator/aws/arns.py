@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 from remediator.errors import InputError
 from remediator.model import SourceKind, Target
+from remediator.names import ARN, REGION
 
-_PLACE = r"[a-z]{2,4}(?:-[a-z]+)+-\d:\d{12}"
+_PLACE = rf"{REGION}:(?P<account>\d{{12}})"
 _KINESIS = re.compile(
-    rf"(?P<arn>arn:aws[a-z-]*:kinesis:{_PLACE}:stream/(?P<name>[A-Za-z0-9_.-]{{1,128}}))"
+    rf"(?P<arn>{ARN}:kinesis:{_PLACE}:stream/(?P<name>[A-Za-z0-9_.-]{{1,128}}))"
     r"(?:/consumer/(?P<consumer>[A-Za-z0-9_.-]{1,128})(?::\d+)?)?"
 )
 _DYNAMODB = re.compile(
-    rf"(?P<arn>arn:aws[a-z-]*:dynamodb:{_PLACE}:table/(?P<name>[A-Za-z0-9_.-]{{1,255}})"
+    rf"(?P<arn>{ARN}:dynamodb:{_PLACE}:table/(?P<name>[A-Za-z0-9_.-]{{1,255}})"
     r"/stream/[0-9T:.-]+)"
 )
 
@@ -28,6 +29,7 @@ class StreamArn(NamedTuple):
     kind: SourceKind
     name: str
     """The Kinesis stream's or the DynamoDB table's name."""
+    account_id: str
     consumer: str | None = None
     """The registered consumer's name, where the ARN is a consumer's."""
 
@@ -35,9 +37,11 @@ class StreamArn(NamedTuple):
 def stream(text: str) -> StreamArn | None:
     """The ARN of a stream, or of a stream's consumer; ``None`` for anything else."""
     if found := _KINESIS.fullmatch(text):
-        return StreamArn(found["arn"], SourceKind.KINESIS, found["name"], found["consumer"])
+        return StreamArn(
+            found["arn"], SourceKind.KINESIS, found["name"], found["account"], found["consumer"]
+        )
     if found := _DYNAMODB.fullmatch(text):
-        return StreamArn(found["arn"], SourceKind.DYNAMODB, found["name"])
+        return StreamArn(found["arn"], SourceKind.DYNAMODB, found["name"], found["account"])
     return None
 
 
@@ -45,6 +49,12 @@ def consumer_name(aim: Target) -> str | None:
     """The registered consumer that a mapping reads through, if it does."""
     source = stream(aim.consumer_arn) if aim.consumer_arn else None
     return source.consumer if source else None
+
+
+def owner_elsewhere(aim: Target) -> str | None:
+    """The account of the stream where that is not the function's: its metrics are kept there."""
+    source = stream(aim.source_arn)
+    return source.account_id if source and source.account_id != aim.account_id else None
 
 
 def same_region(named: str | None, ours: str, what: str) -> None:

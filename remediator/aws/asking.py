@@ -23,13 +23,21 @@ def _single(_: Answer) -> Mapping[str, Any] | None:
     return None
 
 
+def _anything(answer: Answer) -> object:
+    return answer
+
+
 class Question(NamedTuple):
-    """One call to AWS; ``next_page`` gives the arguments of the page after an answer."""
+    """One call to AWS; ``next_page`` gives the arguments of the page after an answer.
+
+    ``read`` is tried on each page: what it cannot read is no answer.
+    """
 
     about: str
     service: str
     call: Callable[..., Any]
     arguments: Mapping[str, Any]
+    read: Callable[[Answer], object] = _anything
     next_page: Callable[[Answer], Mapping[str, Any] | None] = _single
 
 
@@ -69,7 +77,8 @@ def ask(question: Question) -> Reply:
         while True:
             with aws_errors(question.service):
                 pages.append(question.call(**arguments))
-            following = question.next_page(pages[-1])
+                question.read(pages[-1])
+                following = question.next_page(pages[-1])
             if following is None:
                 return Reply(tuple(pages))
             if len(pages) >= _MOST_PAGES:

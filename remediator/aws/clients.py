@@ -36,6 +36,10 @@ PATIENCE = Config(
 )
 """At worst about 30 s for one call; the SDK's own defaults would wait for minutes."""
 
+ONCE = PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""For changes of other people's settings. The SDK would repeat one that got no answer without
+looking, and overwrite what a person has set meanwhile: what is repeated is read again first."""
+
 _LOCK = Lock()
 
 
@@ -45,7 +49,7 @@ class Clients:
     def __init__(self, session: boto3.Session) -> None:
         self._session = session
         self._lock = Lock()
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, bool], Any] = {}
         self._pace: Pace | None = None
 
     def keep_pace(
@@ -74,6 +78,16 @@ class Clients:
     @property
     def lambda_(self) -> "LambdaClient":
         return self._client("lambda")  # type: ignore[no-any-return]
+
+    @property
+    def lambda_writer(self) -> "LambdaClient":
+        """As ``lambda_``, for changes: no call is repeated."""
+        return self._client("lambda", ONCE)  # type: ignore[no-any-return]
+
+    @property
+    def kinesis_writer(self) -> "KinesisClient":
+        """As ``kinesis``, for changes: no call is repeated."""
+        return self._client("kinesis", ONCE)  # type: ignore[no-any-return]
 
     @property
     def kinesis(self) -> "KinesisClient":
@@ -112,19 +126,22 @@ class Clients:
         return self._client("sts")
 
     @property
+    def s3(self) -> Any:
+        return self._client("s3")
+
+    @property
     def ssm(self) -> "SSMClient":
         return self._client("ssm")  # type: ignore[no-any-return]
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, config: Config = PATIENCE) -> Any:
         make: Callable[..., Any] = self._session.client
+        known = service, config is ONCE
         with self._lock, aws_errors(service):
-            if service not in self._made:
-                self._made[service] = make(service, config=PATIENCE)
+            if known not in self._made:
+                self._made[known] = make(service, config=config)
                 if service == "lambda":
-                    self._made[service].meta.events.register(
-                        "before-send.lambda", self._before_send
-                    )
-            return self._made[service]
+                    self._made[known].meta.events.register("before-send.lambda", self._before_send)
+            return self._made[known]
 
 
 def clients_of(profile: str | None, region: str | None) -> Clients:

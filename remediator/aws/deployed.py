@@ -21,5 +21,5 @@ def deployed(clients: Clients, function: str) -> Deployed:
     """
     with aws_errors("lambda"):
         found = clients.lambda_.get_function_configuration(FunctionName=function)
-    environ = found.get("Environment", {}).get("Variables", {})
-    return Deployed(found["FunctionArn"], environ)
+        environ = found.get("Environment", {}).get("Variables", {})
+        return Deployed(found["FunctionArn"], environ)

@@ -3,7 +3,7 @@
 Source: CloudWatch API Reference, DescribeAlarms and PutCompositeAlarm (AlarmRule).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from remediator import alarms as spellings
@@ -39,19 +39,28 @@ def _name(wanted: str, region: str) -> str:
     return arn.name
 
 
-def _described(clients: Clients, chunk: Sequence[str]) -> Iterator[DescribedAlarm]:
+def _described(clients: Clients, chunk: Sequence[str]) -> tuple[DescribedAlarm, ...]:
+    """All types: without naming them, AWS describes metric alarms alone."""
     with aws_errors("cloudwatch"):
         answer = clients.cloudwatch.describe_alarms(
             AlarmNames=chunk,
-            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            AlarmTypes=["MetricAlarm", "CompositeAlarm", "LogAlarm"],
             MaxRecords=_MOST_NAMES,
         )
-    yield from map(_metric_alarm, answer.get("MetricAlarms") or ())
-    yield from map(_composite_alarm, answer.get("CompositeAlarms") or ())
+        return (
+            *map(_metric_alarm, answer.get("MetricAlarms") or ()),
+            *map(_composite_alarm, answer.get("CompositeAlarms") or ()),
+            *map(_log_alarm, answer.get("LogAlarms") or ()),
+        )
 
 
 def _metric_alarm(found: Mapping[str, Any]) -> DescribedAlarm:
     return DescribedAlarm(alarm=_alarm(found), state_since=_since(found), watched=_watched(found))
+
+
+def _log_alarm(found: Mapping[str, Any]) -> DescribedAlarm:
+    """An alarm on a log query: it has a state, and watches nothing of ours."""
+    return DescribedAlarm(alarm=_alarm(found), state_since=_since(found))
 
 
 def _composite_alarm(found: Mapping[str, Any]) -> DescribedAlarm:

@@ -1,32 +1,108 @@
-"""Whether an on-failure destination exists, before records may be sent there (invariant 1)."""
+"""Whether an on-failure destination takes what is sent, before records may be sent there.
 
+Lambda sends the failed records of a stream to a standard queue, a standard topic or a bucket; what
+it cannot deliver is dropped. So only what is seen to be there counts (invariant 1).
+
+Source: Lambda Developer Guide, "Retain discarded batch records". The bucket is asked for by
+s3:GetBucketLocation, since HeadBucket would need the permission to list what is in it.
+"""
+
+import logging
 import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
 
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.errors import PermanentError, RemediatorError
+from remediator.names import ARN, REGION
 
-_QUEUE = re.compile(
-    r"arn:aws[a-z-]*:sqs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>[A-Za-z0-9_-]{1,80})"
-)
+_LOG = logging.getLogger(__name__)
 
 
-def exists(clients: Clients, arn: str) -> bool | None:
-    """Whether a standard SQS queue exists (sqs:GetQueueUrl).
+class Use(StrEnum):
+    """What can be said of a destination."""
 
-    ``None``: not to be seen from here. That is any other kind of destination, a queue of another
-    Region, and a queue that we may not see.
-    """
-    queue = _QUEUE.fullmatch(arn)
-    if queue is None or queue["region"] != clients.region:
-        return None
+    USABLE = "usable"
+    UNUSABLE = "unusable"
+    UNKNOWN = "unknown"
+
+
+class Destination(NamedTuple):
+    """Whether a destination can be used, and why not or why that is not known."""
+
+    use: Use
+    reason: str = ""
+
+    @property
+    def exists(self) -> bool | None:
+        """``None``: not to be seen from here, which proves nothing."""
+        return {Use.USABLE: True, Use.UNUSABLE: False}.get(self.use)
+
+
+_PLACE = rf"(?P<region>{REGION}):(?P<account>\d{{12}})"
+_QUEUE = re.compile(rf"{ARN}:sqs:{_PLACE}:(?P<name>[A-Za-z0-9_-]{{1,80}}(?:\.fifo)?)")
+_TOPIC = re.compile(rf"{ARN}:sns:{_PLACE}:(?P<name>[A-Za-z0-9_-]{{1,256}}(?:\.fifo)?)")
+_BUCKET = re.compile(rf"{ARN}:s3:::(?P<name>[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])")
+
+_FIFO = Destination(Use.UNUSABLE, "Lambda does not send failed records to a FIFO queue or topic")
+
+
+def look(clients: Clients, arn: str) -> Destination:
+    """What can be said of a destination. Never raises: what is not seen is unknown."""
+    for pattern, see in _KINDS.items():
+        if found := pattern.fullmatch(arn):
+            seen = _carefully(see, clients, arn, found.groupdict())
+            if seen.use is not Use.USABLE:
+                _LOG.info("destination %s is %s: %s", arn, seen.use, seen.reason)
+            return seen
+    return Destination(Use.UNKNOWN, "neither a queue, nor a topic, nor a bucket")
+
+
+Found = Mapping[str, str]
+See = Callable[[Clients, str, Found], Destination]
+
+
+def _carefully(see: See, clients: Clients, arn: str, found: Found) -> Destination:
+    if found["name"].endswith(".fifo"):
+        return _FIFO
+    if found.get("region", clients.region) != clients.region:
+        return Destination(Use.UNKNOWN, f"it lies in {found['region']}")
     try:
-        with aws_errors("sqs"):
-            clients.sqs.get_queue_url(
-                QueueName=queue["name"], QueueOwnerAWSAccountId=queue["account"]
-            )
+        return see(clients, arn, found)
     except PermanentError as error:
-        return False if error.code in NOT_FOUND else None
-    except RemediatorError:
-        return None
-    return True
+        use = Use.UNUSABLE if error.code in NOT_FOUND else Use.UNKNOWN
+        return Destination(use, str(error))
+    except RemediatorError as error:
+        return Destination(Use.UNKNOWN, str(error))
+
+
+def _queue(clients: Clients, _: str, found: Found) -> Destination:
+    with aws_errors("sqs"):
+        answer = clients.sqs.get_queue_url(
+            QueueName=found["name"], QueueOwnerAWSAccountId=found["account"]
+        )
+        return Destination(Use.USABLE, answer["QueueUrl"])
+
+
+def _topic(clients: Clients, arn: str, _: Found) -> Destination:
+    with aws_errors("sns"):
+        attributes = clients.sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+        fifo = attributes.get("FifoTopic", "false") == "true"
+        return _FIFO if fifo else Destination(Use.USABLE, attributes["TopicArn"])
+
+
+def _bucket(clients: Clients, _: str, found: Found) -> Destination:
+    with aws_errors("s3"):
+        answer = clients.s3.get_bucket_location(Bucket=found["name"])
+        place = _OLD_NAMES.get(known := answer["LocationConstraint"], known)
+    if place != clients.region:
+        return Destination(Use.UNKNOWN, f"the bucket lies in {place}")
+    return Destination(Use.USABLE, found["name"])
+
+
+_OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
+"""As GetBucketLocation says them."""
+
+_KINDS: Mapping[re.Pattern[str], See] = {_QUEUE: _queue, _TOPIC: _topic, _BUCKET: _bucket}

@@ -5,8 +5,9 @@ repeated unknown would only hide it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -73,6 +74,9 @@ _DENIED = frozenset(
 NOT_FOUND = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NotFound",
+        "NotFoundException",
         "ParameterNotFound",
         "QueueDoesNotExist",
         "ResourceNotFound",
@@ -89,6 +93,8 @@ def aws_errors(service: str) -> Iterator[None]:
     """Raise what AWS raises as TemporaryError or PermanentError.
 
     ``service`` is the IAM prefix of the calls made inside, for the permission that is missing.
+    What is read of an answer is read inside, too: an answer that is cut, empty or otherwise not
+    what AWS documents may be whole the next time, so it is a TemporaryError.
     """
     try:
         yield
@@ -98,6 +104,20 @@ def aws_errors(service: str) -> Iterator[None]:
         raise TemporaryError(f"{service}: no answer: {error}") from error
     except BotoCoreError as error:
         raise PermanentError(f"{service}: {error}", code=type(error).__name__) from error
+    except _MALFORMED as error:
+        raise TemporaryError(f"{service}: an answer that cannot be read: {error!r:.200}") from error
+
+
+_MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading an answer raises where it lacks something, or where that is of another kind."""
+
+
+def whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer, where all of its fields may be absent. Raises ValueError for an empty body."""
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if headers.get("content-length") == "0":
+        raise ValueError("an empty body")
+    return answer
 
 
 def translated(error: ClientError, service: str) -> TemporaryError | PermanentError:

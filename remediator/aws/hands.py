@@ -4,8 +4,8 @@ Source: Lambda API Reference (UpdateEventSourceMapping, PutFunctionConcurrency,
 DeleteFunctionConcurrency, GetFunction).
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from remediator.aws import reading
 from remediator.aws.clients import Clients
@@ -14,6 +14,8 @@ from remediator.aws.limits import Values, number, only, refusal
 from remediator.aws.reading import Answer
 from remediator.aws.stream_hands import RangeHand, StreamHand
 from remediator.model import ResourceKind, Value
+
+_Seen = TypeVar("_Seen")
 
 
 class Hand(Protocol):
@@ -60,19 +62,25 @@ class MappingHand:
         self._clients = clients
 
     def read(self, name: str) -> Values:
-        return reading.mapping_settings(self._answer(name))
+        """An answer that lacks the mapping's own id would read as all of AWS's defaults."""
+        return self._seen(name, _settings)
 
     def write(self, name: str, values: Values) -> None:
         fields = dict(_mapping_field(setting, value) for setting, value in values.items())
         with aws_errors("lambda"):
-            self._clients.lambda_.update_event_source_mapping(UUID=name, **fields)
+            self._clients.lambda_writer.update_event_source_mapping(UUID=name, **fields)
 
     def settled(self, name: str) -> bool:
-        return self._answer(name).get("State") in {"Enabled", "Disabled"}
+        return self._seen(name, lambda answer: answer["State"] in {"Enabled", "Disabled"})
 
-    def _answer(self, name: str) -> Answer:
+    def _seen(self, name: str, read: Callable[[Answer], _Seen]) -> _Seen:
         with aws_errors("lambda"):
-            return self._clients.lambda_.get_event_source_mapping(UUID=name)
+            return read(self._clients.lambda_.get_event_source_mapping(UUID=name))
+
+
+def _settings(answer: Answer) -> Values:
+    settings = reading.mapping(answer).model_dump()
+    return {name: settings[name] for name in reading.mapping_settings(answer)}
 
 
 def _mapping_field(setting: str, value: Value) -> tuple[str, Any]:
@@ -102,15 +110,15 @@ class FunctionHand:
     def read(self, name: str) -> Values:
         with aws_errors("lambda"):
             answer = self._clients.lambda_.get_function_concurrency(FunctionName=name)
-        return {"reserved_concurrency": answer.get("ReservedConcurrentExecutions")}
+            return {"reserved_concurrency": reading.reservation(answer)}
 
     def write(self, name: str, values: Values) -> None:
         _, value = only(values, "reserved_concurrency")
         with aws_errors("lambda"):
             if value is None:
-                self._clients.lambda_.delete_function_concurrency(FunctionName=name)
+                self._clients.lambda_writer.delete_function_concurrency(FunctionName=name)
                 return
-            self._clients.lambda_.put_function_concurrency(
+            self._clients.lambda_writer.put_function_concurrency(
                 FunctionName=name,
                 ReservedConcurrentExecutions=number("reserved_concurrency", value, 0, 10**6),
             )
@@ -119,7 +127,7 @@ class FunctionHand:
         """A reservation holds at once; an update of the function itself may be under way."""
         with aws_errors("lambda"):
             answer = self._clients.lambda_.get_function(FunctionName=name)
-        return answer["Configuration"].get("LastUpdateStatus") != "InProgress"
+            return answer["Configuration"].get("LastUpdateStatus") != "InProgress"
 
 
 def hands(clients: Clients) -> Mapping[ResourceKind, Hand]:

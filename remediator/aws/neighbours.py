@@ -12,7 +12,7 @@ Source: Lambda API Reference, ListEventSourceMappings and ListAliases.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from remediator.aws import questions, reading
+from remediator.aws import arns, questions, reading
 from remediator.aws.asking import Question, Reply
 from remediator.aws.clients import Clients
 from remediator.aws.reading import Answer
@@ -57,7 +57,19 @@ def by_name_found(clients: Clients, aim: Target, replies: Replies) -> tuple[Ques
 
 
 def seen(aim: Target, replies: Replies) -> Neighbours:
-    """What the replies tell, and what is missing of them."""
+    """What the replies tell, and what is missing of them.
+
+    The readers of a stream in another account are mostly there, too, where we cannot list them.
+    """
+    around = _seen(aim, replies)
+    owner = arns.owner_elsewhere(aim)
+    if owner is None or around.readers is None:
+        return around
+    hidden = Gap(reading="readers", reason=f"the stream lies in account {owner}, as others may")
+    return around._replace(readers=None, gaps=(*around.gaps, hidden))
+
+
+def _seen(aim: Target, replies: Replies) -> Neighbours:
     registered = tuple(_items(replies, "consumers", "Consumers"))
     if all_are_listed(replies["mappings"]):
         listed = tuple(_items(replies, "mappings", _MAPPINGS))

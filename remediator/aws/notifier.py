@@ -65,8 +65,8 @@ class AwsNotifier:
                     }
                 ]
             )
-        if answer.get("FailedEntryCount"):
             codes = [entry.get("ErrorCode", "refused") for entry in answer.get("Entries") or ()]
+        if answer.get("FailedEntryCount"):
             raise PermanentError(f"events:PutEvents: {', '.join(codes)}")
 
 

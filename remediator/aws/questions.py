@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from remediator.aws import series
+from remediator.aws import reading, series
 from remediator.aws.asking import Question
 from remediator.aws.clients import Clients
 from remediator.aws.reading import Answer
@@ -31,10 +31,23 @@ def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
             "lambda",
             lambda_.get_event_source_mapping,
             {"UUID": aim.event_source_mapping},
+            read=reading.mapping,
         ),
-        Question("function", "lambda", lambda_.get_function, name | version),
-        Question("reserved_concurrency", "lambda", lambda_.get_function_concurrency, name),
-        Question("account", "lambda", lambda_.get_account_settings, {}),
+        Question(
+            "function",
+            "lambda",
+            lambda_.get_function,
+            name | version,
+            read=lambda page: reading.function(aim.function, {**page, **_configured(page)}),
+        ),
+        Question(
+            "reserved_concurrency",
+            "lambda",
+            lambda_.get_function_concurrency,
+            name,
+            read=reading.reservation,
+        ),
+        Question("account", "lambda", lambda_.get_account_settings, {}, read=reading.account),
         mappings(clients, "mappings", {}),
     )
 
@@ -42,12 +55,19 @@ def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
 def _of_kinesis(clients: Clients, aim: Target) -> tuple[Question, ...]:
     stream = {"StreamARN": aim.source_arn}
     return (
-        Question("stream", "kinesis", clients.kinesis.describe_stream_summary, stream),
+        Question(
+            "stream",
+            "kinesis",
+            clients.kinesis.describe_stream_summary,
+            stream,
+            read=reading.kinesis_stream,
+        ),
         Question(
             "shards",
             "kinesis",
             clients.kinesis.list_shards,
             stream | {"MaxResults": _MOST_SHARDS},
+            read=lambda page: reading.kinesis_shards([page]),
             next_page=_by_token,
         ),
     )
@@ -60,15 +80,24 @@ def _of_dynamodb(clients: Clients, aim: Target) -> tuple[Question, ...]:
             "dynamodb",
             clients.dynamodbstreams.describe_stream,
             {"StreamArn": aim.source_arn},
+            read=lambda page: reading.table_stream(aim, page, reading.table_shards([page]), None),
             next_page=_next_shards,
         ),
         Question(
-            "replicas", "dynamodb", clients.dynamodb.describe_table, {"TableName": _table(aim)}
+            "replicas",
+            "dynamodb",
+            clients.dynamodb.describe_table,
+            {"TableName": _table(aim)},
+            read=reading.replicas,
         ),
     )
 
 
 _OF_STREAM = {SourceKind.KINESIS: _of_kinesis, SourceKind.DYNAMODB: _of_dynamodb}
+
+
+def _configured(page: Answer) -> Answer:
+    return {"Configuration": page["Configuration"]}
 
 
 def _table(aim: Target) -> str:
@@ -98,6 +127,7 @@ def consumers(clients: Clients, aim: Target) -> Question:
         "kinesis",
         clients.kinesis.list_stream_consumers,
         {"StreamARN": aim.source_arn, "MaxResults": _MOST_CONSUMERS},
+        read=lambda page: [(one["ConsumerName"], one["ConsumerARN"]) for one in page["Consumers"]],
         next_page=_by_token,
     )
 
@@ -109,6 +139,7 @@ def mappings(clients: Clients, about: str, of: Mapping[str, str]) -> Question:
         "lambda",
         clients.lambda_.list_event_source_mappings,
         {**of, "MaxItems": _MOST_MAPPINGS},
+        read=reading.listed,
     )
     return question._replace(next_page=_by_marker) if of else question
 
@@ -125,6 +156,7 @@ def aliases(clients: Clients, aim: Target) -> Question:
         "lambda",
         clients.lambda_.list_aliases,
         {"FunctionName": aim.function, "MaxItems": 100},
+        read=lambda page: [one["Name"] for one in page["Aliases"]],
         next_page=_by_marker,
     )
 
@@ -144,5 +176,6 @@ def metrics(
             "EndTime": end,
             "ScanBy": "TimestampAscending",
         },
+        read=lambda page: series.collect([page]),
         next_page=_by_token,
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 from remediator import names
 from remediator.aws import arns
+from remediator.aws.failures import whole
+from remediator.errors import InputError
 from remediator.model import (
     AccountState,
     FunctionState,
@@ -19,6 +21,7 @@ from remediator.model import (
     SourceKind,
     StreamState,
     Target,
+    Watched,
 )
 
 Answer = Mapping[str, Any]
@@ -35,9 +38,9 @@ def target(answer: Answer) -> Target | None:
     """What a mapping joins; ``None`` unless it reads a Kinesis or a DynamoDB stream."""
     text = answer.get("EventSourceArn") or ""
     source = arns.stream(text)
-    if source is None or not answer.get("FunctionArn"):
+    watched = _function_of(answer)
+    if source is None or watched is None:
         return None
-    watched = names.function(answer["FunctionArn"]).watched
     return Target(
         function=watched.function or "",
         function_arn=answer["FunctionArn"],
@@ -123,6 +126,12 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
+def reservation(answer: Answer) -> int | None:
+    """A function's reserved concurrency, ``None`` where it has none (GetFunctionConcurrency)."""
+    reserved: int | None = whole(answer).get("ReservedConcurrentExecutions")
+    return reserved
+
+
 def account(answer: Answer) -> AccountState | None:
     """The account's limits (AWS: GetAccountSettings)."""
     limit = answer.get("AccountLimit") or {}
@@ -167,7 +176,7 @@ def kinesis_shards(answers: Iterable[Answer]) -> tuple[Shard, ...]:
             parent=shard.get("ParentShardId"),
         )
         for answer in answers
-        for shard in answer.get("Shards") or ()
+        for shard in answer["Shards"]
     )
 
 
@@ -184,7 +193,7 @@ def table_shards(answers: Iterable[Answer]) -> tuple[Shard, ...]:
             parent=shard.get("ParentShardId"),
         )
         for answer in answers
-        for shard in answer["StreamDescription"].get("Shards") or ()
+        for shard in answer["StreamDescription"]["Shards"]
     )
 
 
@@ -208,14 +217,22 @@ def table_stream(
     )
 
 
+def listed(answer: Answer) -> tuple[Answer, ...]:
+    """The mappings of one page (AWS: ListEventSourceMappings), each with what we read of it."""
+    page = tuple(answer["EventSourceMappings"])
+    for one in page:
+        _mapping_reader(one)
+    return page
+
+
 def readers_of(
-    listed: Iterable[Answer], registered: Iterable[Answer], aim: Target
+    mappings: Iterable[Answer], registered: Iterable[Answer], aim: Target
 ) -> tuple[Reader, ...]:
     """The other readers of the stream: mappings, and registered consumers that feed none.
 
-    ``listed`` may hold mappings of any source.
+    ``mappings`` may be of any source.
     """
-    others = [one for one in listed if one["UUID"] != aim.event_source_mapping]
+    others = [one for one in mappings if one["UUID"] != aim.event_source_mapping]
     sources = {one.get("EventSourceArn") or "" for one in others}
     return (
         *(_mapping_reader(one) for one in others if _reads(one, aim.source_arn)),
@@ -231,30 +248,30 @@ def readers_of(
     )
 
 
-def _reads(listed: Answer, stream: str) -> bool:
-    source = listed.get("EventSourceArn") or ""
+def _reads(mapping: Answer, stream: str) -> bool:
+    source = mapping.get("EventSourceArn") or ""
     return source == stream or source.startswith(f"{stream}/consumer/")
 
 
-def _mapping_reader(listed: Answer) -> Reader:
-    function = listed.get("FunctionArn", "").partition(":function:")[2]
+def _mapping_reader(mapping: Answer) -> Reader:
+    function = mapping.get("FunctionArn", "").partition(":function:")[2]
     return Reader(
-        name=function or listed["UUID"],
-        shared_throughput="/consumer/" not in (listed.get("EventSourceArn") or ""),
-        enabled=is_running(listed),
-        event_source_mapping=listed["UUID"],
+        name=function or mapping["UUID"],
+        shared_throughput="/consumer/" not in (mapping.get("EventSourceArn") or ""),
+        enabled=is_running(mapping),
+        event_source_mapping=mapping["UUID"],
         function=function or None,
-        tumbling_window_seconds=_or(listed.get("TumblingWindowInSeconds"), 0),
-        parallelization_factor=_or(listed.get("ParallelizationFactor"), 1),
+        tumbling_window_seconds=_or(mapping.get("TumblingWindowInSeconds"), 0),
+        parallelization_factor=_or(mapping.get("ParallelizationFactor"), 1),
     )
 
 
-def siblings(listed: Iterable[Answer], aim: Target) -> int:
+def siblings(mappings: Iterable[Answer], aim: Target) -> int:
     """How many other running mappings feed the same function, by whatever name, of any source."""
     return len(
         {
             one["UUID"]
-            for one in listed
+            for one in mappings
             if one["UUID"] != aim.event_source_mapping
             and is_running(one)
             and feeds(one, aim.function)
@@ -262,10 +279,18 @@ def siblings(listed: Iterable[Answer], aim: Target) -> int:
     )
 
 
-def feeds(listed: Answer, function: str) -> bool:
+def feeds(mapping: Answer, function: str) -> bool:
     """Whether a mapping names the function, or an alias or a version of it."""
-    arn = listed.get("FunctionArn")
-    return bool(arn) and names.function(arn).watched.function == function
+    watched = _function_of(mapping)
+    return watched is not None and watched.function == function
+
+
+def _function_of(mapping: Answer) -> Watched | None:
+    """Whom a mapping feeds; ``None`` where it names nobody that we can read."""
+    try:
+        return names.function(mapping.get("FunctionArn")).watched
+    except InputError:
+        return None
 
 
 def is_kinesis(aim: Target) -> bool:

@@ -55,8 +55,11 @@ class AwsSensor:
         return TargetFinder(self._clients).find(watched, now)
 
     def destination_exists(self, arn: str) -> bool | None:
-        """Whether an on-failure destination exists; ``None`` when that cannot be seen."""
-        return destinations.exists(self._clients, arn)
+        """Whether an on-failure destination is there and of a kind that takes failed records.
+
+        ``None`` when that cannot be seen, which proves nothing.
+        """
+        return destinations.look(self._clients, arn).exists
 
     def read(self, target: Target, now: datetime, window_seconds: int) -> Evidence:
         """All readings of one mapping. What cannot be read becomes a Gap.
@@ -81,7 +84,12 @@ class AwsSensor:
             sibling_mappings=around.sibling_mappings,
             metrics=given.metrics,
             shard_metrics=given.shard_metrics,
-            gaps=(*_gaps(replies), *around.gaps, *given.gaps),
+            gaps=(
+                *_gaps(replies),
+                *around.gaps,
+                *given.gaps,
+                *series.kept_elsewhere(target),
+            ),
         )
 
 
@@ -145,9 +153,7 @@ def _function(aim: Target, replies: Replies) -> FunctionState | None:
     state = reading.function(aim.function, found.first)
     if not reserved.whole:
         return state
-    return state.model_copy(
-        update={"reserved_concurrency": reserved.first.get("ReservedConcurrentExecutions")}
-    )
+    return state.model_copy(update={"reserved_concurrency": reading.reservation(reserved.first)})
 
 
 def _gaps(replies: Replies) -> Iterator[Gap]:

@@ -60,6 +60,8 @@ def queries(
 
 def _dimensions(scope: Scope, aim: Target) -> tuple[Dimensions, ...]:
     """Where a metric may be kept, the most telling place first."""
+    if scope in _OF_STREAM and arns.owner_elsewhere(aim):
+        return ()  # a stream of this name in our account is another one
     function, consumer = {"FunctionName": aim.function}, arns.consumer_name(aim)
     qualified = {"FunctionName": aim.function, "Resource": f"{aim.function}:{aim.qualifier}"}
     table = {"TableName": aim.stream}
@@ -77,11 +79,27 @@ def _dimensions(scope: Scope, aim: Target) -> tuple[Dimensions, ...]:
     return places[scope]
 
 
+_OF_STREAM = frozenset({Scope.STREAM, Scope.CONSUMER, Scope.SHARD, Scope.TABLE, Scope.TABLE_STREAM})
+
+
+def kept_elsewhere(aim: Target) -> tuple[Gap, ...]:
+    """One gap for each metric that CloudWatch keeps in the account of the stream alone."""
+    owner = arns.owner_elsewhere(aim)
+    if owner is None:
+        return ()
+    reason = f"the stream lies in account {owner}, and so do its metrics"
+    return tuple(
+        Gap(reading=metric.value, reason=reason)
+        for metric, source in METRICS[aim.kind].items()
+        if source.scope in _OF_STREAM and (source.scope is not Scope.CONSUMER or aim.consumer_arn)
+    )
+
+
 def _shard_queries(
     aim: Target, stream: StreamState | None, shards: Iterable[Shard], room: int
 ) -> tuple[Query, ...]:
     """Shards' metrics, the open shards' first, for as many shards as one call has room for."""
-    if stream is None or not is_kinesis(aim):
+    if stream is None or not is_kinesis(aim) or arns.owner_elsewhere(aim):
         return ()
     on = {
         metric: source
@@ -145,7 +163,7 @@ def collect(
     series: dict[str, dict[datetime, float]] = {}
     status: dict[str, str] = {}
     for page in pages:
-        for result in page.get("MetricDataResults") or ():
+        for result in page["MetricDataResults"]:
             status[result["Id"]] = result.get("StatusCode") or "Complete"
             series.setdefault(result["Id"], {}).update(
                 (utc(at), float(value))

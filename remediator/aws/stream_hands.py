@@ -1,7 +1,11 @@
 """The hands for Kinesis streams: as a whole, and for one range of hash keys.
 
-Source: Kinesis API Reference (UpdateShardCount, SplitShard, MergeShards, ListShards,
-IncreaseStreamRetentionPeriod, DecreaseStreamRetentionPeriod).
+Shards change by SplitShard and MergeShards alone: what was split is merged again exactly, and a
+hand-made layout comes back as it was, while UpdateShardCount makes all shards alike. And its row in
+the Service Authorization Reference names no resource, so that a tag of the stream never allows it.
+
+Source: Kinesis API Reference (SplitShard, MergeShards, ListShards, IncreaseStreamRetentionPeriod,
+DecreaseStreamRetentionPeriod).
 """
 
 import re
@@ -13,44 +17,33 @@ from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
 from remediator.aws.limits import Values, number, only, refusal
 from remediator.aws.reading import Answer
-from remediator.model import Shard, Value
+from remediator.model import Shard
 
 
 class StreamHand:
-    """A Kinesis stream's shards, all alike, and its retention."""
+    """A Kinesis stream's retention. Its shards are split and merged range by range."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     def read(self, name: str) -> Values:
+        """``shard_count`` is looked at only: an incident of an older version may know it."""
         summary = self._summary(name)
-        return {
-            "shard_count": summary["OpenShardCount"],
-            "retention_hours": summary["RetentionPeriodHours"],
-        }
+        with aws_errors("kinesis"):
+            return {
+                "shard_count": summary["OpenShardCount"],
+                "retention_hours": summary["RetentionPeriodHours"],
+            }
 
     def write(self, name: str, values: Values) -> None:
-        setting, value = only(values, "shard_count", "retention_hours")
-        {"shard_count": self._scale, "retention_hours": self._retain}[setting](name, value)
-
-    def settled(self, name: str) -> bool:
-        return bool(self._summary(name)["StreamStatus"] == "ACTIVE")
-
-    def _scale(self, name: str, value: Value) -> None:
-        """AWS takes from half to twice the present count at a time."""
-        present = self._summary(name)["OpenShardCount"]
-        count = number("shard_count", value, -(-present // 2), 2 * present)
-        with aws_errors("kinesis"):
-            self._clients.kinesis.update_shard_count(
-                StreamARN=name, TargetShardCount=count, ScalingType="UNIFORM_SCALING"
-            )
-
-    def _retain(self, name: str, value: Value) -> None:
+        _, value = only(values, "retention_hours")
         hours = number("retention_hours", value, 24, 8760)
-        present = self._summary(name)["RetentionPeriodHours"]
+        summary = self._summary(name)
+        with aws_errors("kinesis"):
+            present = int(summary["RetentionPeriodHours"])
         if hours == present:
             return
-        kinesis = self._clients.kinesis
+        kinesis = self._clients.kinesis_writer
         change: Callable[..., Any] = (
             kinesis.increase_stream_retention_period
             if hours > present
@@ -59,10 +52,15 @@ class StreamHand:
         with aws_errors("kinesis"):
             change(StreamARN=name, RetentionPeriodHours=hours)
 
+    def settled(self, name: str) -> bool:
+        summary = self._summary(name)
+        with aws_errors("kinesis"):
+            return bool(summary["StreamStatus"] == "ACTIVE")
+
     def _summary(self, name: str) -> Answer:
         with aws_errors("kinesis"):
             answer = self._clients.kinesis.describe_stream_summary(StreamARN=name)
-        return answer["StreamDescriptionSummary"]
+            return answer["StreamDescriptionSummary"]
 
 
 # --- range of hash keys ------------------------------------------------------------------------
@@ -113,7 +111,7 @@ class RangeHand:
         if span.first == span.last:
             raise refusal("a shard of a single hash key cannot be split")
         with aws_errors("kinesis"):
-            self._clients.kinesis.split_shard(
+            self._clients.kinesis_writer.split_shard(
                 StreamARN=span.stream,
                 ShardToSplit=present[0].shard_id,
                 NewStartingHashKey=str((span.first + span.last + 1) // 2),
@@ -121,7 +119,7 @@ class RangeHand:
 
     def _merge(self, span: _Range, present: tuple[Shard, ...]) -> None:
         with aws_errors("kinesis"):
-            self._clients.kinesis.merge_shards(
+            self._clients.kinesis_writer.merge_shards(
                 StreamARN=span.stream,
                 ShardToMerge=present[0].shard_id,
                 AdjacentShardToMerge=present[1].shard_id,
@@ -145,9 +143,10 @@ class RangeHand:
         while True:
             with aws_errors("kinesis"):
                 pages.append(self._clients.kinesis.list_shards(**arguments))
+                found = reading.kinesis_shards(pages)
             token = pages[-1].get("NextToken")
             if not token:
-                return tuple(shard for shard in reading.kinesis_shards(pages) if shard.is_open)
+                return tuple(shard for shard in found if shard.is_open)
             arguments = {"StreamARN": stream, "NextToken": token}
 
 

@@ -26,7 +26,8 @@ class FreezeSwitch:
         """
         with aws_errors("ssm"):
             found = self._clients.ssm.get_parameter(Name=self._parameter)["Parameter"]
-        word, _, reason = found["Value"].partition(":")
+            word, _, reason = found["Value"].partition(":")
+            since = utc(found["LastModifiedDate"])
         match word.strip().lower():
             case "off":
                 return None
@@ -35,7 +36,7 @@ class FreezeSwitch:
                     scope="all",
                     reason=reason.strip() or "no reason given",
                     by=f"SSM parameter {self._parameter}",
-                    at=utc(found["LastModifiedDate"]),
+                    at=since,
                 )
         raise PermanentError(
             f"SSM parameter {self._parameter}: expected 'off', 'on' or 'on: reason'",

@@ -13,17 +13,32 @@ from remediator.aws.reading import Answer
 from remediator.aws.series import Query
 from remediator.errors import InputError, PermanentError
 from remediator.metrics import Metric
-from remediator.model import SourceKind, Target, Watched
+from remediator.model import Target, Watched
 from remediator.names import Named
 
 _MOST_LISTED = 5000
 """Mappings looked through at most; 50 pages of the control plane's 15 calls a second."""
 
-_MOST_COMPARED = 100
+_MOST_COMPARED = 80
+"""Mappings; with two age metrics for an alias they fit into one GetMetricData of 500."""
+
 _LAG_WINDOW_SECONDS = 600
 _LAGS = frozenset(
-    {Metric.ITERATOR_AGE_MS, Metric.STREAM_ITERATOR_AGE_MS, Metric.CONSUMER_BEHIND_MS}
+    {
+        Metric.ITERATOR_AGE_MS,
+        Metric.STREAM_ITERATOR_AGE_MS,
+        Metric.CONSUMER_BEHIND_MS,
+        Metric.INCOMING_RECORDS,
+    }
 )
+
+
+Lag = tuple[float, float, float]
+"""What ranks a mapping, each negative so that the most comes first; see ``_lag``."""
+
+_NO_LAG: Lag = (0.0, 0.0, 0.0)
+_EXPLAINS = 0.5
+"""A stream whose own age is this share of the function's explains it."""
 
 
 class TargetFinder:
@@ -58,7 +73,9 @@ class TargetFinder:
         same_region(named.region, self._clients.region, f"mapping {uuid}")
         try:
             with aws_errors("lambda"):
-                return [self._clients.lambda_.get_event_source_mapping(UUID=uuid)]
+                found = self._clients.lambda_.get_event_source_mapping(UUID=uuid)
+                reading.mapping(found)
+                return [found]
         except PermanentError as error:
             if error.code in NOT_FOUND:
                 return []
@@ -97,22 +114,23 @@ class TargetFinder:
         try:
             with aws_errors("kinesis"):
                 answer = self._clients.kinesis.list_stream_consumers(StreamARN=arn)
+                consumers = [one["ConsumerARN"] for one in answer["Consumers"]]
         except PermanentError:
             if tolerant:
                 return
             raise
-        for consumer in answer.get("Consumers") or ():
-            yield from self._mappings(EventSourceArn=consumer["ConsumerARN"])
+        for consumer in consumers:
+            yield from self._mappings(EventSourceArn=consumer)
 
     def _stream_arn(self, name: str) -> str | None:
         try:
             with aws_errors("kinesis"):
                 answer = self._clients.kinesis.describe_stream_summary(StreamName=name)
+                return answer["StreamDescriptionSummary"]["StreamARN"]
         except PermanentError as error:
             if error.code in NOT_FOUND:
                 return None
             raise
-        return answer["StreamDescriptionSummary"]["StreamARN"]
 
     def _mappings(self, **chosen: str) -> list[Answer]:
         """All pages of a listing; empty for a function that is gone."""
@@ -121,7 +139,7 @@ class TargetFinder:
         try:
             with aws_errors("lambda"):
                 found = pages.paginate(**chosen, PaginationConfig=limits)
-                return [one for page in found for one in page.get("EventSourceMappings") or ()]
+                return [one for page in found for one in reading.listed(page)]
         except PermanentError as error:
             if error.code in NOT_FOUND:
                 return []
@@ -132,20 +150,20 @@ class TargetFinder:
     def _ordered(
         self, found: Sequence[tuple[Answer, Target]], watched: Watched, now: datetime
     ) -> tuple[Target, ...]:
-        """The named alias first, then what is enabled, then by lag."""
+        """The named alias first, then what is enabled, then by lag, else as AWS lists them."""
         lags = self._lags([aim for _, aim in found], now) if len(found) > 1 else {}
         wanted = watched.qualifier
 
-        def rank(pair: tuple[Answer, Target]) -> tuple[bool, bool, float, str]:
+        def rank(pair: tuple[Answer, Target]) -> tuple[bool, bool, Lag]:
             answer, aim = pair
-            uuid = aim.event_source_mapping
             other = wanted is not None and aim.qualifier != wanted
-            return other, not reading.is_running(answer), -lags.get(uuid, 0.0), uuid
+            lag = lags.get(aim.event_source_mapping, _NO_LAG)
+            return other, not reading.is_running(answer), lag
 
         return tuple(aim for _, aim in sorted(found, key=rank))
 
-    def _lags(self, aims: Sequence[Target], now: datetime) -> Mapping[str, float]:
-        """Milliseconds of lag by mapping; empty when metrics may not be read.
+    def _lags(self, aims: Sequence[Target], now: datetime) -> Mapping[str, Lag]:
+        """The lag by mapping; empty when metrics may not be read.
 
         Raises TemporaryError: a guess at which mapping lags would act on the wrong one.
         """
@@ -163,9 +181,9 @@ class TargetFinder:
                     StartTime=start,
                     EndTime=end,
                 )
+                points, _ = series.collect([page])
         except PermanentError:
             return {}
-        points, _ = series.collect([page])
         highest = [max(points.get(f"m{n}", {}).values(), default=None) for n in range(len(asked))]
         return {
             aim.event_source_mapping: _lag(aim, asked, highest) for aim in aims[:_MOST_COMPARED]
@@ -174,20 +192,25 @@ class TargetFinder:
 
 def _lag(
     aim: Target, asked: Sequence[tuple[Target, Query]], highest: Sequence[float | None]
-) -> float:
+) -> Lag:
     """How far one mapping is behind, as far as metrics can tell.
 
-    The function's age mixes all its mappings, the stream's age all its readers, and the mapping
-    is in both: so it lags no more than the lesser of them. A function that is never invoked has
-    no age of its own.
+    A registered consumer's lag is the mapping's own. The function's age mixes all its mappings,
+    and only it tells what is not processed yet. The stream's age tells what is not *read* yet, by
+    any of its readers: pollers read ahead, so that a low one excuses no mapping, while a high one
+    shows which stream it is. Where none shows it, more lags where more comes in. A function that
+    is never invoked has no age of its own.
     """
-    first: dict[Metric, float] = {}
+    own: dict[Metric, float] = {}
     for (owner, query), value in zip(asked, highest, strict=True):
         if owner is aim and value is not None:
-            first.setdefault(query.metric, value)
-    if aim.kind is SourceKind.KINESIS and aim.consumer_arn:
-        first.pop(Metric.STREAM_ITERATOR_AGE_MS, None)
-    return min(first.values(), default=0.0)
+            own.setdefault(query.metric, value)
+    function, stream = own.get(Metric.ITERATOR_AGE_MS), own.get(Metric.STREAM_ITERATOR_AGE_MS, 0.0)
+    if aim.consumer_arn:
+        stream = own.get(Metric.CONSUMER_BEHIND_MS, 0.0)
+    behind = stream if function is None else function
+    shown = stream if stream >= _EXPLAINS * behind else 0.0
+    return -behind, -shown, -own.get(Metric.INCOMING_RECORDS, 0.0)
 
 
 def _reads_stream(answer: Answer) -> bool:

@@ -6,10 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
+from remediator.aws.actuator import AwsActuator
 from remediator.aws.clients import Clients, default_clients
-from remediator.errors import PermanentError
-from tests.aws.aws_world import REGION, World
+from remediator.errors import PermanentError, TemporaryError
+from remediator.model import Resource, ResourceKind
+from tests.aws.aws_world import ACCOUNT, REGION, World
+
+STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
 
 
 def test_each_client_is_made_once_even_from_many_threads(aws: World) -> None:
@@ -63,3 +68,64 @@ def test_a_missing_region_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     with pytest.raises(PermanentError, match="region"):
         Clients(boto3.Session()).region  # noqa: B018 - asking is the test
+
+
+def _struck(aws: World, operation: str) -> list[str]:
+    """Let no request of an operation get an answer, and count the requests."""
+    sent: list[str] = []
+
+    def strike(**_: Any) -> None:
+        sent.append(operation)
+        raise ReadTimeoutError(endpoint_url="https://aws.example")
+
+    service, _, name = operation.partition(":")
+    aws.session.events.register(f"before-send.{service}.{name}", strike)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("operation", "resource", "values"),
+    [
+        (
+            "lambda:UpdateEventSourceMapping",
+            Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id="1" * 36),
+            {"parallelization_factor": 2},
+        ),
+        (
+            "lambda:PutFunctionConcurrency",
+            Resource(kind=ResourceKind.FUNCTION, id="consumer"),
+            {"reserved_concurrency": 5},
+        ),
+        (
+            "lambda:DeleteFunctionConcurrency",
+            Resource(kind=ResourceKind.FUNCTION, id="consumer"),
+            {"reserved_concurrency": None},
+        ),
+        (
+            "kinesis:IncreaseStreamRetentionPeriod",
+            Resource(kind=ResourceKind.STREAM, id=STREAM),
+            {"retention_hours": 48},
+        ),
+        (
+            "kinesis:SplitShard",
+            Resource(kind=ResourceKind.HASH_RANGE, id=f"{STREAM}#0-{2**128 - 1}"),
+            {"shards": 2},
+        ),
+    ],
+)
+def test_the_sdk_repeats_no_write_that_got_no_answer(
+    aws: World, operation: str, resource: Resource, values: dict[str, Any]
+) -> None:
+    aws.stream()
+    aws.function()
+    sent = _struck(aws, operation)
+    with pytest.raises(TemporaryError):
+        AwsActuator(aws.clients, lambda _: None).write(resource, values)
+    assert sent == [operation]
+
+
+def test_the_sdk_repeats_what_only_reads(aws: World) -> None:
+    sent = _struck(aws, "lambda:GetFunction")
+    with pytest.raises(ReadTimeoutError):
+        aws.clients.lambda_.get_function(FunctionName="consumer")
+    assert len(sent) == 3

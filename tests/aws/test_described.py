@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from remediator.aws.sensor import AwsSensor
-from remediator.errors import InputError, PermanentError
+from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.model import AlarmState, Watched
 from remediator.ports import DescribedAlarm
 from tests.aws.aws_world import ACCOUNT, REGION, World
@@ -130,3 +130,27 @@ def test_denied_alarms_name_the_missing_action(aws: World) -> None:
     with pytest.raises(PermanentError) as caught:
         describe(aws, "lag")
     assert caught.value.permission == "cloudwatch:DescribeAlarms"
+
+
+def test_an_alarm_on_a_log_query_is_described_too(aws: World) -> None:
+    log_alarm = {
+        "AlarmName": "errors-in-log",
+        "AlarmArn": f"{ARN}errors-in-log",
+        "StateValue": "ALARM",
+        "StateTransitionedTimestamp": SINCE,
+    }
+    aws.answer("cloudwatch:DescribeAlarms", {"LogAlarms": [log_alarm]})
+    (found,) = describe(aws, "errors-in-log")
+    assert (found.alarm.state, found.state_since) == (AlarmState.ALARM, SINCE)
+    assert (found.watched, found.children) == (None, ())
+    asked = aws.params_of("cloudwatch:DescribeAlarms")
+    assert asked["AlarmTypes"] == ["MetricAlarm", "CompositeAlarm", "LogAlarm"]
+
+
+@pytest.mark.parametrize("answer", [{"MetricAlarms": [{}]}, {"CompositeAlarms": 7}])
+def test_alarms_that_cannot_be_read_are_asked_for_again_later(
+    aws: World, answer: dict[str, Any]
+) -> None:
+    aws.answer("cloudwatch:DescribeAlarms", answer)
+    with pytest.raises(TemporaryError, match="cannot be read"):
+        describe(aws, "lag")

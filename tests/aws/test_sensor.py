@@ -459,3 +459,75 @@ def test_what_the_runtime_and_the_stream_say_of_themselves_is_kept(
     assert function.last_update_reason_code == "DisabledKMSKey"
     assert (stream.record_distribution, stream.max_record_kib) == ("AUTO", 10_240)
     assert stream.queue_count == 2
+
+
+# --- streams of other accounts, malformed answers ----------------------------------------------
+
+
+def test_the_metrics_of_a_stream_in_another_account_are_unseen_and_not_its_namesake_s(
+    aws: World, target: Target
+) -> None:
+    aws.metric("AWS/Kinesis", "IncomingRecords", {"StreamName": "orders"}, 9)
+    aws.metric("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", {"StreamName": "orders"}, 9)
+    aws.metric("AWS/Lambda", "IteratorAge", FUNCTION, 1000)
+    aws.shard_metrics_on(target.source_arn, "ALL")
+    theirs = target.source_arn.replace(ACCOUNT, "444455556666")
+    evidence = read(aws, target.model_copy(update={"source_arn": theirs}))
+    assert set(evidence.metrics) == {Metric.ITERATOR_AGE_MS}
+    assert (evidence.shard_metrics, evidence.readers) == ({}, None)
+    unseen = {gap.reading for gap in evidence.gaps if "444455556666" in gap.reason}
+    assert unseen >= {Metric.INCOMING_RECORDS, Metric.STREAM_ITERATOR_AGE_MS, "readers"}
+    asked = aws.params_of("cloudwatch:GetMetricData")["MetricDataQueries"]
+    namespaces = {one["MetricStat"]["Metric"]["Namespace"] for one in asked}
+    assert "AWS/Kinesis" not in namespaces
+
+
+def test_the_table_of_a_stream_in_another_account_is_asked_for_there(aws: World) -> None:
+    aim = aws.table_pipeline(1)
+    theirs = aim.source_arn.replace(ACCOUNT, "444455556666")
+    read(aws, aim.model_copy(update={"source_arn": theirs}))
+    table = aws.params_of("dynamodb:DescribeTable")["TableName"]
+    assert table == theirs.partition("/stream/")[0]
+
+
+MALFORMED: dict[str, list[dict[str, Any]]] = {
+    "lambda:GetFunction": [{}, {"Configuration": 7}],
+    "lambda:GetAccountSettings": [{"AccountLimit": 7}],
+    "kinesis:DescribeStreamSummary": [{}, {"StreamDescriptionSummary": {}}],
+    "kinesis:ListShards": [{}, {"Shards": [{}]}, {"Shards": [{"ShardId": "s"}]}],
+    "cloudwatch:GetMetricData": [{}, {"MetricDataResults": [{}]}],
+    "lambda:ListEventSourceMappings": [{}, {"EventSourceMappings": [{}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"), [(call, answer) for call, some in MALFORMED.items() for answer in some]
+)
+def test_a_part_that_cannot_be_read_is_a_gap_and_never_nothing(
+    aws: World, target: Target, call: str, answer: dict[str, Any]
+) -> None:
+    reading, seen = PARTS[call]
+    aws.answer(call, answer)
+    evidence = read(aws, target)
+    assert reading in [gap.reading for gap in evidence.gaps]
+    assert seen(evidence) is None
+
+
+@pytest.mark.parametrize("answer", [{}, {"UUID": 7}, {"UUID": "u", "ParallelizationFactor": "x"}])
+def test_a_mapping_that_cannot_be_read_may_be_read_later(
+    aws: World, target: Target, answer: dict[str, Any]
+) -> None:
+    aws.answer("lambda:GetEventSourceMapping", answer)
+    with pytest.raises(TemporaryError, match="cannot be read"):
+        read(aws, target)
+
+
+def test_an_empty_body_is_not_taken_for_a_function_without_reservation(
+    aws: World, target: Target
+) -> None:
+    empty = {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {"content-length": "0"}}}
+    aws.session.events.register(
+        "after-call.lambda.GetFunctionConcurrency", lambda parsed, **_: parsed.update(empty)
+    )
+    evidence = read(aws, target)
+    assert "reserved_concurrency" in [gap.reading for gap in evidence.gaps]

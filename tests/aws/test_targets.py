@@ -1,12 +1,20 @@
 """From what is watched to the mapping that lags."""
 
-import pytest
+from collections.abc import Callable
+from typing import Any
 
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+from remediator.aws.clients import Clients
 from remediator.aws.sensor import AwsSensor
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.model import SourceKind, Watched
 from tests.aws.aws_world import ACCOUNT, NOW, REGION, World
 
+STREAMS = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:consumer"
 
 
@@ -248,3 +256,92 @@ def test_a_denied_listing_names_the_missing_action(
 def test_without_the_consumers_a_stream_s_own_mappings_will_do(aws: World, uuid: str) -> None:
     aws.deny("kinesis:ListStreamConsumers")
     assert find(aws, stream="orders") == [uuid]
+
+
+def test_a_stream_that_is_read_ahead_does_not_excuse_its_mapping(aws: World) -> None:
+    """What is not processed yet may have been read long ago: then more comes in where it lags."""
+    aws.function()
+    uuids = {name: aws.mapping(aws.stream(name)) for name in ("quiet", "busy")}
+    aws.metric("AWS/Lambda", "IteratorAge", {"FunctionName": "consumer"}, 0, 540_000)
+    _age(aws, "quiet", 5_000, 5_000)
+    _age(aws, "busy", 2_000, 2_000)
+    for name, count in (("quiet", 60), ("busy", 6_000)):
+        aws.metric("AWS/Kinesis", "IncomingRecords", {"StreamName": name}, count, count)
+    assert find(aws, function="consumer") == [uuids["busy"], uuids["quiet"]]
+
+
+def test_where_nothing_tells_which_mapping_lags_they_stay_as_aws_lists_them(aws: World) -> None:
+    aws.function()
+    listed = [
+        aws.mapping_answer(f"{STREAMS}/{name}", "consumer", _uuid(digit))
+        for name, digit in (("read-ahead", 9), ("audit", 1))
+    ]
+    aws.answer("lambda:ListEventSourceMappings", {"EventSourceMappings": listed})
+    aws.metric("AWS/Lambda", "IteratorAge", {"FunctionName": "consumer"}, 0, 540_000)
+    _age(aws, "read-ahead", 2_000)
+    _age(aws, "audit", 5_000)
+    assert find(aws, function="consumer") == [_uuid(9), _uuid(1)]
+
+
+def test_a_consumer_s_own_lag_decides_for_a_mapping_with_enhanced_fan_out(aws: World) -> None:
+    listed = []
+    for digit, name, behind in ((1, "calm", 0), (2, "late", 400_000)):
+        consumer = aws.consumer(aws.stream(name), f"fan-{name}")
+        listed.append(aws.mapping_answer(consumer, "consumer", _uuid(digit)))
+        dimensions = {"StreamName": name, "ConsumerName": f"fan-{name}"}
+        aws.metric("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", dimensions, behind)
+        _age(aws, name, 800_000 - behind)
+    aws.metric("AWS/Lambda", "IteratorAge", {"FunctionName": "consumer"}, 420_000)
+    aws.answer("lambda:ListEventSourceMappings", {"EventSourceMappings": listed})
+    assert find(aws, function="consumer") == [_uuid(2), _uuid(1)]
+
+
+def test_the_namesake_of_a_stream_in_another_account_ranks_nothing(aws: World) -> None:
+    aws.function()
+    theirs = f"arn:aws:kinesis:{REGION}:444455556666:stream/orders"
+    listed = [
+        aws.mapping_answer(theirs, "consumer", _uuid(1)),
+        aws.mapping_answer(f"{STREAMS}/late", "consumer", _uuid(2)),
+    ]
+    aws.answer("lambda:ListEventSourceMappings", {"EventSourceMappings": listed})
+    aws.metric("AWS/Lambda", "IteratorAge", {"FunctionName": "consumer"}, 600_000)
+    _age(aws, "orders", 900_000)
+    _age(aws, "late", 600_000)
+    assert find(aws, function="consumer") == [_uuid(2), _uuid(1)]
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws", "ap-southeast-7"),
+        ("aws-cn", "cn-northwest-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+        ("aws-iso-b", "us-isob-east-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+    ],
+)
+def test_a_pipeline_is_found_in_a_region_of_any_partition(partition: str, region: str) -> None:
+    session = boto3.Session("testing", "testing", region_name=region)
+    place = f"{region}:{ACCOUNT}"
+    mapping = {
+        "UUID": _uuid(3),
+        "EventSourceArn": f"arn:{partition}:kinesis:{place}:stream/orders",
+        "FunctionArn": f"arn:{partition}:lambda:{place}:function:consumer",
+        "State": "Enabled",
+    }
+    body = AWSResponse("", 200, HTTPHeaders(), None), {"EventSourceMappings": [mapping]}
+    answered: Callable[..., Any] = lambda **_: body  # noqa: E731 - botocore's stubs say None
+    session.events.register("before-call.lambda.ListEventSourceMappings", answered)
+    sensor = AwsSensor(Clients(session))
+    for name in ("consumer", mapping["FunctionArn"]):
+        found = sensor.find_targets(Watched(function=name), NOW)
+        assert [(one.region, one.stream) for one in found] == [(region, "orders")]
+
+
+@pytest.mark.parametrize("answer", [{}, {"EventSourceMappings": [{}]}, {"EventSourceMappings": 7}])
+def test_a_listing_that_cannot_be_read_is_tried_again_later(
+    aws: World, uuid: str, answer: dict[str, object]
+) -> None:
+    aws.answer("lambda:ListEventSourceMappings", answer)
+    with pytest.raises(TemporaryError, match="cannot be read"):
+        find(aws, function="consumer")

@@ -1,0 +1,123 @@
+"""The executor: a write that got no answer is read and compared before it is repeated."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from lab.memory_journal import MemoryJournal
+from remediator.errors import TemporaryError
+from remediator.execution import Executor
+from remediator.model import (
+    Cause,
+    Change,
+    ChangeResult,
+    ChangeStatus,
+    Decision,
+    GuardedChange,
+    GuardedPlan,
+    Mode,
+    Plan,
+    RemedyName,
+    Resource,
+    ResourceKind,
+    Ruling,
+    Value,
+)
+from remediator.state import ChangeState, IncidentState
+from tests.aws.aws_world import kinesis_target
+from tests.histories import NOW, state
+
+MAPPING = Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id="mapping-1")
+RAISE = Change(
+    remedy=RemedyName.RAISE_PARALLELIZATION_FACTOR,
+    resource=MAPPING,
+    setting="parallelization_factor",
+    before=1,
+    after=4,
+)
+
+
+@dataclass
+class Aws:
+    """Settings in memory. ``struck`` says, write by write, what happens instead of an answer."""
+
+    held: dict[Resource, dict[str, Value]]
+    struck: list[Callable[["Aws"], None]] = field(default_factory=list)
+    written: list[Mapping[str, Value]] = field(default_factory=list)
+
+    def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:
+        return {setting: self.held[resource][setting] for setting in settings}
+
+    def write(self, resource: Resource, values: Mapping[str, Value]) -> None:
+        self.written.append(values)
+        if self.struck:
+            self.struck.pop(0)(self)
+            raise TemporaryError("no answer")
+        self.held[resource] |= values
+
+    def settled(self, resource: Resource) -> bool:
+        return True
+
+
+def lost(aws: Aws) -> None:
+    """It never arrived."""
+
+
+def took_effect(aws: Aws) -> None:
+    aws.held[MAPPING]["parallelization_factor"] = 4
+
+
+def a_person_came(aws: Aws) -> None:
+    aws.held[MAPPING]["parallelization_factor"] = 2
+
+
+def plan(*changes: Change) -> GuardedPlan:
+    ruling = Ruling(decision=Decision.ALLOW, guardrail="policy", reason="")
+    wish = Plan(
+        incident_id="incident-1",
+        target=kinesis_target("mapping-1"),
+        cause=Cause.SLOW_CONSUMER,
+        changes=changes,
+    )
+    guarded = tuple(GuardedChange(change=one, ruling=ruling) for one in changes)
+    return GuardedPlan(plan=wish, changes=guarded, mode=Mode.APPLY)
+
+
+def apply(aws: Aws, *changes: Change) -> tuple[IncidentState, tuple[ChangeResult, ...]]:
+    journal = MemoryJournal()
+    journal.begin(state(mapping="mapping-1"))
+    lease = journal.acquire("mapping-1", "me", NOW, 180)
+    assert lease is not None
+    executor = Executor(aws, journal, lambda: NOW + timedelta(seconds=1))
+    present = journal.load("incident-1")
+    assert present is not None
+    return executor.apply(present, lease, plan(*changes))
+
+
+@pytest.mark.parametrize(
+    ("struck", "status", "held", "writes"),
+    [
+        pytest.param([lost], ChangeStatus.APPLIED, 4, 2, id="repeated where it was lost"),
+        pytest.param([took_effect], ChangeStatus.APPLIED, 4, 1, id="not where it took effect"),
+        pytest.param([a_person_came], ChangeStatus.CONFLICT, 2, 1, id="not over a person's value"),
+    ],
+)
+def test_a_write_without_answer_is_compared_before_it_is_repeated(
+    struck: list[Callable[[Aws], None]], status: ChangeStatus, held: int, writes: int
+) -> None:
+    aws = Aws({MAPPING: {"parallelization_factor": 1}}, struck)
+    after, results = apply(aws, RAISE)
+    assert [done.status for done in results] == [status]
+    assert aws.held[MAPPING]["parallelization_factor"] == held
+    assert len(aws.written) == writes
+    kept = ChangeState.APPLIED if status is ChangeStatus.APPLIED else ChangeState.ABANDONED
+    assert [tracked.state for tracked in after.changes] == [kept]
+
+
+def test_a_write_that_gets_no_answer_for_good_is_left_for_the_next_look_to_settle() -> None:
+    aws = Aws({MAPPING: {"parallelization_factor": 1}}, [lost] * 9)
+    with pytest.raises(TemporaryError, match="no answer"):
+        apply(aws, RAISE)
+    assert len(aws.written) == 3
