@@ -14,7 +14,7 @@ What mappings share (a function's reservation, a stream) is changed under a leas
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -67,10 +67,15 @@ class Executor(NamedTuple):
         """
         results: list[ChangeResult] = []
         late: TemporaryError | None = None
+        began = self.clock()
+        state = state.model_copy(update={"going_on": _one_after_another(guarded.allowed)})
         for resource, whole in _by_resource(guarded.allowed):
             group, unsafe = _apart(whole, results)
             results += unsafe
             if not group:
+                continue
+            if self._takes_longer(resource, results, began):
+                results += _all(group, ChangeStatus.SKIPPED, _GOES_ON)
                 continue
             with self._alone(resource, lease) as leases:
                 if leases is None:
@@ -100,14 +105,19 @@ class Executor(NamedTuple):
 
         Several turns on one resource are undone in one write, from what the newest has set to
         what the oldest has found, so that a mapping restarts once; ``beside`` are new changes
-        that go in the same write of their resource. Only shards go back a turn at a time, since
-        AWS halves their number at most: the rest stays in effect. So does what AWS refuses to
-        take back: it is still ours. Raises as ``apply``.
+        that go in the same write of their resource. Shards are merged one after another: what does
+        not fit into one turn stays in effect for the next. So does what AWS refuses to take
+        back: it is still ours. Raises as ``apply``.
         """
         results: list[ChangeResult] = []
+        began = self.clock()
+        state = state.model_copy(update={"going_on": ()})
         back, new = _groups(tracked.change for tracked in which), _groups(beside)
         for resource, part in dict.fromkeys((*back, *new)):
             whole, extra = (found.get((resource, part), []) for found in (back, new))
+            if self._takes_longer(resource, results, began):
+                results += _all([*whole, *extra], ChangeStatus.SKIPPED, _GOES_ON)
+                continue
             with self._alone(resource, lease) as leases:
                 if leases is None:
                     results += _all([*whole, *extra], ChangeStatus.REFUSED, _elsewhere(resource))
@@ -126,15 +136,13 @@ class Executor(NamedTuple):
     ) -> tuple[IncidentState, list[ChangeResult]]:
         lease = leases[0]
         state, left, results = self._pass_on(state, lease, resource, whole)
-        group, later = (left[:1], left[1:]) if _in_steps(left) else (left, [])
-        state, made = self._take_back(state, leases, resource, group, extra)
+        state, made = self._take_back(state, leases, resource, left, extra)
         results += made
         if any(done.status is ChangeStatus.CONFLICT for done in made):
             state = self.overtaken(state, lease)
-            rest = [change for change in group if _is_applied(state, change)]
+            rest = [change for change in left if _is_applied(state, change)]
             state, made = self._take_back(state, leases, resource, rest, ())
             results += made
-        results += _all(later, ChangeStatus.SKIPPED, "AWS halves at most: the rest comes later")
         return state, results
 
     def _take_back(
@@ -216,11 +224,8 @@ class Executor(NamedTuple):
             if found.change.before == first and first != held:
                 return other.incident_id  # told already, before a death
             changes = list(other.changes)
-            if _in_steps(newest_first):  # it goes back a step at a time: the steps go along
-                changes[at:at] = [t.model_copy(update={"turn": found.turn}) for t in mine]
-            else:
-                based = found.change.model_copy(update={"before": first})
-                changes[at] = found.model_copy(update={"change": based})
+            based = found.change.model_copy(update={"before": first})
+            changes[at] = found.model_copy(update={"change": based})
             moved = other.model_copy(update={"changes": tuple(changes), "updated_at": now})
             entry = Entry(
                 incident_id=other.incident_id,
@@ -352,6 +357,17 @@ class Executor(NamedTuple):
                 return None
             raise
 
+    def _takes_longer(
+        self, resource: Resource, results: Sequence[ChangeResult], began: datetime
+    ) -> bool:
+        """Whether the next shard has to wait for a later look: AWS is at the last one still, or
+        this turn's time is used up."""
+        if resource.kind is not ResourceKind.HASH_RANGE:
+            return False
+        made = [done for done in results if done.change.resource.kind is ResourceKind.HASH_RANGE]
+        settling = any(done.status is ChangeStatus.SETTLING for done in made)
+        return settling or bool(made and self.clock() - began > RESHARD_PATIENCE)
+
     def _set(
         self, resource: Resource, group: Sequence[Change], leases: Sequence[Lease]
     ) -> list[ChangeResult]:
@@ -423,7 +439,10 @@ class Executor(NamedTuple):
     ) -> IncidentState:
         now = self.clock()
         tracked = tuple(TrackedChange(change=c, state=to, at=now, turn=state.turn) for c in group)
-        state = state.model_copy(update={"changes": (*state.changes, *tracked), "updated_at": now})
+        left = tuple(change for change in state.going_on if change not in group)
+        state = state.model_copy(
+            update={"changes": (*state.changes, *tracked), "going_on": left, "updated_at": now}
+        )
         return self.journal.commit(state, _entries(state, kind, group, now), lease, now)
 
     def _note(
@@ -469,6 +488,11 @@ class Executor(NamedTuple):
         return self.journal.commit(state, _entries(state, kind, group, now, detail), lease, now)
 
 
+RESHARD_PATIENCE = timedelta(seconds=45)
+"""For how long a turn begins with further shards."""
+
+_GOES_ON = "AWS reshards one after another: it goes on at the next look"
+
 WRITES = 3
 """How often a change is written where AWS does not answer or is busy; each time compared anew."""
 
@@ -509,6 +533,10 @@ def _is_there(group: Sequence[Change], held: Held) -> bool:
 def _by_resource(changes: Iterable[Change]) -> list[tuple[Resource, list[Change]]]:
     """Changes by what one call can write, in the order in which they first appear."""
     return [(resource, group) for (resource, _), group in _groups(changes).items()]
+
+
+def _one_after_another(changes: Sequence[Change]) -> tuple[Change, ...]:
+    return tuple(change for change in changes if change.resource.kind is ResourceKind.HASH_RANGE)
 
 
 def _groups(changes: Iterable[Change]) -> dict[tuple[Resource, str], list[Change]]:
@@ -576,11 +604,6 @@ def _lacks(change: Change, results: Sequence[ChangeResult]) -> str | None:
     made = {ChangeStatus.APPLIED, ChangeStatus.SETTLING, ChangeStatus.ALREADY_SO}
     undone = {result.change.setting for result in results if result.status not in made}
     return next((setting for setting in change.safe_only_with if setting in undone), None)
-
-
-def _in_steps(group: Sequence[Change]) -> bool:
-    """UpdateShardCount goes from half to twice the present count (Kinesis API Reference)."""
-    return bool(group) and group[0].setting == "shard_count"
 
 
 def _is_applied(state: IncidentState, change: Change) -> bool:

@@ -315,6 +315,11 @@ class Reader(Record):
     tumbling_window_seconds: int | None = None
     parallelization_factor: int | None = None
 
+    @property
+    def reads_for_lambda(self) -> bool:
+        """Whether it is a mapping. What shares the throughput and was listed is one."""
+        return self.shared_throughput or self.event_source_mapping is not None
+
 
 class Series(Record):
     """A metric at one-minute steps: (start of the minute, value), oldest first, gaps left out."""
@@ -352,6 +357,28 @@ class Evidence(Record):
     def lacks(self, reading: str) -> bool:
         """Whether a reading could not be had: that it is not there says nothing then."""
         return any(gap.reading == reading for gap in self.gaps)
+
+    @property
+    def tumbling(self) -> str:
+        """Which mapping of the stream has a tumbling window; empty: none that was seen."""
+        if self.mapping and self.mapping.tumbling_window_seconds:
+            return "the mapping"
+        found = (reader.name for reader in self.readers or () if reader.tumbling_window_seconds)
+        return f"the mapping of {name}" if (name := next(found, "")) else ""
+
+    @property
+    def lanes_of_a_shard(self) -> int | None:
+        """Invocations at once that one more shard may bring, by all mappings of the stream.
+
+        ``None`` where not every mapping of the stream was seen.
+        """
+        if self.mapping is None or self.readers is None or self.lacks("consumer_mappings"):
+            return None
+        reading = [one for one in self.readers if one.enabled and one.reads_for_lambda]
+        factors = [one.parallelization_factor for one in reading]
+        if None in factors:
+            return None
+        return self.mapping.parallelization_factor + sum(factor or 0 for factor in factors)
 
     @property
     def open_shards(self) -> int | None:
@@ -460,6 +487,13 @@ class Resource(Record):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def paid_as(self) -> "Resource":
+        """What a change counts for in budgets: the splits of one plan are one reshard."""
+        if self.kind is not ResourceKind.HASH_RANGE:
+            return self
+        return Resource(kind=ResourceKind.STREAM, id=self.id.partition("#")[0])
 
 
 class Change(Record):

@@ -284,11 +284,16 @@ class Policy(_Section):
     remedies: Mapping[RemedyName, RemedyPolicy] = {}
     downstream_alarms: tuple[str, ...] = ()
     maintenance_windows: tuple[MaintenanceWindow, ...] = ()
+    streams_of_ours: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
 
     def remedy(self, name: RemedyName) -> RemedyPolicy:
         """The freedom of one remedy; the default where the file says nothing of it."""
         return self.remedies.get(name, RemedyPolicy())
+
+    def is_ours_alone(self, stream: str) -> bool:
+        """Whether a stream may be resharded unasked: nobody else reads or aggregates on it."""
+        return any(fnmatchcase(stream, pattern) for pattern in self.streams_of_ours)
 
     def for_target(self, function: str, stream: str, tags: Mapping[str, str]) -> "Policy":
         """The policy as it stands for one target: every override that fits, in order."""

@@ -141,6 +141,8 @@ class IncidentState(Record):
     before: Snapshot | None = None
     forecast_drains_in_seconds: float | None = None
     changes: tuple[TrackedChange, ...] = ()
+    going_on: tuple[Change, ...] = ()
+    """Shards that the present turn has still to split: of one plan, made one after another."""
     tried: tuple[RemedyName, ...] = ()
     """Remedies that did not help in this incident, or made it worse; not planned again."""
     pending: GuardedPlan | None = None

@@ -182,7 +182,8 @@ def _needs_approval() -> Host:
 def _shards_only() -> Host:
     """ParallelizationFactor may not be raised, so shards are split, turn after turn."""
     freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
-    return started(Weather.BUSY, BOUNDED.model_copy(update={"remedies": freedom}))
+    ours = {"remedies": freedom, "streams_of_ours": ("*",)}
+    return started(Weather.BUSY, BOUNDED.model_copy(update=ours))
 
 
 def _both_busy(shares: ResourceKind | None = None, reserved: int | None = None) -> Host:

@@ -24,7 +24,7 @@ from tests.histories import ACCOUNT, REGION
 from tests.small_account import Author, Setting
 from tests.small_lambda import TIMEOUT, Host
 
-_RAISING = {"parallelization_factor", "shard_count", "reserved_concurrency"}
+_RAISING = {"parallelization_factor", "shards", "reserved_concurrency"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Write:
     remedy: RemedyName
     forward: bool
     raising: bool
+    plan: tuple[str, int] = ("", 0)
+    """The incident's turn that made it."""
 
 
 class Promises:
@@ -155,12 +157,19 @@ class Promises:
         *,
         forward: bool,
     ) -> None:
-        """6: within the budgets, and no raise before the last one can have shown."""
+        """6: within the budgets, and no raise before the last one can have shown.
+
+        Shards that one plan splits, one after another, are one change.
+        """
         raising = forward and bool(_RAISING & set(values))
         mapping = state.target.event_source_mapping if state.target else ""
-        write = Write(self.host.now, mapping, tracked.change.remedy, forward, raising)
+        plan = state.incident_id, tracked.turn
+        write = Write(self.host.now, mapping, tracked.change.remedy, forward, raising, plan)
         policy, budget = self.host.policy, self.host.policy.budget
         earlier = [w for w in self.writes if w.mapping == mapping]
+        split = resource.kind is ResourceKind.HASH_RANGE and forward
+        if split and any(w.plan == plan and w.remedy is write.remedy for w in earlier):
+            return
         since = self.host.now - timedelta(seconds=budget.window_seconds)
         if forward:
             made = [w for w in self.writes if w.forward and w.at > since]
@@ -313,6 +322,10 @@ def settings_of(host: Host) -> Iterator[tuple[Resource, str, Setting]]:
             if (ids[kind], name) not in seen:
                 seen.add((ids[kind], name))
                 yield Resource(kind=kind, id=ids[kind]), name, setting
+        for name, setting in pipeline.ranges.items():
+            if (name, "shards") not in seen:
+                seen.add((name, "shards"))
+                yield Resource(kind=ResourceKind.HASH_RANGE, id=name), "shards", setting
 
 
 def _is_about(event: object, state: IncidentState) -> bool:

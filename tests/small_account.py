@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from remediator.metrics import Metric
 from remediator.model import (
@@ -85,6 +86,9 @@ ARRIVAL_PER_SECOND = {Weather.FAIR: 2.0, Weather.IDLE: 0.0}
 Point = tuple[datetime, dict[Metric, float]]
 
 
+_FIRST_SHARDS = 2
+
+
 @dataclass
 class Pipeline:
     """A stream, its function and the mapping between them."""
@@ -95,6 +99,8 @@ class Pipeline:
     shares: ResourceKind | None = None
     weather: Weather = Weather.FAIR
     settings: dict[tuple[ResourceKind, str], Setting] = field(default_factory=dict)
+    ranges: dict[str, Setting] = field(default_factory=dict)
+    """Ranges of hash keys that were made two shards of one, or one of two, by their names."""
     backlog: float = 0.0
     modified: datetime = NOW - timedelta(days=30)
     minutes: list[Point] = field(default_factory=list)
@@ -118,13 +124,14 @@ class Pipeline:
             (mapping, "maximum_record_age_seconds"): -1,
             (mapping, "on_failure_destination"): None,
             (function, "reserved_concurrency"): None,
-            (stream, "shard_count"): 2,
             (stream, "retention_hours"): 24,
         }
         self.settings = {key: Setting(value) for key, value in first.items()}
         if self.twin is not None:
             shared = {k: v for k, v in self.twin.settings.items() if k[0] is self.shares}
             self.settings |= shared
+            if self.shares is ResourceKind.STREAM:
+                self.ranges = self.twin.ranges
 
     def _named(self, kind: ResourceKind) -> str:
         return self.twin.name if self.twin is not None and self.shares is kind else self.name
@@ -135,7 +142,7 @@ class Pipeline:
 
     @property
     def shards(self) -> int:
-        return int(self.settings[ResourceKind.STREAM, "shard_count"].value or 1)
+        return len(self.whole_shards())
 
     @property
     def uuid(self) -> str:
@@ -154,7 +161,20 @@ class Pipeline:
         )
 
     def owns(self, resource: Resource) -> bool:
-        return resource.id in {self.uuid, self.function, self.target.source_arn}
+        name = resource.id.partition("#")[0]
+        return name in {self.uuid, self.function, self.target.source_arn}
+
+    def whole_shards(self) -> list[tuple[int, int]]:
+        """The open shards' ranges of hash keys: equal ones, and halves of those that were split."""
+        cuts = [n * 2**128 // _FIRST_SHARDS for n in range(_FIRST_SHARDS + 1)]
+        return [part for first, end in pairwise(cuts) for part in self._parts(first, end - 1)]
+
+    def _parts(self, first: int, last: int) -> list[tuple[int, int]]:
+        split = self.ranges.get(f"{self.target.source_arn}#{first}-{last}")
+        if split is None or split.value != 2:
+            return [(first, last)]
+        middle = (first + last + 1) // 2
+        return [*self._parts(first, middle - 1), *self._parts(middle, last)]
 
     def of_mapping(self, name: str) -> Value:
         return self.settings[ResourceKind.EVENT_SOURCE_MAPPING, name].value
@@ -291,7 +311,10 @@ class SmallAccount:
         return next(p for p in self.pipelines.values() if p.owns(resource))
 
     def setting(self, resource: Resource, name: str) -> Setting:
-        return self.owner(resource).settings[resource.kind, name]
+        pipeline = self.owner(resource)
+        if resource.kind is ResourceKind.HASH_RANGE:
+            return pipeline.ranges.setdefault(resource.id, Setting(1))
+        return pipeline.settings[resource.kind, name]
 
     def write(self, resource: Resource, values: Mapping[str, Value], author: Author) -> bool:
         """Set values, a mapping's after a while; ``False``: refused, it is being updated."""
@@ -302,7 +325,7 @@ class SmallAccount:
             pipeline.update = (self.now + UNDER_WAY, dict(values), author)
             return True
         for name, value in values.items():
-            pipeline.settings[resource.kind, name].set(value, author)
+            self.setting(resource, name).set(value, author)
         return True
 
     def evidence(self, pipeline: Pipeline, gaps: tuple[Gap, ...] = ()) -> Evidence:
@@ -338,7 +361,10 @@ class SmallAccount:
                 retention_hours=int(retention or 24),
                 open_shards=pipeline.shards,
             ),
-            shards=tuple(Shard(shard_id=f"shard-{n}") for n in range(pipeline.shards)),
+            shards=tuple(
+                Shard(shard_id=f"shard-{first}-{last}", first_hash_key=first, last_hash_key=last)
+                for first, last in pipeline.whole_shards()
+            ),
             readers=(),
             sibling_mappings=0,
             metrics={**series, Metric.UNRESERVED_CONCURRENT_EXECUTIONS: used},

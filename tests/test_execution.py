@@ -46,6 +46,7 @@ class Aws:
     held: dict[Resource, dict[str, Value]]
     struck: list[Callable[["Aws"], None]] = field(default_factory=list)
     written: list[Mapping[str, Value]] = field(default_factory=list)
+    reshards_at_once: bool = True
 
     def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:
         return {setting: self.held[resource][setting] for setting in settings}
@@ -58,7 +59,7 @@ class Aws:
         self.held[resource] |= values
 
     def settled(self, resource: Resource) -> bool:
-        return True
+        return resource.kind is not ResourceKind.HASH_RANGE or self.reshards_at_once
 
 
 def lost(aws: Aws) -> None:
@@ -121,3 +122,40 @@ def test_a_write_that_gets_no_answer_for_good_is_left_for_the_next_look_to_settl
     with pytest.raises(TemporaryError, match="no answer"):
         apply(aws, RAISE)
     assert len(aws.written) == 3
+
+
+def _split(n: int) -> Change:
+    arn = kinesis_target("mapping-1").source_arn
+    return Change(
+        remedy=RemedyName.SPLIT_SHARDS,
+        resource=Resource(kind=ResourceKind.HASH_RANGE, id=f"{arn}#{n}0-{n}9"),
+        setting="shards",
+        before=1,
+        after=2,
+    )
+
+
+def _shards(*, at_once: bool) -> tuple[Aws, tuple[Change, ...]]:
+    splits = tuple(_split(n) for n in (1, 2, 3))
+    held: dict[Resource, dict[str, Value]] = {one.resource: {"shards": 1} for one in splits}
+    return Aws(held, reshards_at_once=at_once), splits
+
+
+def test_shards_are_split_one_after_another_as_long_as_aws_keeps_up() -> None:
+    aws, splits = _shards(at_once=True)
+    after, results = apply(aws, *splits)
+    assert [done.status for done in results] == [ChangeStatus.APPLIED] * 3
+    assert after.going_on == ()
+
+
+def test_a_shard_that_aws_is_still_at_lets_the_others_wait_for_the_next_look() -> None:
+    aws, splits = _shards(at_once=False)
+    after, results = apply(aws, *splits)
+    assert [done.status for done in results] == [
+        ChangeStatus.SETTLING,
+        ChangeStatus.SKIPPED,
+        ChangeStatus.SKIPPED,
+    ]
+    assert "next look" in results[-1].detail
+    assert after.going_on == splits[1:]
+    assert [tracked.change for tracked in after.changes] == [splits[0]]

@@ -6,7 +6,7 @@ from datetime import time
 import pytest
 
 from remediator.commands import Approve, FollowUpDue, Rollback
-from remediator.model import Gap, Mode, RemedyName, ResourceKind, Status
+from remediator.model import Gap, Mode, RemedyName, Status
 from remediator.policy import (
     Autonomy,
     Budget,
@@ -158,27 +158,36 @@ def test_a_mapping_rolled_back_by_hand_is_left_alone_though_the_rollback_died() 
     assert factor(host) == 1
 
 
-def test_shards_raised_in_two_turns_go_back_one_turn_at_a_time() -> None:
-    freedom = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
-    host, incident = acted(Weather.SATURATED, BOUNDED.model_copy(update={"remedies": freedom}))
-    orders = host.account.pipelines["orders"]
-    shards = orders.settings[ResourceKind.STREAM, "shard_count"]
-    assert shards.value == 4
-    state = state_of(host, incident)
-    (first,) = state.changes
-    again = first.change.model_copy(update={"before": 4, "after": 8})
-    lease = host.journal.acquire(orders.uuid, "test", host.now, 1)
-    twice = (first, first.model_copy(update={"change": again, "turn": 2}))
-    host.journal.commit(state.model_copy(update={"changes": twice}), (), lease, host.now)
-    shards.set(8, Author.US)
-    host.account.pass_time(2)
+def _resharded() -> tuple[Host, str]:
+    """A host whose orders' stream is its own alone, and was resharded in the first turn."""
+    no_factor = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
+    ours = {"remedies": no_factor, "streams_of_ours": ("orders",)}
+    return acted(Weather.SATURATED, BOUNDED.model_copy(update=ours))
 
+
+def test_every_shard_that_was_split_is_merged_again_in_one_rollback() -> None:
+    host, incident = _resharded()
+    orders = host.account.pipelines["orders"]
+    assert [change.change.setting for change in state_of(host, incident).changes] == ["shards"] * 2
+    assert len(orders.whole_shards()) == 4
     host.invoke(Rollback(incident_id=incident))
-    assert shards.value == 4
-    assert state_of(host, incident).open
-    look(host, incident)
-    assert shards.value == 2
+    assert orders.whole_shards() == [(0, 2**127 - 1), (2**127, 2**128 - 1)]
     assert not state_of(host, incident).open
+
+
+def test_a_reshard_of_several_shards_is_paid_for_as_one_change() -> None:
+    host, _ = _resharded()
+    spent = host.journal.ledger(ACCOUNT, REGION).spent
+    assert [one.remedy for one in spent] == [RemedyName.SPLIT_SHARDS]
+
+
+def test_a_stream_that_is_not_said_to_be_ours_alone_is_not_resharded_unasked() -> None:
+    no_factor = {RemedyName.RAISE_PARALLELIZATION_FACTOR: RemedyPolicy(autonomy=Autonomy.OFF)}
+    host, incident = acted(Weather.SATURATED, BOUNDED.model_copy(update={"remedies": no_factor}))
+    assert len(host.account.pipelines["orders"].whole_shards()) == 2
+    assert state_of(host, incident).stage is Stage.AWAITING_APPROVAL
+    host.invoke(Approve(incident_id=incident))
+    assert len(host.account.pipelines["orders"].whole_shards()) == 4
 
 
 def test_a_human_who_came_to_one_of_several_settings_keeps_only_that_one() -> None:

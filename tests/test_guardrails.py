@@ -28,6 +28,7 @@ from remediator.model import (
     Evidence,
     GuardedPlan,
     Mode,
+    Reader,
     RemedyName,
     Resource,
     ResourceKind,
@@ -65,6 +66,10 @@ from tests.evidence import (
 )
 
 DEFAULTS = Policy()
+WINDOWED = Reader(
+    name="sums", shared_throughput=True, tumbling_window_seconds=60, parallelization_factor=1
+)
+FOUR_LANES = Reader(name="search", shared_throughput=True, parallelization_factor=4)
 CALM = Circumstances(now=NOW, incident_id="ours", mode=Mode.APPLY)
 KINDS = {
     "parallelization_factor": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
@@ -72,14 +77,12 @@ KINDS = {
     "bisect_on_error": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "maximum_record_age_seconds": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "reserved_concurrency": (ResourceKind.FUNCTION, "orders"),
-    "shard_count": (ResourceKind.STREAM, STREAM_ARN),
     "retention_hours": (ResourceKind.STREAM, STREAM_ARN),
     "shards": (ResourceKind.HASH_RANGE, f"{STREAM_ARN}#0-1"),
 }
 REMEDY_OF = {
     "parallelization_factor": RemedyName.RAISE_PARALLELIZATION_FACTOR,
     "reserved_concurrency": RemedyName.RAISE_RESERVED_CONCURRENCY,
-    "shard_count": RemedyName.SPLIT_SHARDS,
     "shards": RemedyName.SPLIT_SHARDS,
     "retention_hours": RemedyName.EXTEND_RETENTION,
 }
@@ -224,7 +227,7 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         "resource_busy",
     ),
     "the stream is being updated": (
-        change("shard_count", 1, 2),
+        change("shards", 1, 2),
         slow_consumer(stream_status="UPDATING"),
         Policy(),
         CALM,
@@ -412,6 +415,56 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         CALM,
         Decision.BLOCK,
         "shard_limit",
+    ),
+    "another mapping of the stream has a tumbling window": (
+        change("shards", 1, 2),
+        slow_consumer().model_copy(update={"readers": (WINDOWED,)}),
+        Policy(streams_of_ours=("*",)),
+        CALM,
+        Decision.BLOCK,
+        "tumbling_window",
+    ),
+    "the policy does not say that the stream is ours alone": (
+        change("shards", 1, 2),
+        slow_consumer(),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "others_on_the_stream",
+    ),
+    "a merge, too, is everybody's": (
+        change("shards", 2, 1),
+        slow_consumer(),
+        Policy(streams_of_ours=("bills-*",)),
+        CALM,
+        Decision.APPROVE,
+        "others_on_the_stream",
+    ),
+    "the stream is ours alone": (
+        change("shards", 1, 2),
+        slow_consumer(),
+        Policy(streams_of_ours=("or*",)),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "the lanes of the stream's other mappings do not fit": (
+        change("shards", 1, 2),
+        slow_consumer(**BUSY_ACCOUNT, unreserved_concurrency=1003).model_copy(
+            update={"readers": (FOUR_LANES,)}
+        ),
+        Policy(streams_of_ours=("*",)),
+        CALM,
+        Decision.BLOCK,
+        "neighbours",
+    ),
+    "not every mapping of the stream was seen": (
+        change("shards", 1, 2),
+        without(slow_consumer(), "readers"),
+        Policy(streams_of_ours=("*",)),
+        CALM,
+        Decision.APPROVE,
+        "neighbours",
     ),
     "neighbours use nearly all": (
         change("parallelization_factor", 1, 10),
@@ -783,12 +836,11 @@ def test_a_window_over_midnight_ends_in_the_morning() -> None:
 TRIED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LIMITS = {
     "parallelization_factor": "parallelization_factor",
-    "shard_count": "shards",
     "reserved_concurrency": "reserved_concurrency",
     "retention_hours": "retention_hours",
     "maximum_retry_attempts": "retry_attempts",
 }
-RAISING = {"parallelization_factor", "reserved_concurrency", "shard_count", "shards"}
+RAISING = {"parallelization_factor", "reserved_concurrency", "shards"}
 
 
 def guarded(seen: Evidence, policy: Policy, around: Circumstances) -> GuardedPlan:
@@ -941,7 +993,7 @@ def _from_what_is_there(made: Change, seen: Evidence) -> None:
         ResourceKind.FUNCTION: seen.function,
         ResourceKind.STREAM: seen.stream,
     }.get(made.resource.kind)
-    if where is not None and made.setting != "shard_count":
+    if where is not None:
         assert getattr(where, made.setting) == made.before
 
 

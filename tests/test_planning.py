@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from remediator import planning
 from remediator.diagnosis import diagnose
 from remediator.metrics import Metric
-from remediator.model import Cause, Diagnosis, Evidence, Plan, RemedyName, ResourceKind, SourceKind
+from remediator.model import (
+    Cause,
+    Diagnosis,
+    Evidence,
+    Plan,
+    Reader,
+    RemedyName,
+    ResourceKind,
+    Series,
+    Shard,
+    SourceKind,
+)
 from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
 from remediator.remedies import FIRST_AID, REMEDIES, Pass, Remedy
 from tests.anything import POLICIES, blinded, evidences
@@ -70,7 +81,12 @@ SPLIT = {"bisect_on_error": (False, True)}
             one_shard_fails(bisect_on_error=True), {}, id="nothing succeeds though split: leave it"
         ),
         pytest.param(PIPELINES["broken-deploy"](), {}, id="a broken deploy: nothing is discarded"),
-        pytest.param(read_contention(), {"shard_count": (1, 2)}, id="contention: more shards"),
+        pytest.param(read_contention(), {"shards": (1, 2)}, id="contention: more shards"),
+        pytest.param(
+            read_contention(read_bytes=600_000, read_calls=300),
+            {},
+            id="contention for calls: a new shard is called as often",
+        ),
         pytest.param(hot_key(), {}, id="hot key: more lanes gain nothing"),
         pytest.param(saturated(), {}, id="saturated: more would break it"),
         pytest.param(stopped(), {}, id="stopped on purpose: hands off"),
@@ -164,12 +180,18 @@ def test_where_the_factor_cannot_be_raised_shards_are_the_fallback(said: dict[st
         **said,
     )
     settings_ = set(wished(plan(busy)))
-    assert settings_ == (set() if "tumbling_window_seconds" in said else {"shard_count"})
+    assert settings_ == (set() if "tumbling_window_seconds" in said else {"shards"})
 
 
 def test_a_split_says_that_the_backlog_gains_nothing() -> None:
     (made,) = plan(read_contention()).changes
     assert any("does not drain faster" in caveat for caveat in made.caveats)
+    assert any("KPL" in caveat for caveat in made.caveats)
+
+
+def test_a_split_is_not_proposed_where_the_calls_of_the_readers_bind() -> None:
+    words = plan(read_contention(read_bytes=600_000, read_calls=300)).escalation or ""
+    assert "split_shards: readers make too many calls" in words
 
 
 def test_the_hot_shard_alone_is_split_where_one_shows() -> None:
@@ -320,10 +342,42 @@ def test_every_remedy_answers_any_evidence(seen: Evidence, policy: Policy) -> No
         assert answer.reason if isinstance(answer, Pass) else answer
 
 
-def test_a_doubling_of_shards_is_the_most_that_aws_takes_at_once() -> None:
+def _ranges(seen: Evidence, policy: Policy = DEFAULTS) -> list[str]:
+    changes = plan(seen, policy).changes
+    assert {(one.setting, one.before, one.after) for one in changes} <= {("shards", 1, 2)}
+    return [one.resource.id.partition("#")[2] for one in changes]
+
+
+def test_every_shard_is_split_once_at_most() -> None:
     huge = Policy(limits=Limits(shards=10_000))
-    found = wished(plan(read_contention(shards=4, read_throttles=900), huge))
-    assert found == {"shard_count": (4, 8)}
+    contended = read_contention(shards=4, read_throttles=900, read_bytes=480e6)
+    found = _ranges(contended, huge)
+    assert len(set(found)) == len(found) == 4
+
+
+def test_the_shards_that_take_most_are_split_first_else_the_widest() -> None:
+    uneven = read_contention(shards=4, read_throttles=900, read_bytes=480e6)
+    cuts = [0, 2**120, 2**126, 2**127, 2**128]
+    shards = tuple(
+        Shard(shard_id=f"s{n}", first_hash_key=cuts[n], last_hash_key=cuts[n + 1] - 1)
+        for n in range(4)
+    )
+    uneven = uneven.model_copy(update={"shards": shards})
+    limited = Policy(limits=Limits(shards=6))
+    wide, next_wide = f"{2**127}-{2**128 - 1}", f"{2**126}-{2**127 - 1}"
+    assert _ranges(uneven, limited) == [wide, next_wide]
+    at = uneven.gathered_at
+    busy = {"s1": {Metric.SHARD_INCOMING_RECORDS: Series(points=((at, 900.0),))}}
+    measured = uneven.model_copy(update={"shard_metrics": busy})
+    assert _ranges(measured, limited) == [f"{2**120}-{2**126 - 1}", wide]
+
+
+def test_another_mapping_s_tumbling_window_keeps_the_stream_as_it_is() -> None:
+    windowed = Reader(name="sums", shared_throughput=True, tumbling_window_seconds=60)
+    seen = read_contention().model_copy(update={"readers": (windowed,)})
+    found = plan(seen)
+    assert found.changes == ()
+    assert "the mapping of sums uses tumbling windows" in (found.escalation or "")
 
 
 @pytest.mark.parametrize(

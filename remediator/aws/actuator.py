@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from remediator.aws.clients import Clients
 from remediator.aws.hands import hands
 from remediator.errors import PermanentError, RemediatorError, TemporaryError
-from remediator.model import Resource, Value
+from remediator.model import Resource, ResourceKind, Value
 
 _LOG = logging.getLogger(__name__)
 _LOG.setLevel(logging.INFO)  # Lambda's root logger stands at WARNING, and a change is always told
 
 POLLS_AFTER_SECONDS = (0, 1, 2, 4, 8)
 """Pauses before each look at a resource that settles: five looks, 15 s at most."""
+
+_PAUSES = {ResourceKind.HASH_RANGE: (*POLLS_AFTER_SECONDS, 15)}
+"""A stream takes about half a minute for a shard, and the next one waits for it."""
 
 
 _PAUSE_SECONDS = 2
@@ -76,11 +79,11 @@ class AwsActuator(ReadOnlyActuator):
         _LOG.info("changed %s", resource, extra={"settings": dict(values)})
 
     def settled(self, resource: Resource) -> bool:
-        """Wait until AWS has finished, for 15 s at most. The polls are counted, not timed.
+        """Wait until AWS has finished, for 15 s at most (a reshard: 30 s). The polls are counted.
 
         Never raises: the write was accepted, and not to see its end does not take it back.
         """
-        for pause in POLLS_AFTER_SECONDS:
+        for pause in _PAUSES.get(resource.kind, POLLS_AFTER_SECONDS):
             if pause:
                 self._sleep(pause)
             if super().settled(resource):

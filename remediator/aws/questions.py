@@ -176,6 +176,6 @@ def metrics(
             "EndTime": end,
             "ScanBy": "TimestampAscending",
         },
-        read=lambda page: series.collect([page]),
+        read=series.complete,
         next_page=_by_token,
     )

@@ -156,6 +156,12 @@ def answers(asked: Sequence[Query], pages: Iterable[Mapping[str, Any]]) -> Answe
     return found
 
 
+def complete(page: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The page, if it is one: without its list of results it would read as no datapoints."""
+    collect([{"MetricDataResults": page["MetricDataResults"]}])
+    return page
+
+
 def collect(
     pages: Iterable[Mapping[str, Any]],
 ) -> tuple[dict[str, dict[datetime, float]], dict[str, str]]:
@@ -163,7 +169,7 @@ def collect(
     series: dict[str, dict[datetime, float]] = {}
     status: dict[str, str] = {}
     for page in pages:
-        for result in page["MetricDataResults"]:
+        for result in page.get("MetricDataResults") or ():
             status[result["Id"]] = result.get("StatusCode") or "Complete"
             series.setdefault(result["Id"], {}).update(
                 (utc(at), float(value))

@@ -181,7 +181,7 @@ class TargetFinder:
                     StartTime=start,
                     EndTime=end,
                 )
-                points, _ = series.collect([page])
+                points, _ = series.collect([series.complete(page)])
         except PermanentError:
             return {}
         highest = [max(points.get(f"m{n}", {}).values(), default=None) for n in range(len(asked))]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from remediator.guardrails import resharding
 from remediator.guardrails.concurrency import downstream_is_well, neighbours_keep_theirs
 from remediator.guardrails.inquiry import (
     Circumstances,
@@ -180,7 +181,6 @@ def _over_budget(ask: Inquiry) -> Word:
 
 _LIMITED: Mapping[str, str] = {
     "parallelization_factor": "parallelization_factor",
-    "shard_count": "shards",
     "reserved_concurrency": "reserved_concurrency",
     "retention_hours": "retention_hours",
     "maximum_retry_attempts": "retry_attempts",
@@ -199,16 +199,6 @@ def _over_limit(ask: Inquiry) -> Word:
     if isinstance(before, int) and before >= most:
         return block(f"{ask.change.setting} is at the policy's limit of {most} already")
     return Clip(most, f"limited to {most} by the policy")
-
-
-def _shards_over_limit(ask: Inquiry) -> Word:
-    """Invariant 6: a split, too, stays within the limit of shards."""
-    if ask.change.resource.kind is not ResourceKind.HASH_RANGE:
-        return None
-    shards, most = ask.evidence.open_shards, ask.policy.limits.shards
-    if shards is None or shards + 1 > most:
-        return block(f"{shards} shards, of which the policy allows {most}")
-    return None
 
 
 def _autonomy(ask: Inquiry) -> Word:
@@ -233,7 +223,9 @@ GUARDRAILS: Mapping[str, Callable[[Inquiry], Word]] = {
     "cooldown": _cooling_down,
     "budget": _over_budget,
     "limit": _over_limit,
-    "shard_limit": _shards_over_limit,
+    "shard_limit": resharding.within_the_limit,
+    "tumbling_window": resharding.no_window_is_cut,
+    "others_on_the_stream": resharding.others_are_asked,
     "neighbours": neighbours_keep_theirs,
     "discard": nothing_is_discarded,
     "record_age": waits_through_a_restart,
@@ -296,7 +288,9 @@ def guard(plan: Plan, here: Situation, around: Circumstances) -> GuardedPlan:
     stand or fall together (``Change.safe_only_with``)."""
     ruled: list[GuardedChange] = []
     for change in plan.changes:
-        paid = around._replace(beside=_spent_beside(change, ruled, plan, around))
+        paid = around._replace(
+            beside=_spent_beside(change, ruled, plan, around), splits_beside=_splits(ruled)
+        )
         others = [other for other in plan.changes if other != change]
         ruled.append(rule(change, here, paid, others))
     return GuardedPlan(
@@ -335,13 +329,22 @@ def guard_undo(
     )
 
 
+def _splits(ruled: Sequence[GuardedChange]) -> int:
+    return sum(
+        guarded.change.resource.kind is ResourceKind.HASH_RANGE and not lowers(guarded.change)
+        for guarded in ruled
+    )
+
+
 def _spent_beside(
     change: Change, ruled: Sequence[GuardedChange], plan: Plan, around: Circumstances
 ) -> tuple[Spent, ...]:
     """What goes in one write is one change; the plan's other writes are paid for, too."""
-    own = (change.remedy, change.resource)
+    own = (change.remedy, change.resource.paid_as)
     made = dict.fromkeys(
-        (guarded.change.remedy, guarded.change.resource) for guarded in ruled if guarded.allowed
+        (guarded.change.remedy, guarded.change.resource.paid_as)
+        for guarded in ruled
+        if guarded.allowed
     )
     return tuple(
         Spent(

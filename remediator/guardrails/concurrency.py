@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from remediator.guardrails.inquiry import Clip, Inquiry, Word, approve, block, lowers
-from remediator.model import ResourceKind
 
-_RAISES = {"parallelization_factor", "reserved_concurrency", "shard_count", "shards"}
+_RAISES = {"parallelization_factor", "reserved_concurrency", "shards"}
 _UNSEEN = "the account's concurrency was not seen"
 
 
@@ -31,18 +30,17 @@ def _lanes_fit(ask: Inquiry) -> Word:
 
 
 def _shards_fit(ask: Inquiry) -> Word:
-    mapping, spare = ask.evidence.mapping, ask.here.spare_concurrency
-    before, after = ask.change.before, ask.change.after
-    if mapping is None or not isinstance(before, int) or not isinstance(after, int):
+    """One more shard brings the lanes of every mapping of the stream, not of ours alone."""
+    lanes, spare = ask.evidence.lanes_of_a_shard, ask.here.spare_concurrency
+    if ask.evidence.mapping is None:
         return block("the mapping was not seen, so its concurrency cannot be counted")
+    if lanes is None:
+        return approve("not every mapping of the stream was seen, so neither were all lanes")
     if spare is None:
         return approve(_UNSEEN)
-    fits = before + spare // mapping.parallelization_factor
-    if after <= fits:
-        return None
-    if fits <= before or ask.change.resource.kind is ResourceKind.HASH_RANGE:
+    if lanes * (ask.around.splits_beside + 1) > spare:
         return block("no concurrency is free above the neighbours' share (invariant 4)")
-    return Clip(fits, f"{spare} invocations are free above the neighbours' share")
+    return None
 
 
 def _reservation_fits(ask: Inquiry) -> Word:
@@ -64,7 +62,6 @@ def _reservation_fits(ask: Inquiry) -> Word:
 
 _NEIGHBOURS: Mapping[str, Callable[[Inquiry], Word]] = {
     "parallelization_factor": _lanes_fit,
-    "shard_count": _shards_fit,
     "shards": _shards_fit,
     "reserved_concurrency": _reservation_fits,
 }

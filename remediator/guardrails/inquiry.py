@@ -30,6 +30,8 @@ class Circumstances(NamedTuple):
     """Whether a person has approved this very plan."""
     beside: tuple[Spent, ...] = ()
     """What this very plan spends on the changes before this one."""
+    splits_beside: int = 0
+    """How many shards this very plan splits before this change."""
     tags_unseen: bool = False
     """Whether the policy differs by tags that could not be read: which one holds is not known."""
 

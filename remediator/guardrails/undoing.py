@@ -19,12 +19,14 @@ class Undo(StrEnum):
     """A person asks for it."""
 
 
-_THEIRS = frozenset({"limit", "shard_limit", "discard", "autonomy"})
+_THEIRS = frozenset({"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy"})
 """Do not hold for a value that was the owner's own before, and that the approval of the change
 has covered: what may be lost by it is asked below."""
 _PACE = frozenset({"cooldown", "budget"})
 """Are for what is done of ourselves and can wait."""
-_HUMAN = frozenset({"freeze", "maintenance_window", "unknown_policy", "human_change"})
+_HUMAN = frozenset(
+    {"freeze", "maintenance_window", "unknown_policy", "human_change", "tumbling_window"}
+)
 """Keep us from acting by ourselves; a person's word stands above them."""
 LIFTED: Mapping[Undo, frozenset[str]] = {
     Undo.RESTORE: _THEIRS,
@@ -186,8 +188,9 @@ def _record_age_returns(ask: Inquiry) -> Word:
 
 def _others_are_asked(ask: Inquiry) -> Word:
     """Shards are not merged under other consumers without a person's word."""
-    on_shards = ask.change.resource.kind is ResourceKind.HASH_RANGE
-    if not on_shards and ask.change.setting != "shard_count":
+    if ask.change.resource.kind is not ResourceKind.HASH_RANGE:
+        return None
+    if ask.policy.is_ours_alone(ask.evidence.target.stream):
         return None
     others: Sequence[Reader] | None = ask.evidence.readers
     who = "consumers that were not seen" if others is None else ", ".join(r.name for r in others)

@@ -1,7 +1,13 @@
-"""Split shards: the fallback. It helps what arrives from now on, never the present backlog."""
+"""Split shards: the fallback. It helps what arrives from now on, never the present backlog.
+
+Shards are split one by one, so that merging undoes exactly what was done and a hand-made layout
+comes back as it was (Kinesis API Reference: SplitShard, MergeShards; UpdateShardCount would make
+all shards alike).
+"""
 
 from math import ceil
 
+from remediator.metrics import Metric
 from remediator.model import (
     Cause,
     Change,
@@ -18,6 +24,10 @@ NAME = RemedyName.SPLIT_SHARDS
 CAVEATS = (
     "the present backlog does not drain faster: it stays in the parent shards",
     "every other consumer of the stream sees the new shards; each costs money",
+    (
+        "aggregated records (KPL) on their way may lose sub-records at consumers that "
+        "de-aggregate: KCL 2, and Lambda with enhanced fan-out"
+    ),
 )
 
 
@@ -31,8 +41,8 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
         return Pass("the stream was not seen")
     if stream.on_demand:
         return Pass("an on-demand stream splits its shards by itself")
-    if evidence.mapping and evidence.mapping.tumbling_window_seconds > 0:
-        return Pass("the mapping uses tumbling windows, which do not support resharding")
+    if window := evidence.tumbling:
+        return Pass(f"{window} uses tumbling windows, which do not support resharding")
     if here.diagnosis.detail is Detail.CALLS:
         return Pass("readers make too many calls: each would call every new shard as often")
     if here.diagnosis.cause is Cause.SLOW_CONSUMER and not _arrival_exceeds(here):
@@ -42,7 +52,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     hot = _hot_shard(here)
     if hot is not None:
         return _split_one(here, hot)
-    return _split_all(here, shards)
+    return _split_some(here, shards)
 
 
 def _lanes_missing(here: Situation) -> bool:
@@ -71,30 +81,46 @@ def _hot_shard(here: Situation) -> Shard | None:
 
 
 def _split_one(here: Situation, shard: Shard) -> tuple[Change, ...] | Pass:
-    if shard.last_hash_key <= shard.first_hash_key:
+    if not _can_be_split(shard):
         return Pass(f"{shard.shard_id} holds a single hash key and cannot be split")
-    arn = here.evidence.target.source_arn
-    return changes(
-        NAME,
-        Resource(
-            kind=ResourceKind.HASH_RANGE,
-            id=f"{arn}#{shard.first_hash_key}-{shard.last_hash_key}",
-        ),
-        {"shards": (1, 2)},
-        f"{shard.shard_id} takes far more than its share",
-        CAVEATS,
-    )
+    return _split(here, shard, f"{shard.shard_id} takes far more than its share")
 
 
-def _split_all(here: Situation, shards: int) -> tuple[Change, ...] | Pass:
+def _split_some(here: Situation, shards: int) -> tuple[Change, ...] | Pass:
+    """As many as are needed, those first that take most; at most each of them once."""
     wanted = min(_enough(here, shards), shards * 2, here.policy.limits.shards)
     if wanted <= shards:
         return Pass(f"the policy allows no more than {here.policy.limits.shards} shards")
+    if here.evidence.shards is None:
+        return Pass("which shards there are was not seen")
+    able = [one for one in here.evidence.shards if one.is_open and _can_be_split(one)]
+    chosen = sorted(able, key=lambda shard: _load(here, shard), reverse=True)[: wanted - shards]
+    why = f"{wanted} shards instead of {shards} carry what arrives from now on"
+    return tuple(change for shard in chosen for change in _split(here, shard, why)) or Pass(
+        "every shard holds a single hash key and cannot be split"
+    )
+
+
+def _load(here: Situation, shard: Shard) -> tuple[float, int]:
+    """What a shard takes, where that is published; else how much of the hash keys it has."""
+    series = here.evidence.shard_metrics.get(shard.shard_id, {}).get(Metric.SHARD_INCOMING_RECORDS)
+    taken = sum(series.values[-here.policy.thresholds.recent_minutes :]) if series else 0.0
+    return taken, shard.last_hash_key - shard.first_hash_key
+
+
+def _can_be_split(shard: Shard) -> bool:
+    return shard.last_hash_key > shard.first_hash_key
+
+
+def _split(here: Situation, shard: Shard, why: str) -> tuple[Change, ...]:
+    hash_range = f"{shard.first_hash_key}-{shard.last_hash_key}"
     return changes(
         NAME,
-        Resource(kind=ResourceKind.STREAM, id=here.evidence.target.source_arn),
-        {"shard_count": (shards, wanted)},
-        "more shards carry what arrives from now on",
+        Resource(
+            kind=ResourceKind.HASH_RANGE, id=f"{here.evidence.target.source_arn}#{hash_range}"
+        ),
+        {"shards": (1, 2)},
+        why,
         CAVEATS,
     )
 
@@ -119,6 +145,6 @@ _NO_STREAM_HAS = 1_000_000
 REMEDY = Remedy(
     NAME,
     propose,
-    permissions=("kinesis:UpdateShardCount", "kinesis:SplitShard", "kinesis:MergeShards"),
+    permissions=("kinesis:SplitShard", "kinesis:MergeShards"),
     caveats=CAVEATS,
 )

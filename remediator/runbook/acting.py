@@ -123,7 +123,7 @@ def act(
         )
     if approved is not None and not outcomes.is_exactly(guarded, approved):
         return plan_anew(desk, state, lease, look, guarded)
-    state = put_off(desk, state, lease, look.policy.follow_up.first_seconds)
+    state = put_off(desk, state, lease, _pause_after(look, guarded))
     state = state.model_copy(
         update={
             **owning.noted(look),
@@ -150,6 +150,13 @@ def act(
         at=desk.clock(),
     )
     return end_turn(desk, state, lease, look, guarded, outcome)
+
+
+def _pause_after(look: Look, guarded: GuardedPlan) -> int:
+    """Until the change shows; soon where several shards are split, one after another."""
+    knobs = look.policy.follow_up
+    splits = sum(change.setting == "shards" for change in guarded.allowed)
+    return knobs.soon_seconds if splits > 1 else knobs.first_seconds
 
 
 def after_refusal(
@@ -429,6 +436,8 @@ def interval(state: IncidentState, look: Look) -> int:
     every = look.policy.follow_up.every_seconds
     if state.looks_made >= look.policy.follow_up.most:
         return max(every, SLOW_SECONDS)
+    if state.going_on:
+        return look.policy.follow_up.soon_seconds
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=look.policy.follow_up.quiet_seconds)
         left = (quiet_until - look.at).total_seconds()

@@ -57,7 +57,7 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
 LEARNED = {Cause.HOT_PARTITION_KEY, Cause.DOWNSTREAM_SATURATED}
 
 
-CONCURRENCY = {"parallelization_factor", "reserved_concurrency", "shard_count", "shards"}
+CONCURRENCY = {"parallelization_factor", "reserved_concurrency", "shards"}
 
 
 def target_of(state: IncidentState) -> Target:

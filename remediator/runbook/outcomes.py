@@ -59,6 +59,8 @@ def undo_status(results: Sequence[ChangeResult], done: Status) -> Status:
     fine = {ChangeStatus.APPLIED, ChangeStatus.SETTLING, ChangeStatus.ALREADY_SO}
     if kinds <= fine:
         return done
+    if kinds & fine and kinds <= fine | {ChangeStatus.SKIPPED}:
+        return Status.PARTLY_APPLIED  # shards go one after another: the rest goes on later
     return Status.CONFLICT if ChangeStatus.CONFLICT in kinds else Status.FAILED
 
 

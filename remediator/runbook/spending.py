@@ -39,16 +39,17 @@ def concurrency_of(setting: str, before: object, after: object, look: Look) -> i
     reserved = function is not None and function.reserved_concurrency is not None
     if setting == "reserved_concurrency":
         return after - before
-    if reserved or setting not in memory.CONCURRENCY:
+    if setting not in memory.CONCURRENCY or (reserved and setting != "shards"):
         return 0
     if setting == "parallelization_factor":
         return (after - before) * (look.evidence.open_shards or 1)
-    return (after - before) * (mapping.parallelization_factor if mapping else 1)
+    own = mapping.parallelization_factor if mapping else 1
+    return (after - before) * (look.evidence.lanes_of_a_shard or own)
 
 
 def spending(state: IncidentState, guarded: GuardedPlan, now: datetime) -> list[Spent]:
     """One entry a resource: what goes in one write is one change."""
-    remedies = dict.fromkeys((c.remedy, c.resource) for c in guarded.allowed)
+    remedies = dict.fromkeys((c.remedy, c.resource.paid_as) for c in guarded.allowed)
     mapping = guarded.plan.target.event_source_mapping
     return [
         Spent(

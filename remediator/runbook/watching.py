@@ -22,7 +22,7 @@ from remediator.model import (
     Verdict,
     VerdictName,
 )
-from remediator.runbook import acting, memory, outcomes, owning, restoring
+from remediator.runbook import acting, memory, outcomes, owning, resharding, restoring
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (
     LEASE_SECONDS,
@@ -150,6 +150,8 @@ def make_approved(desk: Desk, state: IncidentState, lease: Lease, *, early: bool
 def take(
     desk: Desk, step: FollowUp, state: IncidentState, lease: Lease, look: Look, verdict: Verdict
 ) -> Report:
+    if resharding.is_due(state, step, verdict):
+        return resharding.go_on(desk, state, lease, look, verdict, step)
     match step.decision:
         case FollowUpDecision.ROLL_BACK:
             return roll_back_turn(desk, state, lease, look, verdict, step)

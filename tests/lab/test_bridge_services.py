@@ -161,6 +161,19 @@ def test_a_tables_stream_is_described_without_hash_keys() -> None:
     assert "HashKeyRange" not in first["Shards"][0]
 
 
+def test_the_table_of_a_stream_is_described_by_its_arn_and_other_tables_are_moto_s() -> None:
+    made = world()
+    arn = made.add_stream(StreamSpec(name="carts", table="carts")).arn.partition("/stream/")[0]
+
+    def work() -> Any:
+        tables = client("dynamodb")
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            tables.describe_table(TableName="journal")
+        return tables.describe_table(TableName=arn)["Table"]
+
+    assert answer(made, work)["TableName"] == "carts"
+
+
 def metric_query(id_: str, name: str, stat: str) -> dict[str, Any]:
     metric = {
         "Namespace": "AWS/Lambda",

@@ -40,6 +40,7 @@ from tests.lab.acting import (
 )
 
 NO_FACTOR = ("remedies:", "  raise_parallelization_factor: {autonomy: off}")
+OURS = 'streams_of_ours: ["*"]'
 SETTLES_SECONDS = 150
 """Until the plant has finished with a mapping or a stream."""
 
@@ -50,8 +51,7 @@ SETTLES_SECONDS = 150
         pytest.param("slow_io_bound", "parallelization_factor", (), id="more lanes"),
         pytest.param("poison_on_one_of_many", "maximum_retry_attempts", (), id="isolated poison"),
         pytest.param("poison_on_a_single_shard", "bisect_on_error", (), id="bisecting alone"),
-        pytest.param("slow_io_bound", "shard_count", NO_FACTOR, id="twice the shards"),
-        pytest.param("hot_shard", "shards", NO_FACTOR, id="one split shard"),
+        pytest.param("hot_shard", "shards", (*NO_FACTOR, OURS), id="one split shard"),
         pytest.param("throttled_by_reservation", "reserved_concurrency", (), id="a reservation"),
         pytest.param("expiry_near", "retention_hours", (), id="a longer retention"),
     ],
@@ -146,6 +146,23 @@ def scenario(draw: Blueprint, hours: float) -> Scenario:
         draw=lambda _: draw,
         horizon_seconds=hours * 3600,
     )
+
+
+def test_shards_are_split_over_several_looks_and_merged_to_the_very_same_ranges() -> None:
+    four = Pipeline(shards=4, seconds_per_record=0.5, batch_size=10)
+    too_much = four.blueprint(lambda seconds: 24.0 if seconds > 900 else 3.0)
+    stage = set_up(scenario(too_much, 2), text=policy(*NO_FACTOR, OURS))
+    run_until(stage, 600)
+    before, shards = settings(stage), len(stage.mapping.stream.open_shards())
+    incident = run_until_changed(stage, "shards", 7200)
+    run_until(stage, stage.seconds + 90 * shards)
+    split = [change for change in changes(stage) if change[0] == "shards"]
+    assert len(stage.mapping.stream.open_shards()) == shards + len(split)
+    assert len(split) > 1
+    assert len([s for s in statuses(stage) if s in {"applied", "partly_applied"}]) > 1
+    stage.rehearsal.invoke({"rollback": incident, "by": "ada"})
+    run_until(stage, stage.seconds + 300)
+    assert settings(stage) == before
 
 
 FLAPPING_HOURS = 3
