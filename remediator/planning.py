@@ -5,9 +5,11 @@ Pure and deterministic. What does not fit says why, and stands in the escalation
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import exp, lgamma, log
 
 from remediator import forecast
 from remediator.escaping import command
+from remediator.metrics import Metric
 from remediator.model import (
     Cause,
     Change,
@@ -17,6 +19,7 @@ from remediator.model import (
     MappingState,
     Plan,
     RemedyName,
+    Series,
     unseen,
 )
 from remediator.policy import Autonomy, Policy
@@ -51,6 +54,7 @@ def situation(
         quarantine_arn=quarantine_arn,
         destination_usable=destination_usable,
         careful=_careful(evidence, signals, policy),
+        warned=_warned(evidence, signals, policy),
         untried=_untried(signals, policy),
     )
 
@@ -70,6 +74,38 @@ def _careful(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and not isolating
     return downstream or failing or bool(policy.downstream_alarms)
+
+
+def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
+    """Whether both signs are there: few lanes while far more comes in than usual, and invocations
+    that fail more often since, and not by chance."""
+    usual, arriving = signals.usual_arrival_per_second, evidence.metrics.get(_ARRIVING)
+    if not usual or arriving is None or (signals.lanes or 0) > _FEW_LANES:
+        return False
+    many = policy.thresholds.saturation_ratio * 60 * usual
+    loaded = {at for at, count in arriving.points if count >= many}
+    counts = dict((evidence.metrics.get(Metric.INVOCATIONS) or Series()).points)
+    errors = dict((evidence.metrics.get(Metric.ERRORS) or Series()).points)
+    seen = [at for at in counts if at in errors]
+    under = [at for at in seen if at in loaded]
+    before = [at for at in seen if at < min(loaded, default=at)]
+    if not under or not before:
+        return False
+    failed = sum(errors[at] for at in under)
+    usually = (sum(errors[at] for at in before) + 1) / (sum(counts[at] for at in before) + 1)
+    return _at_least(failed, usually * sum(counts[at] for at in under)) < _BY_CHANCE
+
+
+_ARRIVING = Metric.INCOMING_RECORDS
+_BY_CHANCE = 0.05
+
+
+def _at_least(count: float, expected: float) -> float:
+    """How likely so many are where so many were to be expected (Poisson)."""
+    if expected <= 0:
+        return 1.0
+    fewer = (exp(n * log(expected) - expected - lgamma(n + 1)) for n in range(min(int(count), 100)))
+    return 1 - sum(fewer)
 
 
 def _untried(signals: Signals, policy: Policy) -> bool:
@@ -175,6 +211,7 @@ _ADVICE = {
     Cause.FUNCTION_FAILURE: "The function fails on good records: fix it or roll its deploy back.",
     Cause.CONSUMER_STOPPED: "Somebody or something stopped the consumer. It is left alone; the "
     "records wait until they expire.",
+    Cause.RECOVERING: "What waits is drained without help.",
     Cause.UNKNOWN: "What is wrong could not be told from what was seen.",
 }
 

@@ -60,6 +60,7 @@ from tests.evidence import (
     overloaded,
     poison,
     recovering,
+    since,
     slow_consumer,
     throttled,
     without,
@@ -135,6 +136,17 @@ NOON = MaintenanceWindow.model_validate({"name": "noon", "start": "11:00", "end"
 BUSY_ACCOUNT = {"unreserved_concurrent_executions": 880, "account_concurrent_executions": 880}
 NEARLY_FULL = {"unreserved_concurrent_executions": 824, "unreserved_concurrency": 1020}
 NAMED = Policy(downstream_alarms=("database",))
+
+
+def pressed(**said: Any) -> Evidence:
+    """Few lanes, three times as much as usual comes in, and some invocations fail since."""
+    usual = {
+        "incoming_records": since(10, 1800, 600),
+        "invocations": since(10, 60, 60),
+        "errors": since(10, 2),
+    }
+    return slow_consumer(**(usual | said))
+
 
 WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str]] = {
     "nothing against it": (FACTOR, slow_consumer(), Policy(), CALM, Decision.ALLOW, "policy"),
@@ -577,6 +589,30 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         CALM,
         Decision.BLOCK,
         "downstream",
+    ),
+    "errors came with the load, and nobody named what stands behind": (
+        FACTOR,
+        pressed(),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "downstream",
+    ),
+    "errors came with the load, and what stands behind is seen to be well": (
+        FACTOR,
+        pressed(),
+        NAMED,
+        CALM._replace(downstream={"database": "OK"}),
+        Decision.ALLOW,
+        "policy",
+    ),
+    "errors are as frequent as before the load": (
+        FACTOR,
+        pressed(errors=since(10, 1, 1)),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
     ),
     "downstream is well": (
         FACTOR,

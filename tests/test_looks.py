@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from remediator.commands import FollowUpDue
-from remediator.model import RemedyName, ResourceKind, Status
+from remediator.model import Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, RemedyPolicy
 from tests.lives import BOUNDED, by_a_human, started, transition
 from tests.small_account import Weather
@@ -98,3 +98,30 @@ def test_the_next_look_after_a_block_is_when_it_ends() -> None:
     host.pass_time(CALL_SECONDS)
     retention = host.account.pipelines["orders"].settings[ResourceKind.STREAM, "retention_hours"]
     assert retention.value == 168
+
+
+def test_while_records_may_be_given_up_it_looks_often_and_uses_no_looks_up() -> None:
+    host = started(Weather.POISON)
+    incident = alarmed(host)
+    host.account.pipelines["orders"].weather = Weather.FAIR
+    state = host.journal.load(incident)
+    while state is not None and state.quiet_since is None:
+        host.pass_time(60)
+        state = host.journal.load(incident)
+    assert state is not None
+    assert any(tracked.endangers for tracked in state.in_effect)
+    host.pass_time(300)
+    later = host.journal.load(incident)
+    assert later is not None
+    assert later.follow_up_number >= state.follow_up_number + 3
+    assert later.looks_made == state.looks_made
+
+
+def test_a_plan_that_only_calls_a_person_says_why_and_not_that_the_mode_is_plan() -> None:
+    host = started(Weather.BROKEN)
+    host.mode = Mode.PLAN
+    alarmed(host)
+    outcome = host.reports[-1].outcome
+    assert outcome.status is Status.ESCALATED
+    assert "mode is plan" not in outcome.reason
+    assert outcome.reason == host.reports[-1].escalation

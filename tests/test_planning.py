@@ -1,5 +1,6 @@
 """From a diagnosis to a wish: the right lever, its size, and what is said where none fits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -406,3 +407,25 @@ def test_what_is_discarded_meanwhile_is_read_off_the_mapping(
     diagnosis = Diagnosis(cause=Cause.FUNCTION_FAILURE, path=())
     here = planning.situation(seen, diagnosis, DEFAULTS)
     assert said in (planning.plan("inc-1", here).escalation or "")
+
+
+# --- what a person who is called is told ---------------------------------------------------------
+
+
+def told(seen: Evidence, tried: Sequence[RemedyName] = (), **refused: str) -> str:
+    here = planning.situation(seen, diagnose(seen, Policy()), Policy())
+    said = {RemedyName(name): why for name, why in refused.items()}
+    return planning.escalation(here, tried, said)
+
+
+def test_nothing_is_said_to_have_been_tried_that_was_not() -> None:
+    for build in PIPELINES.values():
+        assert "tried in this incident" not in told(build())
+
+
+def test_what_was_tried_is_said_and_what_else_there_is_with_its_refusal() -> None:
+    raised = RemedyName.RAISE_PARALLELIZATION_FACTOR
+    assert f"{raised}: tried in this incident" in told(slow_consumer(), [raised])
+    refused = told(slow_consumer(), raise_parallelization_factor="cooldown: until 12:04 UTC")
+    assert f"{raised}: cooldown: until 12:04 UTC" in refused
+    assert f"{raised}: it fits, and is left to a person" in told(slow_consumer())

@@ -34,6 +34,9 @@ class Situation(NamedTuple):
     counts as no (``captures``)."""
     careful: bool = False
     """Whether the evidence gives reason to go in steps."""
+    warned: bool = False
+    """Whether errors have come with the load, where lanes are few: what stands behind may be at its
+    limit already."""
     untried: bool = False
     """Whether nobody knows what many more lanes would do: then no more than today's load needs."""
 

@@ -431,6 +431,12 @@ def _waits_for_more(state: IncidentState, look: Look) -> bool:
     return look.diagnosis.cause not in QUIET_CAUSES
 
 
+def gives_up_records(state: IncidentState) -> bool:
+    """Whether something of ours may give records up: then it is seen to often that they are taken,
+    also while all is quiet, and such a look uses none up."""
+    return any(tracked.endangers for tracked in state.in_effect)
+
+
 def interval(state: IncidentState, look: Look) -> int:
     """Longer while a long drain goes well, so that a bounded number of looks covers hours."""
     every = look.policy.follow_up.every_seconds
@@ -441,6 +447,8 @@ def interval(state: IncidentState, look: Look) -> int:
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=look.policy.follow_up.quiet_seconds)
         left = (quiet_until - look.at).total_seconds()
+        if left > 0 and gives_up_records(state):
+            return min(every, look.policy.follow_up.soon_seconds)
         return int(max(every, left if left > 0 else QUIET_SECONDS))
     if _waits_for_more(state, look) and _in_time(look.at, state.follow_up_at):
         return look.policy.follow_up.soon_seconds

@@ -120,6 +120,10 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
         cause=look.diagnosis.cause,
     )
     state = memory.with_quiet(state, verdict, look.at).model_copy(update=counted)
+    if state.quiet_since is not None and counted and acting.gives_up_records(state):
+        quiet = timedelta(seconds=look.policy.follow_up.quiet_seconds)
+        seen_to = look.at - state.quiet_since < quiet
+        state = state.model_copy(update={"looks_from": state.looks_from + seen_to})
     if not early:
         state = acting.wake_up_in(desk, state, lease, acting.interval(state, look))
     state = executor.overtaken(state, lease)
