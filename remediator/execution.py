@@ -184,44 +184,53 @@ class Executor(NamedTuple):
         """
         group = list(reversed(newest_first))
         held = self._at_rest(resource, group, partial(_all_ours, group)) if group else None
-        built_on = _not_ours(group, held) if held else set()
+        others = self._others(state, resource) if held else []
         results: list[ChangeResult] = []
-        for setting in sorted(built_on):
-            ours = [change for change in newest_first if change.setting == setting]
-            told = self._tell_newer(state, resource, ours)
+        for run in _runs(newest_first) if others else ():
+            told = self._tell_newer(state, resource, run, others, held or {})
             if told is None:
                 continue
             detail = f"incident {told} has changed it since, and puts this back with its own"
             state = self._move(
-                state, lease, ours, ChangeState.UNDONE, EntryKind.UNDONE, detail=detail
+                state, lease, run, ChangeState.UNDONE, EntryKind.UNDONE, detail=detail
             )
-            results += _all(ours, ChangeStatus.ALREADY_SO, detail)
+            results += _all(run, ChangeStatus.ALREADY_SO, detail)
         gone = [done.change for done in results]
         return state, [change for change in newest_first if change not in gone], results
 
     def _tell_newer(
-        self, state: IncidentState, resource: Resource, newest_first: Sequence[Change]
+        self,
+        state: IncidentState,
+        resource: Resource,
+        newest_first: Sequence[Change],
+        others: Sequence[IncidentState],
+        held: Held,
     ) -> str | None:
-        """Re-base the change that was made on ours; the incident that has made it."""
+        """Re-base the change that was made on ours; the incident that has made it.
+
+        A newer one that has set the very value that is held is whose it is now: a person must have
+        been there in between.
+        """
         setting, now = newest_first[0].setting, self.clock()
-        held, first = newest_first[0].after, newest_first[-1].before
+        value, first = newest_first[0].after, newest_first[-1].before
         mine = [t for t in state.changes if t.change in newest_first and t.ours_to_undo]
-        since = min(t.at for t in mine)
-        for other in self._others(state, resource):
+        since, until = min(t.at for t in mine), max(t.at for t in mine)
+        for other in others:
+            theirs = [t for t in other.changes if _is_of(t, resource, setting) and t.at >= since]
+            if any(held[setting] == value == t.change.after and t.at > until for t in theirs):
+                return other.incident_id
             at = next(
                 (
                     n
                     for n, t in enumerate(other.changes)
-                    if _is_of(t, resource, setting)
-                    and t.at >= since
-                    and t.change.before in (held, first)
+                    if t in theirs and held[setting] != value and t.change.before in (value, first)
                 ),
                 None,
             )
             if at is None:
                 continue
             found = other.changes[at]
-            if found.change.before == first and first != held:
+            if found.change.before == first and first != value:
                 return other.incident_id  # told already, before a death
             changes = list(other.changes)
             based = found.change.model_copy(update={"before": first})
@@ -548,6 +557,22 @@ def _groups(changes: Iterable[Change]) -> dict[tuple[Resource, str], list[Change
         key = change.resource, "" if together else change.setting
         groups.setdefault(key, []).append(change)
     return groups
+
+
+def _runs(newest_first: Sequence[Change]) -> list[list[Change]]:
+    """The changes of each setting, apart where another one came in between, newest first."""
+    runs: list[list[Change]] = []
+    for setting in dict.fromkeys(change.setting for change in newest_first):
+        above: Change | None = None
+        for change in newest_first:
+            if change.setting != setting:
+                continue
+            if above is not None and above.before == change.after:
+                runs[-1].append(change)
+            else:
+                runs.append([change])
+            above = change
+    return runs
 
 
 def _net_inverse(newest_first: Sequence[Change]) -> list[Change]:

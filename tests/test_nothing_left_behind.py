@@ -1,6 +1,7 @@
 """Every setting is what it was, or owned by an incident that is watched: a story for each rule."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -138,6 +139,80 @@ def test_a_death_anywhere_in_the_rollback_of_the_older_one_forgets_nothing(death
             host.invoke(Rollback(incident_id=incident))
             host.pass_time(900)
         assert setting(host, FACTOR).value == 1, number
+
+
+class Hand:
+    """An actuator that counts its writes."""
+
+    def __init__(self, **held: Value) -> None:
+        self.held, self.writes = held, list[dict[str, Value]]()
+
+    def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:
+        return {name: self.held[name] for name in settings}
+
+    def write(self, resource: Resource, values: Mapping[str, Value]) -> None:
+        self.writes.append(dict(values))
+        self.held |= values
+
+    def settled(self, resource: Resource) -> bool:
+        return True
+
+
+def reservation(before: int, after: int, minutes: int, turn: int = 1) -> TrackedChange:
+    change = Change(
+        remedy=RemedyName.RAISE_RESERVED_CONCURRENCY,
+        resource=Resource(kind=ResourceKind.FUNCTION, id="orders"),
+        setting="reserved_concurrency",
+        before=before,
+        after=after,
+    )
+    at = NOW + timedelta(minutes=minutes)
+    return TrackedChange(change=change, state=ChangeState.APPLIED, at=at, turn=turn)
+
+
+def of_two(
+    first: Sequence[TrackedChange], second: Sequence[TrackedChange], value: int
+) -> tuple[MemoryJournal, Hand, dict[str, IncidentState]]:
+    """Two incidents that have changed one reservation."""
+    journal, hand = MemoryJournal(), Hand(reserved_concurrency=value)
+    states = {
+        name: histories.state(name, mapping=f"mapping-{name}", changes=tuple(changes))
+        for name, changes in (("first", first), ("second", second))
+    }
+    for state in states.values():
+        journal.begin(state)
+    return journal, hand, states
+
+
+def undone(journal: MemoryJournal, hand: Hand, name: str, turn: int | None = None) -> IncidentState:
+    lease = journal.acquire(f"mapping-{name}", "me", NOW, 60)
+    state = journal.load(name)
+    assert lease
+    assert state
+    which = [t for t in state.in_effect if turn in {None, t.turn}]
+    state, _ = Executor(hand, journal, lambda: NOW).undo(state, lease, which)
+    journal.release(lease)
+    return state
+
+
+@pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
+def test_two_incidents_that_raised_in_turns_leave_nothing_whichever_goes_first(
+    order: tuple[str, str],
+) -> None:
+    mine = (reservation(4, 8, 0), reservation(12, 16, 2, turn=2))
+    journal, hand, _ = of_two(mine, [reservation(8, 12, 1)], 16)
+    for name in order:
+        assert not undone(journal, hand, name).in_effect
+    assert hand.held == {"reserved_concurrency": 4}
+
+
+def test_a_value_that_a_newer_incident_has_set_again_is_the_newer_ones() -> None:
+    """A person set it back in between, to what both found."""
+    journal, hand, _ = of_two([reservation(4, 10, 0)], [reservation(4, 10, 1)], 10)
+    assert not undone(journal, hand, "first").in_effect
+    assert hand.held == {"reserved_concurrency": 10}
+    assert not undone(journal, hand, "second").in_effect
+    assert hand.held == {"reserved_concurrency": 4}
 
 
 # --- what mappings share -------------------------------------------------------------------------
@@ -499,23 +574,6 @@ def test_an_alarm_of_long_ago_that_is_not_there_any_more_is_not_acted_upon() -> 
 
 
 # --- one write a resource ------------------------------------------------------------------------
-
-
-class Hand:
-    """An actuator that counts its writes."""
-
-    def __init__(self, **held: Value) -> None:
-        self.held, self.writes = held, list[dict[str, Value]]()
-
-    def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:
-        return {name: self.held[name] for name in settings}
-
-    def write(self, resource: Resource, values: Mapping[str, Value]) -> None:
-        self.writes.append(dict(values))
-        self.held |= values
-
-    def settled(self, resource: Resource) -> bool:
-        return True
 
 
 def test_what_goes_back_and_what_is_lowered_of_one_mapping_go_in_one_write() -> None:
