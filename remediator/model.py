@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from math import ceil, log2
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -64,6 +65,7 @@ class Detail(StrEnum):
     PARTIAL = "partial"
     ISOLATED = "isolated"
     SUSPECTED = "suspected"
+    UNDECIDED = "undecided"
     PARTIAL_BATCHES = "partial_batches"
     MAPPINGS = "mappings"
     OUTSIDE_READER = "outside_reader"
@@ -219,6 +221,10 @@ class Gap(Record):
     permission: str | None = None
 
 
+MOST_RETRIES_IN_AN_HOUR = 360
+"""AWS was seen to wait about ten seconds between two tries of a batch."""
+
+
 class MappingState(Record):
     """An event source mapping's settings (AWS: EventSourceMappingConfiguration)."""
 
@@ -242,6 +248,18 @@ class MappingState(Record):
     counts_events: bool = False
     """Whether the opt-in EventCount metrics are on."""
     filters_events: bool = False
+
+    @property
+    def retries_bounded(self) -> bool:
+        """Whether a failed batch is given up within the hour. Mappings of before 2021 show 10000
+        retries where nothing was set: at about ten seconds each, that is unbounded in all but
+        name."""
+        return 0 <= self.maximum_retry_attempts <= MOST_RETRIES_IN_AN_HOUR
+
+    @property
+    def halvings(self) -> int:
+        """How often a full batch is split until each record is alone."""
+        return ceil(log2(max(1, self.batch_size)))
 
 
 class FunctionState(Record):

@@ -119,6 +119,7 @@ class Limits(_Section):
     reserved_concurrency: Count = 500
     retention_hours: int = Field(default=168, ge=24, le=8760)
     retry_attempts: int = Field(default=3, ge=0, le=10_000)
+    """Of one record alone; the halvings that isolate it from a full batch come on top."""
     concurrency_margin: int = Field(default=20, ge=0, le=100_000)
     neighbour_growth: Share = 0.2
     unreserved_minimum: int = Field(default=100, ge=0, le=100_000)

@@ -347,8 +347,20 @@ def _made_room(state: IncidentState) -> bool:
 
 
 def surer(state: IncidentState, diagnosis: Diagnosis) -> bool:
-    """Whether a suspected poison record is proven now, so that the same remedy has more to do."""
-    return _detail(state) is Detail.SUSPECTED and diagnosis.proven
+    """Whether a record is proven to be to blame now, or no probe has decided it, so that the same
+    remedy has more to do."""
+    undecided = diagnosis.detail is Detail.UNDECIDED and _detail(state) is not Detail.UNDECIDED
+    return probing(state) and (diagnosis.proven or undecided)
+
+
+def probing(state: IncidentState) -> bool:
+    """Whether batches are split, and retries are not bounded: nothing can be lost by it."""
+    ours = {
+        tracked.change.setting
+        for tracked in state.in_effect
+        if tracked.change.remedy is RemedyName.ISOLATE_POISON
+    }
+    return bool(ours) and "maximum_retry_attempts" not in ours
 
 
 def _detail(state: IncidentState) -> Detail:

@@ -188,17 +188,17 @@ ALIKE = {
     "one shard, halves succeed, but so did some before they were split": (
         split_since(8, errors=[0] * 10 + [45] * 12 + [50] * 4 + [60] * 4),
         Cause.FUNCTION_FAILURE,
-        "everywhere",
+        "partial",
     ),
     "one shard of one of two mappings: what succeeds may be the other's": (
         one_shard_fails(sibling_mappings=1, errors=since(10, 30)),
-        Cause.UNKNOWN,
-        "",
+        Cause.POISON_RECORD,
+        "suspected",
     ),
     "four shards of one of two mappings: what succeeds may be the other's": (
         poison(sibling_mappings=1),
-        Cause.UNKNOWN,
-        "",
+        Cause.POISON_RECORD,
+        "suspected",
     ),
     "one shard, all fails now, but something succeeded meanwhile": (
         one_shard_fails(errors=[0] * 20 + [50] * 7 + [60] * 3),
@@ -214,10 +214,30 @@ ALIKE = {
         Cause.FUNCTION_FAILURE,
         "partial",
     ),
-    "one shard, all fails, split: nothing succeeds": (
+    "one shard, all fails, split: nothing succeeds, as where the bad record is the first": (
         split_since(8, errors=since(20, 60)),
+        Cause.POISON_RECORD,
+        "undecided",
+    ),
+    "one shard, all fails, split just now: nothing succeeds yet": (
+        split_since(3, errors=since(20, 60)),
+        Cause.POISON_RECORD,
+        "suspected",
+    ),
+    "one shard of two lanes, all fails: twice as often since there are two": (
+        split_since(
+            8,
+            errors=since(20, 6)[:22] + [12.0] * 8,
+            invocations=since(20, 6, 60)[:22] + [12.0] * 8,
+            parallelization_factor=2,
+        ),
         Cause.FUNCTION_FAILURE,
         "everywhere",
+    ),
+    "one shard of two lanes, all fails: no oftener, so perhaps in one lane alone": (
+        split_since(8, errors=since(20, 60), parallelization_factor=2),
+        Cause.POISON_RECORD,
+        "undecided",
     ),
     "failure: some fail, but every shard moves on": (
         poison(iterator_age_ms=climbing(0.4), stream_iterator_age_ms=climbing(0.4)),
@@ -364,7 +384,7 @@ def test_bounding_retries_is_not_reached_before_successes_were_seen() -> None:
     """docs/concepts.md, causes: with one shard, do not guess; bisect first."""
     for minutes in range(1, 11):
         seen = split_since(minutes, errors=since(20, 60))
-        assert cause_of(seen) != (Cause.POISON_RECORD, "isolated")
+        assert not diagnose(seen, POLICY).proven
 
 
 def test_shard_metrics_name_the_shards_that_stand_still() -> None:

@@ -64,8 +64,10 @@ def wished(of: Plan) -> dict[str, tuple[object, object]]:
     return {change.setting: (change.before, change.after) for change in of.changes}
 
 
-BOUNDED = {"maximum_retry_attempts": (-1, 3), "on_failure_destination": (None, QUARANTINE)}
+BOUNDED = {"maximum_retry_attempts": (-1, 3 + 7), "on_failure_destination": (None, QUARANTINE)}
+"""Three tries of the record alone, and as many as it takes to halve a batch of 100 seven times."""
 SPLIT = {"bisect_on_error": (False, True)}
+SECOND_LANE = {"parallelization_factor": (1, 2)}
 
 # --- the lever for each cause --------------------------------------------------------------------
 
@@ -74,12 +76,18 @@ SPLIT = {"bisect_on_error": (False, True)}
     ("seen", "wish"),
     [
         pytest.param(poison(), SPLIT | BOUNDED, id="poison that is proven"),
-        pytest.param(one_shard_fails(), SPLIT, id="poison that is suspected: split alone"),
+        pytest.param(
+            one_shard_fails(),
+            SPLIT | SECOND_LANE,
+            id="poison that is suspected in the only lane: all that loses nothing, at once",
+        ),
         pytest.param(
             poison(bisect_on_error=True), BOUNDED, id="poison, split already: bound the retries"
         ),
         pytest.param(
-            one_shard_fails(bisect_on_error=True), {}, id="nothing succeeds though split: leave it"
+            one_shard_fails(bisect_on_error=True),
+            SECOND_LANE,
+            id="nothing succeeds though split: that is no proof, another lane may tell",
         ),
         pytest.param(PIPELINES["broken-deploy"](), {}, id="a broken deploy: nothing is discarded"),
         pytest.param(read_contention(), {"shards": (1, 2)}, id="contention: more shards"),

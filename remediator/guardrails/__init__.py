@@ -194,9 +194,11 @@ def _over_limit(ask: Inquiry) -> Word:
     if field is None or not isinstance(after, int):
         return None
     most = getattr(ask.policy.limits, field)
+    if field == "retry_attempts":
+        most += ask.evidence.mapping.halvings if ask.evidence.mapping else 0
     if after <= most:
         return None
-    if isinstance(before, int) and before >= most:
+    if isinstance(before, int) and before >= most and not lowers(ask.change):
         return block(f"{ask.change.setting} is at the policy's limit of {most} already")
     return Clip(most, f"limited to {most} by the policy")
 

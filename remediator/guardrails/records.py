@@ -1,9 +1,14 @@
 """No record is discarded uncaptured, and no good one at all (invariants 1 and 2)."""
 
 from remediator.guardrails.inquiry import Inquiry, Word, approve, block
-from remediator.model import ResourceKind
+from remediator.model import Cause, Detail, ResourceKind
 from remediator.policy import Autonomy
-from remediator.remedies import captures, drops_in_a_restart
+from remediator.remedies import (
+    Situation,
+    captures,
+    captures_for_a_person,
+    drops_in_a_restart,
+)
 
 
 def nothing_is_discarded(ask: Inquiry) -> Word:
@@ -13,15 +18,27 @@ def nothing_is_discarded(ask: Inquiry) -> Word:
         return block("a maximum record age would discard the backlog (invariant 1)")
     if change.setting != "maximum_retry_attempts" or change.after == -1:
         return None
-    if not ask.here.diagnosis.proven:
+    undecided = _undecided(ask.here)
+    if not ask.here.diagnosis.proven and not undecided:
         return block("the function is not proven healthy: good records could go (invariant 2)")
     held = mapping.on_failure_destination if mapping else None
     captured = ask.after("on_failure_destination", held)
     if not isinstance(captured, str):
         return block("nothing would capture what is given up (invariant 1)")
     if not captures(ask.here, captured):
-        return block(f"nobody knows whether {captured} takes what is given up (invariant 1)")
+        told = f"nobody knows whether {captured} takes what is given up (invariant 1)"
+        theirs = captured == held and change.before != -1 and captures_for_a_person(ask.here)
+        return approve(told) if theirs else block(told)
+    if undecided:
+        return approve(f"the function is not proven healthy (invariant 2): {change.why}")
     return None
+
+
+def _undecided(here: Situation) -> bool:
+    """Whether every step that loses nothing was made and showed nothing: then a person decides."""
+    found = here.diagnosis
+    asks = found.cause is Cause.POISON_RECORD and found.detail is Detail.UNDECIDED
+    return asks and not found.proven
 
 
 def position_is_kept(ask: Inquiry) -> Word:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 
 from remediator.model import Cause
 from remediator.remedies import concurrency, parallelization, poison, retention, shards
-from remediator.remedies.base import Pass, Remedy, Situation, captures, drops_in_a_restart
+from remediator.remedies.base import (
+    Pass,
+    Remedy,
+    Situation,
+    captures,
+    captures_for_a_person,
+    drops_in_a_restart,
+)
 
 FIRST_AID: tuple[Remedy, ...] = (retention.REMEDY,)
 
@@ -21,10 +28,11 @@ REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
     Cause.HOT_PARTITION_KEY: (),
     # Raising anything would break it further; what we raised is rolled back by the follow-up.
     Cause.DOWNSTREAM_SATURATED: (),
-    Cause.FUNCTION_FAILURE: (poison.REMEDY,),  # splits batches that time out; never discards
+    # Splits what times out or stands still, which may tell more; never discards.
+    Cause.FUNCTION_FAILURE: (poison.REMEDY,),
     Cause.CONSUMER_STOPPED: (),
     Cause.RECOVERING: (),
-    Cause.UNKNOWN: (),
+    Cause.UNKNOWN: (poison.REMEDY,),
 }
 
 QUIET_CAUSES = frozenset({Cause.RECOVERING})
@@ -38,5 +46,6 @@ __all__ = [
     "Remedy",
     "Situation",
     "captures",
+    "captures_for_a_person",
     "drops_in_a_restart",
 ]

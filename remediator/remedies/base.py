@@ -72,6 +72,15 @@ def captures(here: Situation, destination: Value) -> bool:
     return is_new and destination == here.quarantine_arn and _is_plain_queue(here)
 
 
+def captures_for_a_person(here: Situation) -> bool:
+    """Whether records are given up to a destination that somebody chose, and it could not be seen
+    what becomes of them there: whoever lowers their retries has to know."""
+    mapping = here.evidence.mapping
+    if mapping is None or mapping.on_failure_destination is None:
+        return False
+    return mapping.maximum_retry_attempts != -1 and here.destination_usable is None
+
+
 def _is_plain_queue(here: Situation) -> bool:
     parts = (here.quarantine_arn or "").split(":")
     plain = len(parts) == _ARN_PARTS and parts[2] == "sqs" and not parts[-1].endswith(".fifo")

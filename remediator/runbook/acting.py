@@ -8,7 +8,6 @@ from remediator.errors import ConflictError, PermanentError, TemporaryError
 from remediator.model import (
     ChangeResult,
     ChangeStatus,
-    Detail,
     FollowUp,
     FollowUpDecision,
     GuardedPlan,
@@ -246,7 +245,7 @@ def end_turn(
             "stage": memory.stage_after(watching=watching, pending=pending is not None),
             "follow_up_at": state.follow_up_at if watching else None,
             "cause": look.diagnosis.cause,
-            "learned": memory.taught(look.diagnosis) or state.learned,
+            "learned": memory.taught(look.diagnosis, state) or state.learned,
             "diagnosis": look.diagnosis,
             "before": state.before or verification.snapshot(look.at, look.signals),
             "pending": pending,
@@ -427,7 +426,7 @@ def _waits_for_more(state: IncidentState, look: Look) -> bool:
     if state.looks_made >= QUICK_LOOKS:
         return False
     if state.in_effect:
-        return state.diagnosis is not None and state.diagnosis.detail is Detail.SUSPECTED
+        return verification.probing(state)
     return look.diagnosis.cause not in QUIET_CAUSES
 
 

@@ -29,7 +29,10 @@ from remediator.state import (
 
 _SLOW = ((Cause.SLOW_CONSUMER, Detail.NONE), (Cause.SLOW_CONSUMER, Detail.CPU_BOUND))
 OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
-    Cause.FUNCTION_FAILURE: ((Cause.POISON_RECORD, Detail.SUSPECTED),),
+    Cause.FUNCTION_FAILURE: (
+        (Cause.POISON_RECORD, Detail.SUSPECTED),
+        (Cause.POISON_RECORD, Detail.UNDECIDED),
+    ),
     Cause.HOT_PARTITION_KEY: _SLOW,
     # What fails, then, fails for what stands behind: no record is to blame, nor its batch.
     Cause.DOWNSTREAM_SATURATED: (
@@ -38,6 +41,7 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
         (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
         (Cause.POISON_RECORD, Detail.ISOLATED),
         (Cause.POISON_RECORD, Detail.SUSPECTED),
+        (Cause.POISON_RECORD, Detail.UNDECIDED),
     ),
     # The account's pool was used up: more lanes would ask it for more.
     Cause.THROTTLING: _SLOW,
@@ -104,9 +108,16 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     """Whether the cause, as it shows now, makes a change of ours a wrong one."""
     in_effect = state.in_effect
     if diagnosis.cause in LEARNED:
-        return any(t.change.setting in CONCURRENCY for t in in_effect)
+        return any(raised(t) for t in in_effect)
     failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
-    return failing and any(t.change.remedy is RemedyName.ISOLATE_POISON for t in in_effect)
+    return failing and any(t.change.setting == "maximum_retry_attempts" for t in in_effect)
+
+
+def raised(tracked: TrackedChange) -> bool:
+    """Whether a change is there to get more done; a second lane that only tells causes apart is
+    no such raise, and what its records do shows nothing of what stands behind."""
+    change = tracked.change
+    return change.setting in CONCURRENCY and change.remedy is not RemedyName.ISOLATE_POISON
 
 
 def used_up(state: IncidentState, verdict: Verdict, look: Look) -> IncidentState:
@@ -118,15 +129,20 @@ def used_up(state: IncidentState, verdict: Verdict, look: Look) -> IncidentState
     return state.model_copy(update={"tried": tuple(dict.fromkeys((*state.tried, *used)))})
 
 
-def taught(diagnosis: Diagnosis) -> Cause | None:
-    """What a diagnosis teaches for the rest of its incident, without any change of ours."""
+def taught(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:
+    """What a diagnosis teaches for the rest of its incident, without any change of ours.
+
+    While a record is being isolated, a lane that fails gets nothing done: that is not the doing
+    of what stands behind.
+    """
     by_hand = diagnosis.cause is Cause.CONSUMER_STOPPED and diagnosis.detail in {
         Detail.PAUSED,
         Detail.RESERVED_AT_0,
         Detail.DEACTIVATED,
     }
     by_account = diagnosis.cause is Cause.THROTTLING and diagnosis.detail is Detail.ACCOUNT
-    saturated = diagnosis.cause is Cause.DOWNSTREAM_SATURATED
+    isolating = any(t.change.remedy is RemedyName.ISOLATE_POISON for t in state.in_effect)
+    saturated = diagnosis.cause is Cause.DOWNSTREAM_SATURATED and not isolating
     return diagnosis.cause if by_hand or by_account or saturated else None
 
 

@@ -108,7 +108,7 @@ def look_again(desk: Desk, state: IncidentState, lease: Lease, due: FollowUpDue)
         if error.gone:
             return forget(desk, state.model_copy(update=counted), lease, str(error))
         raise
-    raised = any(t.change.setting in memory.CONCURRENCY for t in state.in_effect)
+    raised = any(memory.raised(t) for t in state.in_effect)
     verdict = verification.judge(
         state.before,
         look.at,
@@ -284,9 +284,8 @@ def roll_back_turn(
     if not which:
         words = restoring.kept_words(stays)
         return hold_undo(desk, state, lease, look, verdict, step, ruled, words)
-    saturated = any(t.change.setting in memory.CONCURRENCY for t in which) and (
-        verdict.verdict is VerdictName.WORSE
-    )
+    worse = verdict.verdict is VerdictName.WORSE
+    saturated = worse and any(memory.raised(t) for t in which)
     if saturated and look.diagnosis.cause is not Cause.HOT_PARTITION_KEY:
         look = look._replace(diagnosis=memory.saturated(look.diagnosis, verdict))
     used = dict.fromkeys((*state.tried, *(t.change.remedy for t in which)))

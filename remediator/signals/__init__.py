@@ -17,6 +17,7 @@ from remediator.signals.outcomes import measure_errors, measure_throttles
 from remediator.signals.plausible import without_contradictions
 from remediator.signals.record import Signals
 from remediator.signals.series import LAST_MINUTES, MINUTE, without_incomplete_minute
+from remediator.signals.witness import measure_witness
 from remediator.signals.work import measure_reads, measure_shards, measure_work
 
 PARTS = (
@@ -39,6 +40,7 @@ def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
     for part in PARTS:
         values |= part(evidence, thresholds)
     values |= measure_flow(evidence, thresholds, values)
+    values |= measure_witness(evidence, thresholds, values)
     return Signals.model_validate(without_contradictions(evidence, values))
 
 

@@ -21,6 +21,7 @@ from remediator.signals.series import (
     newest_of,
     series_of,
 )
+from remediator.signals.witness import stream_invocations
 
 
 def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
@@ -44,6 +45,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, obje
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
     begin = _failing_from(over)
     failing = active[begin + 1 :]
+    own = _of_streams(evidence, failing)
     return found | {
         "error_share": min(1.0, _weighted(newest)),
         "error_minutes": sum(bad > 0 for _, _, bad in newest),
@@ -55,10 +57,12 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, obje
         "usual_successes_per_minute": _usual_successes(active, begin),
         "failing_successes_per_minute": median(_succeeded(failing)) if failing else None,
         "stands_still_by_chance": _by_chance(evidence, active),
-        "successes_before_modified": _successes_before(evidence, failing),
+        "successes_before_modified": _successes_before(evidence, own),
         "successes_since_modified": _successes_since(
-            evidence, failing if begin < len(active) else active
+            evidence, own if begin < len(active) else _of_streams(evidence, active)
         ),
+        "quiet_before_modified": _quiet_before(evidence, own),
+        "failures_grew": _failures_grew(evidence, failing),
     }
 
 
@@ -146,6 +150,35 @@ def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
     changed = evidence.mapping.last_modified if evidence.mapping else None
     since = [entry for entry in failing if changed is None or entry[0] >= changed]
     return sum(_succeeded(since)) if since else None
+
+
+def _of_streams(evidence: Evidence, minutes: Minutes) -> Minutes:
+    """The same minutes with this mapping's own invocations alone, where they can be told."""
+    counts = stream_invocations(evidence)
+    if counts is None:
+        return minutes
+    return [(at, min(count, counts.get(at, 0.0)), bad) for at, count, bad in minutes]
+
+
+def _quiet_before(evidence: Evidence, failing: Minutes) -> bool | None:
+    """Whether nothing succeeded in the last failing minutes before the mapping was changed."""
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    before = [entry for entry in failing if changed is not None and entry[0] + MINUTE <= changed]
+    if len(before) < 2:
+        return None
+    return not any(_succeeded(before[-LAST_MINUTES:]))
+
+
+def _failures_grew(evidence: Evidence, failing: Minutes) -> float | None:
+    """By the median minute, without that of the change and the pause after it."""
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    if changed is None:
+        return None
+    before = [bad for at, _, bad in failing if at + MINUTE <= changed]
+    after = [bad for at, _, bad in failing if at >= changed][-LAST_MINUTES:]
+    if len(before) < 2 or len(after) < LAST_MINUTES or not median(before):
+        return None
+    return median(after) / median(before)
 
 
 def measure_throttles(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:

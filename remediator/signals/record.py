@@ -46,6 +46,30 @@ class Signals(Record):
     record holds the only lane."""
     successes_since_modified: float | None = None
     """Invocations that succeeded since the mapping was last changed, as far as the window goes."""
+    quiet_before_modified: bool | None = None
+    """Whether nothing at all succeeded in the failing minutes just before the mapping was changed,
+    so that what succeeds since is the change's doing."""
+    failures_grew: float | None = None
+    """Failures a minute now against those before the mapping was changed: two lanes that fail make
+    twice as many."""
+    event_share: float | None = None
+    """Records that succeed by the mapping's own event counts since it fails, against the usual."""
+    batch_share: float | None = None
+    """Batches of streams that succeed since it fails, in the worst of the newest minutes, against
+    the usual: no fewer than told. ``None`` where another stream may feed the function."""
+    others_invoke: bool | None = None
+    """Whether the function is invoked by something else than streams, too."""
+    others_move: bool | None = None
+    """Whether some shard or lane moves on while the oldest record does not. ``None`` where another
+    stream may feed the function."""
+    read_share: float | None = None
+    """New records that this mapping alone reads since it fails, against what arrives."""
+    read_share_at_least: float | None = None
+    """The same, if every failed batch was read again and was full."""
+    reads_dropped: bool | None = None
+    """Whether reads have come down by about one shard's share, so that the rest surely goes on."""
+    reads_outrun: bool | None = None
+    """Whether more was read since it fails than pollers of stuck shards would read ahead."""
     active_minutes_since_modified: int | None = None
     """Minutes with invocations since the mapping was last changed."""
     idle_minutes_since_modified: int | None = None

@@ -107,7 +107,10 @@ def lost(stage: Stage) -> int:
 def test_a_poison_record_in_the_only_shard_goes_in_two_stages() -> None:
     stage = played("poison_on_a_single_shard")
     first, second = [r for r in results(stage) if r["outcome"]["status"] == "applied"][:2]
-    assert [change["setting"] for change in in_effect(first)] == ["bisect_on_error"]
+    assert {change["setting"] for change in in_effect(first)} == {
+        "bisect_on_error",
+        "parallelization_factor",
+    }
     assert {change["setting"] for change in in_effect(second)} == {
         "maximum_retry_attempts",
         "on_failure_destination",

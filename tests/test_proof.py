@@ -1,0 +1,381 @@
+"""Whose successes prove a function healthy, and what is done while nothing proves it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from remediator import planning
+from remediator.diagnosis import diagnose
+from remediator.guardrails import Circumstances, guard
+from remediator.metrics import Metric
+from remediator.model import (
+    Cause,
+    Decision,
+    Detail,
+    Diagnosis,
+    Evidence,
+    GuardedPlan,
+    Mode,
+    RemedyName,
+)
+from remediator.policy import Autonomy, Policy, RemedyPolicy
+from tests.anything import POLICIES, blinded, evidences
+from tests.evidence import (
+    NOW,
+    QUARANTINE,
+    climbing,
+    evidence,
+    one_shard_fails,
+    poison,
+    since,
+    slow_consumer,
+    without,
+)
+
+POLICY = Policy()
+BOUNDS = "maximum_retry_attempts"
+
+
+def found_in(seen: Evidence) -> Diagnosis:
+    return diagnose(seen, POLICY)
+
+
+def plan(seen: Evidence, policy: Policy = POLICY, **known: Any) -> GuardedPlan:
+    """The plan as the guardrails let it through when nobody has approved anything."""
+    here = planning.situation(
+        seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE, **known
+    )
+    return guard(planning.plan("inc", here), here, Circumstances(now=NOW, mode=Mode.APPLY))
+
+
+def allowed(seen: Evidence, policy: Policy = POLICY, **known: Any) -> dict[str, object]:
+    return {change.setting: change.after for change in plan(seen, policy, **known).allowed}
+
+
+def read_by_own_consumer(seen: Evidence) -> Evidence:
+    arn = f"{seen.target.source_arn}/consumer/orders:1"
+    return seen.model_copy(update={"target": seen.target.model_copy(update={"consumer_arn": arn})})
+
+
+def ages_of_shards(*stuck: int, of: int = 4) -> dict[str, dict[Metric, Any]]:
+    return {
+        f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing() if n in stuck else 400}
+        for n in range(of)
+    }
+
+
+# --- what proves ---------------------------------------------------------------------------------
+
+OWN = {
+    "the reads of the stream, of which nobody else reads": poison(),
+    "the reads of the stream, come down by one shard": poison(read_records=since(10, 455, 600)),
+    "the same, although another mapping feeds the function": poison(
+        sibling_mappings=1,
+        batch_size=1,
+        errors=since(10, 6),
+        read_records=since(10, 455, 600),
+    ),
+    "what is pushed to the mapping's own consumer": read_by_own_consumer(
+        poison(readers=3, read_records=0, pushed_records=since(10, 450, 600))
+    ),
+    "the mapping's event counts": poison(
+        sibling_mappings=1,
+        read_records=None,
+        invoked_events=since(10, 610, 600),
+        failed_invoke_events=since(10, 160),
+    ),
+    "the ages of the shards": poison(
+        sibling_mappings=None, read_records=None, shard_metrics=ages_of_shards(2)
+    ),
+    "the batches of streams, where no other stream feeds the function": poison(
+        readers=2, stream_invocations=240
+    ),
+    "the age of the youngest batch, behind partial batch responses": poison(
+        errors=0, reports_partial_batches=True, read_records=None, youngest_age_ms=400
+    ),
+}
+
+
+@pytest.mark.parametrize("witness", OWN)
+def test_health_is_proven_by_this_mappings_own_records(witness: str) -> None:
+    found = found_in(OWN[witness])
+    assert found.cause is Cause.POISON_RECORD
+    assert found.proven
+    assert BOUNDS in allowed(OWN[witness])
+
+
+OTHERS = {
+    "another mapping of the function": poison(sibling_mappings=1),
+    "nobody asked whether there is another mapping": poison(sibling_mappings=None),
+    "whether there is another mapping could not be seen": without(poison(), "sibling_mappings"),
+    "another trigger, by the batches that are of streams": poison(
+        invocations=since(10, 264, 300),
+        errors=since(10, 24),
+        stream_invocations=since(10, 24, 60),
+    ),
+    "another trigger, by the reads that have ended": poison(read_records=since(10, 0, 600)),
+    "another trigger, while nothing is read but what fails": poison(
+        read_records=since(10, 240, 600)
+    ),
+    "another reader of the stream": poison(readers=1, read_records=1200),
+    "a reader of the stream that AWS does not list": poison(read_records=1200),
+    "other shared readers, while our own consumer gets nothing": read_by_own_consumer(
+        poison(pushed_records=since(10, 0, 600))
+    ),
+    "shards of which half are not seen": poison(
+        sibling_mappings=1,
+        shard_metrics=dict(list(ages_of_shards(1).items())[:2]),
+    ),
+    "the other readers' ages, where our own consumer is none of them": read_by_own_consumer(
+        poison(shard_metrics=ages_of_shards(2), sibling_mappings=1)
+    ),
+    "an invocation that succeeds whatever it reports": poison(
+        errors=0,
+        reports_partial_batches=True,
+        stream_invocations=240,
+        read_records=None,
+        youngest_age_ms=climbing(1.0, 10, 300),
+    ),
+}
+
+
+@pytest.mark.parametrize("whose", OTHERS)
+def test_what_others_get_done_proves_nothing(whose: str) -> None:
+    seen = OTHERS[whose]
+    assert not found_in(seen).proven
+    assert not {change.setting for change in plan(seen).plan.changes} & {
+        BOUNDS,
+        "on_failure_destination",
+    }
+
+
+def test_a_count_of_stream_batches_above_all_invocations_is_none() -> None:
+    """Whoever answers with another statistic of the metric has not told how many there were."""
+    ages = climbing(1.0, 10, 400)
+    seen = poison(readers=1, stream_invocations=ages, youngest_age_ms=ages)
+    assert not found_in(seen).proven
+
+
+@given(seen=evidences() | blinded(), policy=POLICIES)
+@settings(max_examples=200, deadline=None)
+def test_no_evidence_proves_health_without_a_witness_of_its_own(
+    seen: Evidence, policy: Policy
+) -> None:
+    """Where another mapping feeds the function, or may, only what is counted for this one tells."""
+    found = diagnose(seen, policy)
+    if not found.proven or seen.sibling_mappings == 0:
+        return
+    own = {Metric.INVOKED_EVENTS, Metric.READ_RECORDS, Metric.PUSHED_RECORDS}
+    assert seen.shard_metrics or own & set(seen.metrics)
+
+
+# --- what loses nothing is done, whatever is not proven ------------------------------------------
+
+SPLIT = {"bisect_on_error": True}
+
+UNSURE = {
+    "a second mapping of the function": poison(sibling_mappings=1),
+    "several poisoned shards: successes are down by more than one shard's": poison(
+        shards=2, errors=since(10, 240), invocations=240
+    ),
+    "several poisoned shards of many": poison(errors=since(10, 200)),
+    "every shard fails, and nobody has deployed anything": poison(errors=since(10, 240)),
+}
+
+
+@pytest.mark.parametrize("why", UNSURE)
+def test_a_split_that_may_tell_is_made_by_itself(why: str) -> None:
+    assert allowed(UNSURE[why]) == SPLIT
+
+
+def test_both_probes_of_a_single_lane_go_in_one_write() -> None:
+    seen = one_shard_fails()
+    made = plan(seen).allowed
+    assert {change.setting: change.after for change in made} == SPLIT | {
+        "parallelization_factor": 2
+    }
+    assert len({(change.remedy, change.resource) for change in made}) == 1
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(one_shard_fails(unreserved_concurrent_executions=890), id="nothing is free"),
+        pytest.param(one_shard_fails(account=None), id="what is free was not seen"),
+        pytest.param(one_shard_fails(reserved_concurrency=1), id="one invocation is reserved"),
+        pytest.param(one_shard_fails(runs_on_managed_instances=True), id="managed instances"),
+    ],
+)
+def test_a_second_lane_is_a_probe_only_where_it_harms_nobody(seen: Evidence) -> None:
+    assert allowed(seen) == SPLIT
+
+
+def test_a_second_lane_is_no_probe_where_somebody_wants_to_be_asked_for_more() -> None:
+    asks = RemedyPolicy(autonomy=Autonomy.APPROVE)
+    policy = Policy(remedies={RemedyName.RAISE_PARALLELIZATION_FACTOR: asks})
+    assert allowed(one_shard_fails(), policy) == SPLIT
+
+
+def test_where_every_record_moves_on_there_is_nothing_to_split() -> None:
+    moving = poison(iterator_age_ms=climbing(0.4), stream_iterator_age_ms=climbing(0.4))
+    assert plan(moving).plan.changes == ()
+    assert "nothing to isolate" in (plan(moving).plan.escalation or "")
+
+
+def test_a_clog_of_which_nothing_fails_is_not_split() -> None:
+    unknown = evidence(iterator_age_ms=climbing(0.9), stream_iterator_age_ms=climbing(0.9))
+    assert found_in(unknown).cause is Cause.UNKNOWN
+    assert plan(unknown).plan.changes == ()
+
+
+# --- what the probes show ------------------------------------------------------------------------
+
+
+def probed(minutes: int, **said: Any) -> Evidence:
+    """One shard that has failed for 20 minutes; split, and of two lanes, since lately."""
+    usual = {
+        "iterator_age_ms": climbing(1.0, 20),
+        "stream_iterator_age_ms": climbing(1.0, 20),
+        "errors": since(20, 60),
+        "bisect_on_error": True,
+        "parallelization_factor": 2,
+        "mapping_last_modified": NOW - timedelta(minutes=minutes),
+    }
+    return one_shard_fails(**(usual | said))
+
+
+def test_what_succeeds_in_the_second_lane_proves_the_function() -> None:
+    """The bad record may be the first of its batch: then no half of its lane ever succeeds."""
+    seen = probed(8, errors=[0] * 10 + [60] * 12 + [30] * 8)
+    assert found_in(seen).proven
+    assert BOUNDS in {change.setting for change in plan(seen).plan.changes}
+
+
+def test_what_succeeds_since_the_probe_may_be_another_mappings() -> None:
+    seen = probed(8, errors=[0] * 10 + [60] * 12 + [30] * 8, sibling_mappings=1)
+    assert not found_in(seen).proven
+
+
+def test_nothing_succeeds_and_no_second_lane_is_seen_a_person_is_asked() -> None:
+    seen = probed(12)
+    assert (found_in(seen).cause, found_in(seen).detail) == (
+        Cause.POISON_RECORD,
+        Detail.UNDECIDED,
+    )
+    guarded = plan(seen)
+    assert guarded.allowed == ()
+    asked = {change.setting: change for change in guarded.awaiting_approval}
+    assert set(asked) == {BOUNDS, "on_failure_destination"}
+    assert "at most" in asked[BOUNDS].why
+    assert "before the next look" in asked[BOUNDS].why
+
+
+def test_bounding_that_is_not_proven_goes_through_with_a_persons_word_alone() -> None:
+    seen = probed(12)
+    here = planning.situation(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE)
+    approved = Circumstances(now=NOW, mode=Mode.APPLY, approved=True)
+    assert BOUNDS in {
+        change.setting for change in guard(planning.plan("inc", here), here, approved).allowed
+    }
+
+
+@pytest.mark.parametrize("usable", [False, None])
+def test_nobody_is_asked_for_a_bound_that_captures_nothing(usable: bool | None) -> None:
+    seen = probed(12)
+    here = planning.situation(
+        seen,
+        found_in(seen),
+        POLICY,
+        quarantine_arn=QUARANTINE if usable is False else None,
+        destination_usable=usable,
+    )
+    wish = planning.plan("inc", here)
+    assert BOUNDS not in {change.setting for change in wish.changes}
+    assert wish.escalation
+
+
+def test_a_probe_that_was_made_just_now_is_waited_for() -> None:
+    assert found_in(probed(4)).detail is Detail.SUSPECTED
+
+
+# --- timeouts ------------------------------------------------------------------------------------
+
+
+def times_out(split_for: int, still: int, **said: Any) -> Evidence:
+    return poison(
+        duration_max_ms=30_000,
+        timeout_seconds=30,
+        bisect_on_error=True,
+        mapping_last_modified=NOW - timedelta(minutes=split_for),
+        iterator_age_ms=climbing(1.0, still),
+        stream_iterator_age_ms=climbing(1.0, still),
+        errors=since(still, 60),
+        **said,
+    )
+
+
+def test_new_full_batches_that_time_out_are_no_proof_of_a_bad_record() -> None:
+    """Batches are split for long, but the oldest record has stood still for less than it takes."""
+    found = found_in(times_out(split_for=28, still=8))
+    assert (found.cause, found.detail) == (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS)
+
+
+def test_a_record_that_stood_still_through_all_halvings_is_a_bad_one() -> None:
+    found = found_in(times_out(split_for=28, still=26, batch_size=10))
+    assert (found.cause, found.detail) == (Cause.POISON_RECORD, Detail.ISOLATED)
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("retries", "after"),
+    [
+        pytest.param(10_000, 10, id="the old default: unbounded in all but name"),
+        pytest.param(361, 10, id="more than an hour of tries"),
+        pytest.param(-1, 10, id="unbounded"),
+        pytest.param(5, None, id="bounded by a person"),
+    ],
+)
+def test_retries_that_are_unbounded_in_all_but_name_are_lowered(
+    retries: int, after: int | None
+) -> None:
+    seen = poison(
+        bisect_on_error=True,
+        maximum_retry_attempts=retries,
+        maximum_record_age_seconds=604_800,
+        on_failure_destination=QUARANTINE,
+    )
+    assert allowed(seen) == ({} if after is None else {BOUNDS: after})
+    for change in plan(seen).allowed:
+        assert (change.before, change.inverse().after) == (retries, retries)
+
+
+@pytest.mark.parametrize(("batch", "retries"), [(1, 3), (2, 4), (100, 10), (1000, 13)])
+def test_a_record_is_tried_as_often_as_its_batch_is_halved_and_thrice(
+    batch: int, retries: int
+) -> None:
+    assert allowed(poison(batch_size=batch))[BOUNDS] == retries
+
+
+@pytest.mark.parametrize("build", [poison, one_shard_fails])
+def test_a_mapping_with_a_tumbling_window_is_left_alone_and_told_why(build: Any) -> None:
+    made = plan(build(tumbling_window_seconds=120)).plan
+    assert made.changes == ()
+    assert "windows of 120 s" in (made.escalation or "")
+
+
+def test_a_broken_deploy_is_not_split() -> None:
+    seen = poison(errors=since(10, 240), function_last_modified=NOW - timedelta(minutes=13))
+    assert plan(seen).plan.changes == ()
+
+
+def test_a_block_by_an_unproven_function_names_the_invariant() -> None:
+    seen = slow_consumer()
+    here = planning.situation(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE)
+    bound = plan(poison()).plan
+    ruled = guard(bound, here, Circumstances(now=NOW, mode=Mode.APPLY)).changes
+    word = next(one.ruling for one in ruled if one.change.setting == BOUNDS)
+    assert (word.decision, word.guardrail) == (Decision.BLOCK, "discard")
