@@ -153,10 +153,18 @@ def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) ->
         target=target,
         cause=cause,
         changes=(*aid, *chosen),
-        escalation=None if chosen or cause in QUIET_CAUSES else _escalation(here, passed),
+        escalation=_escalation(here, passed) if _needs_a_person(here, chosen) else None,
         next_commands=_next_commands(here),
         forecast=forecast.options(here.evidence, here.signals, here.policy, cause),
     )
+
+
+def _needs_a_person(here: Situation, chosen: Sequence[Change]) -> bool:
+    """Where nothing is done; and where what is done can only tell more, and mends nothing."""
+    found = here.diagnosis
+    tells = found.cause in {Cause.FUNCTION_FAILURE, Cause.UNKNOWN}
+    only_tells = tells and found.detail is not Detail.TIMEOUTS
+    return found.cause not in QUIET_CAUSES and (not chosen or only_tells)
 
 
 def escalation(

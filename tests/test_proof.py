@@ -190,6 +190,12 @@ def test_a_split_that_may_tell_is_made_by_itself(why: str) -> None:
     assert allowed(UNSURE[why]) == SPLIT
 
 
+def test_a_person_is_called_for_a_broken_function_although_a_split_may_tell_more() -> None:
+    made = plan(poison(errors=since(10, 240)))
+    assert made.allowed
+    assert "fix it" in (made.plan.escalation or "")
+
+
 def test_both_probes_of_a_single_lane_go_in_one_write() -> None:
     seen = one_shard_fails()
     made = plan(seen).allowed
@@ -348,9 +354,19 @@ def test_retries_that_are_unbounded_in_all_but_name_are_lowered(
         maximum_record_age_seconds=604_800,
         on_failure_destination=QUARANTINE,
     )
-    assert allowed(seen) == ({} if after is None else {BOUNDS: after})
-    for change in plan(seen).allowed:
+    assert allowed(seen, destination_usable=True) == ({} if after is None else {BOUNDS: after})
+    for change in plan(seen, destination_usable=True).allowed:
         assert (change.before, change.inverse().after) == (retries, retries)
+
+
+def test_lowering_the_retries_to_a_destination_that_was_not_seen_is_asked_for() -> None:
+    """Somebody chose it for what is given up; whether it takes that, they know."""
+    seen = poison(
+        bisect_on_error=True, maximum_retry_attempts=10_000, on_failure_destination=QUARANTINE
+    )
+    guarded = plan(seen)
+    assert guarded.allowed == ()
+    assert {change.setting: change.after for change in guarded.awaiting_approval} == {BOUNDS: 10}
 
 
 @pytest.mark.parametrize(("batch", "retries"), [(1, 3), (2, 4), (100, 10), (1000, 13)])
