@@ -58,21 +58,29 @@ def _best_levers(stage: Stage, nothing: Episode) -> Levers:
     best, shortest = Levers(), min(_seconds(nothing), SEARCH_SECONDS)
     for candidates in _rounds(stage, nothing):
         for levers in candidates(best):
-            took = in_a_copy(partial(_try, stage, levers, alarm, shortest, nothing))
+            took = in_a_copy(partial(attempt, stage, levers, alarm, shortest, nothing))
             if took < shortest:
                 best, shortest = levers, took
     return best
 
 
-def _try(stage: Stage, levers: Levers, alarm: float, limit: float, nothing: Episode) -> float:
-    """Seconds from the alarm until the lag is gone; infinite when that is not before the limit."""
+def attempt(
+    stage: Stage,
+    levers: Levers,
+    alarm: float,
+    limit: float,
+    nothing: Episode,
+    settled_seconds: float = SETTLED_SECONDS,
+) -> float:
+    """Seconds from the alarm until the lag is gone when levers are pulled; infinite when that is
+    not before the limit, or does harm. It uses the stage up: see ``lab.copies``."""
     stage.rehearsal.run_until(alarm + 1.0)
     stage.pull(levers)
     recorder = stage.recorder
     while True:
         stage.rehearsal.run_until(stage.seconds + CHUNK_SECONDS)
         settled = recorder.settled_seconds(nothing.threshold_seconds)
-        if settled >= SETTLED_SECONDS and stage.seconds - alarm >= SETTLED_SECONDS:
+        if settled >= settled_seconds and stage.seconds - alarm >= settled_seconds:
             break
         if stage.seconds - alarm - settled >= limit:
             return inf

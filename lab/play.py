@@ -43,7 +43,7 @@ def play(
     """One run of a strategy that acts upon the plant directly."""
     stage = staged(scenario, seed, strategy)
     run(stage, scenario, None if to_the_end else SETTLED_SECONDS)
-    return _episode(stage, scenario, seed, (), tuple(stage.changes), nothing)
+    return episode_of(stage, scenario, seed, (), tuple(stage.changes), nothing)
 
 
 def play_remediator(
@@ -60,7 +60,7 @@ def play_remediator(
     run(stage, scenario)
     notes = notes_of(stage.rehearsal.reports, stage.world.start)
     changes = changes_of(stage.rehearsal.reports, stage.world.start)
-    return _episode(stage, scenario, seed, notes, changes, nothing, policy_name)
+    return episode_of(stage, scenario, seed, notes, changes, nothing, policy_name)
 
 
 def run(stage: Stage, scenario: Scenario, settled_seconds: float | None = None) -> None:
@@ -79,6 +79,8 @@ def alarm_at(stage: Stage) -> float | None:
     """When the template's alarms first called: ALARM, or silence after there was a metric."""
     known: set[str] = set()
     for at, name, state in stage.rehearsal.transitions:
+        if name in stage.alarms_of_others:
+            continue
         if state == "ALARM" or (state == "INSUFFICIENT_DATA" and name in known):
             return (at - stage.world.start).total_seconds()
         known.add(name)
@@ -121,7 +123,7 @@ def go_on(
     stage.by = strategy.name
     _listen(stage, strategy)
     run(stage, scenario, None if to_the_end else SETTLED_SECONDS)
-    return _episode(stage, scenario, seed, (), tuple(stage.changes), nothing)
+    return episode_of(stage, scenario, seed, (), tuple(stage.changes), nothing)
 
 
 def _listen(stage: Stage, strategy: Strategy) -> None:
@@ -138,7 +140,7 @@ def _listen(stage: Stage, strategy: Strategy) -> None:
     stage.rehearsal.aws.alarms.on_transition.append(heard)
 
 
-def _episode(
+def episode_of(
     stage: Stage,
     scenario: Scenario,
     seed: int,
@@ -147,6 +149,7 @@ def _episode(
     nothing: Episode | None,
     policy_name: str = "",
 ) -> Episode:
+    """What a run has come to."""
     recorder, alarm = stage.recorder, alarm_at(stage)
     ledger = recorder.ledger()
     usual = nothing.neighbour_throttles if nothing else recorder.starved_seconds

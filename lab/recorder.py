@@ -43,6 +43,7 @@ class Recorder:
         self.overridden: set[str] = set()
         """Settings that had another value soon after a person had set them."""
         self._persons = [(h.at_seconds, *h.sets) for h in happenings if h.sets]
+        self._stood: set[str] = set()
         self._world = world
         self._columns = _Columns()
         self._errors = self._peak = self._refused = 0
@@ -130,9 +131,13 @@ class Recorder:
         return hurt
 
     def _watch_persons(self, now: float) -> None:
+        """From when it is as a person has set it, which AWS takes a while for."""
         for at, setting, value in self._persons:
-            soon = at < now <= at + PERSON_SECONDS
-            if soon and settings_of(self._world)[setting] != value:
+            if not at < now <= at + PERSON_SECONDS:
+                continue
+            if settings_of(self._world)[setting] == value:
+                self._stood.add(setting)
+            elif setting in self._stood:
                 self.overridden.add(setting)
 
     def _competes(self) -> bool:

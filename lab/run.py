@@ -104,12 +104,12 @@ def play_all(todo: Sequence[Job], processes: int | None = None) -> Iterator[list
     """
     workers = min(processes or cpu_count() or 1, len(todo)) or 1
     spawned = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=_collect_seldom) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=collect_seldom) as pool:
         for done in as_completed([pool.submit(incident, job) for job in todo]):
             yield done.result()
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """A world makes hardly any garbage in cycles, and copies share what is not looked through."""
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)

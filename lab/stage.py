@@ -51,6 +51,8 @@ class Stage:
     recorder: Recorder
     rehearsal: Rehearsal
     changes: list[SettingChange] = field(default_factory=list)
+    alarms_of_others: frozenset[str] = frozenset()
+    """Names of alarms that watch another function than the scenario is about."""
 
     @property
     def mapping(self) -> EventSourceMapping:
@@ -141,16 +143,23 @@ def set_up(
     rehearsal = Rehearsal(
         world,
         CONSUMER,
-        {"Mode": "apply"},
+        {"Mode": "apply", **blueprint.parameters},
         policy,
-        conditions=Conditions(tags=tags, seed=seed),
+        "sns" if blueprint.parameters.get("AlarmDelivery") == "sns" else "lambda",
+        conditions=Conditions(
+            latency_seconds=blueprint.latency_seconds,
+            lambda_calls_of_others_per_second=blueprint.calls_of_others_per_second,
+            tags=tags,
+            seed=seed,
+        ),
         function=function,
         asks=asks,
     )
     for alarm in blueprint.alarms:
         rehearsal.put_alarm(alarm.name, _properties(alarm, rehearsal.deployment.function_arn))
     recorder = Recorder(world, scenario.watch_from_seconds, blueprint.happenings)
-    return Stage(world, by, recorder, rehearsal)
+    others = frozenset(alarm.name for alarm in blueprint.alarms if alarm.function != CONSUMER)
+    return Stage(world, by, recorder, rehearsal, alarms_of_others=others)
 
 
 def _properties(alarm: OwnAlarm, action: str) -> dict[str, Any]:
@@ -158,7 +167,7 @@ def _properties(alarm: OwnAlarm, action: str) -> dict[str, Any]:
         "AlarmName": alarm.name,
         "Namespace": "AWS/Lambda",
         "MetricName": "IteratorAge",
-        "Dimensions": [{"Name": "FunctionName", "Value": CONSUMER}],
+        "Dimensions": [{"Name": "FunctionName", "Value": alarm.function}],
         "Statistic": "Maximum",
         "Period": 60,
         "ComparisonOperator": "GreaterThanThreshold",

@@ -172,6 +172,10 @@ class Rehearsal:
         """An alarm on what Logs Insights finds, in a state that does not change."""
         self.aws.log_alarms[name] = state
 
+    def redeploy(self, function: Function) -> None:
+        """Put something else in the remediator's place, from now on."""
+        self._function = function
+
     def run_until(self, until: datetime | float) -> None:
         """Run the world, and the handler whenever it is called, until a time or to that second.
 

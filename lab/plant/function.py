@@ -38,6 +38,8 @@ class Run(NamedTuple):
     failed_at: int
     version: int
     unreserved: bool
+    blame: str = ""
+    """Why it ends badly: poison, function, backend or timeout; empty where it does not."""
 
 
 class Logged(NamedTuple):
@@ -83,7 +85,7 @@ class Function:
         self.throttle_log: deque[float] = deque()
         self._account = account
         self._clock = clock
-        self._backend = backend
+        self.backend = backend
         self._rng = rng
         self._warm = 0
         self._new_environments = NEW_ENVIRONMENTS_BURST
@@ -120,31 +122,36 @@ class Function:
         self, now: float, weight: int, poison_at: int | None, source_arn: str | None = None
     ) -> Run:
         """Start on a batch of `weight` records; `poison_at` is the first bad one's place in it."""
-        behaviour, backend = self.behaviour, self._backend
+        behaviour, backend = self.behaviour, self.backend
         outages = [o for o in self.spec.outages if o.source_arn in {None, source_arn}]
         stretch = latency_factor(outages, now)
         failing = self._fails(outages, now)
+        blame = "function" if failing else ""
         if backend:
             backend.in_flight += 1
             stretch *= backend.latency_factor(now)
-            failing = backend.fails(now) or failing
+            if backend.fails(now):
+                failing, blame = True, blame or "backend"
         cpu = behaviour.cpu_seconds_per_invocation + behaviour.cpu_seconds_per_record * weight
         cpu /= min(self.memory_mb / FULL_VCPU_MB, behaviour.vcpus_usable)
         io = behaviour.io_seconds_per_invocation + behaviour.io_seconds_per_record * weight
         seconds = (cpu + io * stretch) * self._jitter()
         ending, failed_at = self._ending(failing, poison_at)
+        if ending is not Ending.SUCCESS and not failing:
+            blame = "poison"
         if ending is Ending.TIMEOUT or seconds > self.timeout_seconds:
+            blame = blame or ("backend" if seconds / stretch < self.timeout_seconds else "timeout")
             seconds, ending = float(self.timeout_seconds), Ending.TIMEOUT
         elif ending is Ending.ERROR and behaviour.seconds_until_error is not None:
             seconds = min(seconds, behaviour.seconds_until_error)
         unreserved = self.reserved_concurrency is None
         cold, version = self._environment(), self.revision
-        return Run(seconds, cold, min(cpu, seconds), ending, failed_at, version, unreserved)
+        return Run(seconds, cold, min(cpu, seconds), ending, failed_at, version, unreserved, blame)
 
     def begin_direct(self, seconds: float) -> Run:
         """Start on what no mapping has sent: it takes so long, and succeeds."""
-        if self._backend:
-            self._backend.in_flight += 1
+        if self.backend:
+            self.backend.in_flight += 1
         unreserved = self.reserved_concurrency is None
         cold, version = self._environment(), self.revision
         return Run(seconds, cold, 0.0, Ending.SUCCESS, 0, version, unreserved)
@@ -154,8 +161,8 @@ class Function:
         self.running -= 1
         self._account.ended(unreserved=run.unreserved)
         self._warm += run.version == self.revision
-        if self._backend:
-            self._backend.in_flight -= 1
+        if self.backend:
+            self.backend.in_flight -= 1
 
     def recycle(self, now: float) -> None:
         """A change of configuration or code: new environments from here on."""

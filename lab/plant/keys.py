@@ -65,6 +65,10 @@ class KeySource:
 
 def _enrol(keys: Keys, table: KeyTable, prefix: str) -> list[int]:
     """Number a producer's population. KPL: one key "a", explicit hash keys over the whole range."""
+    if keys.hashed_to < 1.0:
+        low, high = int(keys.hashed_from * HASH_KEYS), int(keys.hashed_to * HASH_KEYS)
+        step = (high - low) // keys.population
+        return [table.add(f"{prefix}{n}", low + n * step) for n in range(keys.population)]
     if keys.kind != "aggregated":
         return [table.add(f"{prefix}{n}") for n in range(keys.population)]
     step = HASH_KEYS // keys.population

@@ -62,5 +62,7 @@ class Knobs:
     """A DynamoDB stream closes each shard and opens its child about this often."""
     cloudwatch_delay_seconds: float = 120.0
     """A datapoint can be seen this long after it was emitted (no service level exists)."""
+    publishes_zeros: bool = True
+    """Whether minutes without an error or a throttle have a datapoint of 0 (undocumented)."""
     alarm_extra_periods: int = 2
     """CloudWatch looks at this many periods more than EvaluationPeriods for missing data."""

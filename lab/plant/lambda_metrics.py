@@ -28,9 +28,10 @@ class FunctionLogs:
     Each goes to FunctionName, to the account (no dimensions) and, for an alias, to Resource.
     """
 
-    def __init__(self, store: MetricStore, function: Function) -> None:
+    def __init__(self, store: MetricStore, function: Function, *, zeros: bool = True) -> None:
         self._store = store
         self._function = function
+        self._zeros = zeros
 
     def fold(self, until: float) -> None:
         """Take what ended by `until` (seconds)."""
@@ -56,10 +57,12 @@ class FunctionLogs:
         ages = [entry.age_ms for entry in entries if entry.age_ms is not None]
         sets = {
             "Invocations": sample([1.0] * len(entries)),
-            "Errors": sample(failures),
-            "Throttles": sample([0.0] * len(entries)),
             "Duration": sample([entry.duration_ms for entry in entries], keep=True),
         }
+        if self._zeros or any(failures):
+            sets["Errors"] = sample(failures)
+        if self._zeros:
+            sets["Throttles"] = sample([0.0] * len(entries))
         if ages:
             sets["IteratorAge"] = sample(ages, keep=True)
         for where in self._levels(resource):

@@ -42,6 +42,8 @@ class Lane:
         self.todo: list[Batch] = []
         self.busy = False
         self.retired = False
+        self.held_by = ""
+        """Why the batch on top is not done: what the run blames, throttle, or nothing: it runs."""
         self._window_from = now
         self._timer_set = False
 
@@ -122,12 +124,13 @@ class Lane:
         mapping.counts.invoked += len(batch.records)
         if not mapping.function.acquire(now):
             batch.throttles += 1
+            self.held_by = "throttle"
             mapping.last_result = "PROBLEM: Function call failed"
             self._after(mapping.pacing.throttle(batch.throttles), self._again)
             return
         batch.invocations += 1
         batch.throttles = 0
-        Invocation(self, batch, now)
+        self.held_by = Invocation(self, batch, now).run.blame
 
     def _after(self, seconds: float, callback: Callable[[simpy.Event], None]) -> None:
         self.cursor.world.after(seconds, callback)
@@ -135,7 +138,7 @@ class Lane:
     def _done(self) -> None:
         """The batch on top is over, however it ended."""
         self.todo.pop()
-        self.busy = False
+        self.busy, self.held_by = False, ""
         self._window_from = self.cursor.world.env.now
         self.cursor.batch_over(self)
 

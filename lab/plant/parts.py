@@ -64,9 +64,9 @@ class Parts:
 
     # Names
 
-    def stream_arn(self, name: str) -> str:
-        """The ARN of a Kinesis stream."""
-        return self._arn("kinesis", f"stream/{name}")
+    def stream_arn(self, name: str, account_id: str | None = None) -> str:
+        """The ARN of a Kinesis stream, of this account unless told otherwise."""
+        return self._arn("kinesis", f"stream/{name}", account_id)
 
     def table_stream_arn(self, table: str, label: str) -> str:
         """The ARN of a DynamoDB table's stream."""
@@ -76,9 +76,9 @@ class Parts:
         """The unqualified ARN of a function."""
         return self._arn("lambda", f"function:{name}")
 
-    def _arn(self, service: str, rest: str) -> str:
+    def _arn(self, service: str, rest: str, account_id: str | None = None) -> str:
         account = self.account.spec
-        return f"arn:aws:{service}:{account.region}:{account.account_id}:{rest}"
+        return f"arn:aws:{service}:{account.region}:{account_id or account.account_id}:{rest}"
 
     # Finding
 

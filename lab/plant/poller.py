@@ -42,6 +42,8 @@ class Poller:
         self._idle_since: float | None = None
         self._counted_as_idle = False
         self._wants_room = False
+        self.refused = False
+        """Whether the last poll met the limits that the shard's readers share."""
 
     def start(self) -> None:
         """Begin to poll, somewhere on the beat."""
@@ -106,7 +108,8 @@ class Poller:
             self._wants_room = True
             return
         self._last_poll = now
-        if not self._reading.admit(now):
+        self.refused = not self._reading.admit(now)
+        if self.refused:
             self._poll_at(now + self._mapping.pacing.read())
             return
         visible = self._shard.visible(now)

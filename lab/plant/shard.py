@@ -78,7 +78,7 @@ class Shard:
         self.watchers: list[Watcher] = []
         self.largest_bytes = 0
         self.counts = MinuteCounts()
-        self._writable_at = 0.0
+        self._writable_at = float("-inf")
 
     def visible(self, now: float) -> int:
         """How many records have arrived."""

@@ -39,6 +39,8 @@ class StreamSpec:
     """Regions of a global table's replicas."""
     consumers: tuple[str, ...] = ()
     """Names of enhanced fan-out consumers that were registered long ago."""
+    account_id: str | None = None
+    """Another account, whose stream it is: its metrics and its control plane are not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,9 @@ class Keys:
     exponent: float = 1.1
     hot_share: float = 0.9
     records_per_aggregate: int = 1
+    hashed_from: float = 0.0
+    """With `hashed_to` below 1, explicit hash keys in a share of the range, as of one shard."""
+    hashed_to: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class ProducerSpec:
 
     `spacing`: `even` (D/…) or `poisson` (M/…). `burst_records` are put all at once at `at_seconds`
     instead. `poison_at_seconds`: the first record after each of these times can not be processed.
+    What was written before the world's start has negative times.
     """
 
     stream: str

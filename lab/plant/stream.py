@@ -101,6 +101,15 @@ class Stream:
         for shard, group in self._by_shard(records).items():
             shard.write(group)
 
+    def put_before(self, producer: Producer, start: float) -> None:
+        """What a producer wrote before the world's start; it must be the stream's first one."""
+        end = min(start, producer.spec.until_seconds)
+        second = producer.spec.at_seconds
+        while second < end:
+            for shard, group in self._by_shard(producer.draw(second, second + 1)).items():
+                shard.write(group)
+            second += 1
+
     def change_shards(self, closing: list[Shard], ranges: list[tuple[int, int]]) -> None:
         """Close shards and open their children; each child's parents are those it overlaps."""
         now = self._clock.env.now

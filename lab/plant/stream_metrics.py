@@ -20,6 +20,10 @@ def emit_stream(store: MetricStore, stream: Stream, start: float, end: float) ->
     """The metrics of [start, end) for the stream and, where enabled, its shards."""
     for shard in stream.shards.values():
         stream.reading(shard).count_outside_reads(end)
+    if stream.spec.account_id:
+        for shard in stream.shards.values():
+            shard.counts = MinuteCounts()
+        return
     if stream.is_dynamodb:
         _emit_writes(store, stream, start, end)
         _emit_dynamodb(store, stream, start)
@@ -100,7 +104,8 @@ SHARD_METRICS = {
 
 def emit_fan_out(store: MetricStore, mapping: "EventSourceMapping", at: float) -> None:
     """SubscribeToShardEvent.* of an enhanced fan-out mapping."""
-    if mapping.consumer is None or not mapping.polling:
+    theirs = mapping.stream.spec.account_id is not None
+    if mapping.consumer is None or theirs or not mapping.polling:
         return
     where = dimensions(StreamName=mapping.stream.name, ConsumerName=mapping.consumer.name)
     counts = mapping.counts

@@ -53,7 +53,7 @@ class World(LambdaControl, KinesisControl):
         arn = (
             self.table_stream_arn(spec.table, spec.label)
             if spec.table
-            else self.stream_arn(spec.name)
+            else self.stream_arn(spec.name, spec.account_id)
         )
         rng = chance(self.seed, "stream", arn)
         self.streams[arn] = stream = Stream(spec, arn, rng, self.clock)
@@ -83,7 +83,9 @@ class World(LambdaControl, KinesisControl):
         )
         self.functions[spec.name] = function
         self.account.reserving.append(function)
-        self.metrics.add_source(FunctionLogs(self.metrics, function).fold)
+        self.metrics.add_source(
+            FunctionLogs(self.metrics, function, zeros=self.knobs.publishes_zeros).fold
+        )
         if spec.direct_calls:
             CallsOfOthers(function, spec.direct_calls, self.clock, self.seed)
         return function
@@ -110,6 +112,7 @@ class World(LambdaControl, KinesisControl):
         rng = chance(self.seed, "producer", stream.arn, number)
         producer = Producer(spec, stream.keys, f"p{number}-", rng)
         stream.add_producer(producer)
+        stream.put_before(producer, self.env.now)
         if stream.arn not in self._ticking:
             self._ticking.add(stream.arn)
             self._tick(stream)

@@ -1,6 +1,6 @@
 """What a scenario is: a blueprint drawn by a seed, its true cause, and what may be done."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -67,11 +67,12 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class OwnAlarm:
-    """An alarm of the owner's own on the consumer's age, which calls the remediator, too."""
+    """An alarm of the owner's own on a function's age, which calls the remediator, too."""
 
     name: str
     threshold_seconds: float
     minutes: int
+    function: str = CONSUMER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,12 @@ class Blueprint:
     happenings: tuple[Happening, ...] = ()
     alarms: tuple[OwnAlarm, ...] = ()
     tagged: bool = True
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """The template's, beside the mode and the target."""
+    latency_seconds: float = 0.1
+    """One AWS call of the remediator."""
+    calls_of_others_per_second: float = 0.0
+    """What others take of Lambda's API."""
     heals_at_seconds: float | None = None
     account: AccountSpec = field(default_factory=AccountSpec)
     knobs: Knobs = field(default_factory=Knobs)

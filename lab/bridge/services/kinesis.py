@@ -12,9 +12,13 @@ _FROM_START = {"FROM_TRIM_HORIZON", "AT_TRIM_HORIZON"}
 
 
 def _stream(aws: Aws, params: Params) -> Stream:
-    """The Kinesis stream that is named. Raises AwsError when there is none."""
+    """The Kinesis stream that is named. Raises AwsError when there is none, or it is not ours."""
     arn = params.get("StreamARN") or aws.world.stream_arn(str(params.get("StreamName")))
-    return aws.world.find_stream(arn)
+    stream = aws.world.find_stream(arn)
+    if stream.spec.account_id:
+        message = f"Not authorized: {arn} is of another account, and no resource policy allows it"
+        raise AwsError("AccessDeniedException", message)
+    return stream
 
 
 def describe_stream_summary(aws: Aws, params: Params) -> dict[str, Any]:
