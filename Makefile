@@ -46,6 +46,9 @@ demo: setup ## Show the main job: an alarm comes in, the lever is pulled (under 
 lab: setup ## Run every scenario of the lab, with and without the remediator
 	@$(BIN)/remediator-lab all
 
+wild: setup ## Play 1,000 worlds drawn at random, sliced by every property (SEED=N from another seed)
+	@$(BIN)/remediator-lab wild --worlds 1000 --first-seed $(or $(SEED),10000)
+
 benchmark: setup ## Print how fast the plant is, and how soon the remediator writes
 	@$(BIN)/remediator-lab benchmark
 

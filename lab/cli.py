@@ -15,6 +15,8 @@ from lab.page import render
 from lab.run import Job, incident, jobs, play_all
 from lab.scenarios import INCIDENTS, SCENARIOS, WILD
 from lab.storm.__main__ import main as blow_storms
+from lab.wild import command as wild_worlds
+from lab.wild.sweep import Job as WildJob
 from remediator.errors import InputError
 from remediator.escaping import paragraphs, printed
 from remediator.policy import load
@@ -24,6 +26,8 @@ DEMO = ("nothing", "double_shards", "remediator")
 SEEDS = 20
 WILD_SEEDS = 3
 COMPARED_SEEDS = 3
+WILD_WORLDS = 1000
+WILD_FIRST_SEED = 10_000
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -197,6 +201,44 @@ def compare(
     ]
     console = Console()
     showing.show_comparison(console, _played(console, todo))
+
+
+@app.command("wild")
+def play_wild(
+    worlds: Annotated[int, typer.Option(min=1, help="How many.")] = WILD_WORLDS,
+    first_seed: Annotated[
+        int, typer.Option(min=0, help="Seeds below 10,000 are for work, those above for reports.")
+    ] = WILD_FIRST_SEED,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replay this one world, told.")] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, callback=_sound_policy, help="A guardrails file."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            callback=_sound_policy,
+            help="Another one: what it was before, and what has moved since.",
+        ),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="All cores by default.")] = None,
+    output: Annotated[Path, typer.Option(help="Where the JSON goes; a .md stands beside it.")] = OUT
+    / "wild.json",
+) -> None:
+    """Worlds drawn at random from wide priors, judged by the plant, sliced by every property."""
+    text = policy.read_text(encoding="utf-8") if policy else None
+    seeds = range(first_seed, first_seed + worlds)
+    if seed is not None:
+        wild_worlds.one(seed, text)
+    elif against is not None:
+        before = against.read_text(encoding="utf-8")
+        wild_worlds.compared(seeds, before, text, processes)
+    else:
+        wild_worlds.many([WildJob(s, text) for s in seeds], processes, output)
 
 
 @app.command()

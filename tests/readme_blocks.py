@@ -25,6 +25,7 @@ from lab.cli import app as lab_app
 from lab.episode import Episode, from_json
 from lab.scenarios import INCIDENTS
 from lab.scores import misses, scores, told
+from lab.wild import priors
 from remediator.cli import app
 from remediator.cli.showing import EXIT_CODES
 from remediator.cli.tables import TABLES
@@ -319,7 +320,14 @@ def guardrail_table() -> str:
     )
 
 
+def prior_table() -> str:
+    """Everything that may differ between two worlds at random, and how it is drawn."""
+    rows = [(prior.says, prior.range) for prior in priors.table().values()]
+    return table(["property", "drawn from"], rows)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
+    "wild-priors": prior_table,
     "demo": demo,
     "transcript": transcript,
     "exit-codes": exit_codes,

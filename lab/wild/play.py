@@ -1,0 +1,194 @@
+"""Plays one world at random: with nothing, with the best of a few lever sets, with the remediator.
+
+Until the first alarm the three are one world, which is played once; from there on in copies.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from math import ceil, inf
+from typing import Any, NamedTuple
+
+from lab.baselines import Strategy
+from lab.bridge import Function, LambdaContext, Report, remediator
+from lab.copies import in_a_copy
+from lab.episode import Episode, Note
+from lab.oracle import attempt
+from lab.play import CHUNK_SECONDS, alarm_at, episode_of, run, staged
+from lab.recorder import SETTLED_SECONDS
+from lab.reports import changes_of, notes_of
+from lab.scenarios import CONSUMER
+from lab.stage import Levers, Stage
+from lab.wild.draw import Wild
+from lab.wild.truth import Sample, Witness, holders
+from remediator.wiring import Door
+
+BEFORE_CALL_SECONDS = 0.5
+"""After the alarm's minute, and before the remediator's first line."""
+QUICK_SECONDS = 90.0
+"""Any lever restarts the mapping: nothing beats a lag that is gone before."""
+SEARCH_SECONDS = 1200.0
+"""What has not helped for so long after the alarm is no candidate."""
+SEEN_SHARE = 0.1
+MOST_SETS = 5
+"""How many lever sets are tried for the oracle."""
+
+
+class Nothing(NamedTuple):
+    """What becomes of the world when nobody does anything."""
+
+    episode: Episode
+    samples: tuple[Sample, ...]
+
+
+class Oracle(NamedTuple):
+    """The best lever set and the seconds it takes; no levers where none helps."""
+
+    levers: Levers
+    seconds: float
+
+
+class Played(NamedTuple):
+    """All that was seen of one world."""
+
+    world: Wild
+    nothing: Nothing
+    oracle: Oracle
+    ours: Episode
+    samples: tuple[Sample, ...]
+    ages: tuple[tuple[float, float], ...]
+    """(seconds, age of the oldest record) with the remediator."""
+    calls: int
+    unsupported: tuple[str, ...]
+
+
+def _ignored(_event: Any, _context: LambdaContext, _door: Door) -> None:
+    """Nobody answers."""
+
+
+def play(world: Wild, policy: str | None = None, function: Function = remediator) -> Played:
+    """One world under the remediator, as it ships or under a policy."""
+    strategy = Strategy(name="remediator", what="")
+    stage = staged(world.scenario, world.seed, strategy, function, policy)
+    witness = Witness(stage.world)
+    _until_somebody_is_called(stage, world.scenario.horizon_seconds)
+    nothing = in_a_copy(partial(_with_nothing, stage, world, witness))
+    oracle = _oracle(stage, world, nothing)
+    run(stage, world.scenario)
+    reports = [report for report in stage.rehearsal.reports if _is_ours(report)]
+    ours = episode_of(
+        stage,
+        world.scenario,
+        world.seed,
+        notes_of(reports, stage.world.start),
+        changes_of(reports, stage.world.start),
+        nothing.episode,
+    )
+    return Played(
+        world,
+        nothing,
+        oracle,
+        ours,
+        tuple(witness.samples),
+        tuple(stage.recorder.ages),
+        len(stage.rehearsal.calls),
+        tuple(sorted(set(stage.rehearsal.unsupported))),
+    )
+
+
+def _until_somebody_is_called(stage: Stage, end: float) -> None:
+    """Run to just after the minute of the first alarm, of whatever function."""
+    seconds = 0.0
+    while seconds < end:
+        seconds += CHUNK_SECONDS
+        stage.rehearsal.run_until(min(end, seconds + BEFORE_CALL_SECONDS))
+        if any(state == "ALARM" for _, _, state in stage.rehearsal.transitions):
+            return
+        if alarm_at(stage) is not None:
+            return
+
+
+def _with_nothing(stage: Stage, world: Wild, witness: Witness) -> Nothing:
+    stage.rehearsal.redeploy(_ignored)
+    stage.by = "nothing"
+    run(stage, world.scenario)
+    episode = episode_of(stage, world.scenario, world.seed, (), (), None)
+    return Nothing(episode, tuple(witness.samples))
+
+
+def _is_ours(report: Report) -> bool:
+    """Whether it is about the function that the world is about."""
+    result = report.result if isinstance(report.result, dict) else {}
+    target = result.get("target") or {}
+    return target.get("function") in {CONSUMER, None}
+
+
+# --- the oracle --------------------------------------------------------------------------------
+
+
+def _oracle(stage: Stage, world: Wild, nothing: Nothing) -> Oracle:
+    """The best of a few lever sets, chosen by what binds, pulled at the moment of the alarm."""
+    alarm, alone = nothing.episode.alarm_at_seconds, nothing.episode.recovery_seconds
+    if alarm is None or (alone is not None and alone <= QUICK_SECONDS):
+        return Oracle(Levers(), inf if alone is None else alone)
+    best = Oracle(Levers(), inf if alone is None else alone)
+    longest = min(SEARCH_SECONDS, world.scenario.horizon_seconds - alarm - QUICK_SECONDS)
+    for levers in _sets(stage, nothing, alarm)[:MOST_SETS]:
+        limit = min(best.seconds, longest)
+        tried = partial(_attempt, stage, levers, alarm, limit, nothing.episode)
+        took = in_a_copy(tried)
+        if took < best.seconds:
+            best = Oracle(levers, took)
+    return best
+
+
+def _attempt(stage: Stage, levers: Levers, alarm: float, limit: float, nothing: Episode) -> float:
+    stage.rehearsal.redeploy(_ignored)
+    return attempt(stage, levers, alarm, limit, nothing, SETTLED_SECONDS)
+
+
+def _sets(stage: Stage, nothing: Nothing, alarm: float) -> list[Levers]:
+    """What may help against what held the shards around the alarm and after it."""
+    held = holders(nothing.samples, alarm - 300.0, alarm + 900.0)
+    words = {word for word, share in held.items() if share >= SEEN_SHARE}
+    sets: list[Levers] = []
+    factors = _factors(stage)
+    if words & {"poison", "function", "timeout", "backend"}:
+        sets += [Levers(bisect=True, bounded=True)]
+        sets += [Levers(bisect=True, bounded=True, factor=factor) for factor in factors[:1]]
+    if "throttle" in words:
+        sets += _reservations(stage)
+    if words & {"lanes", "one key", "lanes, one key", "slowed", "saturated", "poison", "reads"}:
+        sets += [Levers(factor=factor) for factor in factors]
+    if not stage.mapping.stream.is_dynamodb and words & {"reads", "lanes", "lanes, one key"}:
+        sets += [Levers(double_shards=True)]
+    return sets
+
+
+def _factors(stage: Stage) -> list[int]:
+    """The most, and what lies between."""
+    now = stage.mapping.settings.parallelization_factor
+    return sorted({10, ceil((now * 10) ** 0.5), min(10, now * 2)} - {now}, reverse=True)
+
+
+def _reservations(stage: Stage) -> list[Levers]:
+    """More for the function, where it has a reservation and the account can spare it."""
+    mapping, account = stage.mapping, stage.world.account
+    now = mapping.function.reserved_concurrency
+    if not now:
+        return []
+    lanes = len(mapping.stream.open_shards()) * mapping.settings.parallelization_factor
+    spare = now + account.unreserved_pool - account.spec.minimum_unreserved
+    wider = [min(wanted, spare) for wanted in (lanes, 4 * now) if min(wanted, spare) > now]
+    return [Levers(reserved=wanted) for wanted in dict.fromkeys(wider)] + [
+        Levers(reserved=wanted, factor=factor)
+        for wanted in wider[:1]
+        for factor in _factors(stage)[:1]
+    ]
+
+
+def told(notes: Sequence[Note]) -> list[Note]:
+    """The looks at which a cause was named."""
+    return [note for note in notes if note.cause]
+
+
+__all__ = ["Nothing", "Oracle", "Played", "play", "told"]

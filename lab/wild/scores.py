@@ -1,0 +1,244 @@
+"""What one world's run comes to: words against what bound, harm, time against the oracle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from pydantic import ConfigDict, TypeAdapter
+
+from lab.episode import Episode, Note
+from lab.scores import SLOWER, SLOWER_SECONDS, seconds
+from lab.wild.play import Played, told
+from lab.wild.truth import RIGHT, age_at, ends_soon, right_causes
+from remediator.model import Cause
+
+HELPS_SECONDS = 60.0
+"""A lever exists where it is faster than nothing by so much, and by a tenth."""
+FEW = 0.02
+"""Losses are compared with those of a world without us; chance alone moves them a little."""
+GONE_SECONDS = 10.0
+"""A backlog is gone when the oldest record is younger."""
+SHORTEST_FORECAST = 60.0
+WAITING = "awaiting_approval"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A cause that was named, when, and what it would have been right to name."""
+
+    at: float
+    said: str
+    right: tuple[str, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is one of them."""
+        return self.said in self.right
+
+    @property
+    def asks(self) -> bool:
+        """Whether it says that it does not know."""
+        return self.said == Cause.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One world's figures; ``None`` is never, or not asked. Plain data, the same on every run."""
+
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
+
+    seed: int
+    labels: dict[str, str]
+    alarm_at: float | None
+    first: Word | None = None
+    last: Word | None = None
+    held_by: dict[str, float] = field(default_factory=dict)
+    """What held the shards with nothing, as shares of the time."""
+    nothing_seconds: float | None = None
+    oracle_seconds: float | None = None
+    ours_seconds: float | None = None
+    lever: str = ""
+    """The oracle's, where one exists."""
+    pulled: tuple[str, ...] = ()
+    harm: dict[str, int] = field(default_factory=dict)
+    """Kinds of harm that were done, with their counts."""
+    forecast_error: float | None = None
+    """Of the first forecast that can be held against what happened; infinite: never or for ever."""
+    waits: bool = False
+    """Whether it waits for somebody's approval at the end."""
+    looks: int = 0
+    calls: int = 0
+    crashed: int = 0
+    unsupported: tuple[str, ...] = ()
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the lag was gone by the end."""
+        return self.ours_seconds is not None
+
+    @property
+    def ratio(self) -> float | None:
+        """Our time to the oracle's, where a lever exists."""
+        if not self.lever or not self.oracle_seconds:
+            return None
+        return inf if self.ours_seconds is None else self.ours_seconds / self.oracle_seconds
+
+
+_OUTCOMES: TypeAdapter[list[Outcome]] = TypeAdapter(list[Outcome])
+"""JSON has no infinity: it is written as a word."""
+
+
+def to_json(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes as a JSON array."""
+    return _OUTCOMES.dump_json(list(outcomes), indent=1).decode()
+
+
+def from_json(text: str | bytes) -> list[Outcome]:
+    """The outcomes of a JSON array.
+
+    Raises:
+        pydantic.ValidationError: it holds something else.
+    """
+    return _OUTCOMES.validate_json(text)
+
+
+def outcome(played: Played) -> Outcome:
+    """The figures of one world."""
+    world, ours, nothing = played.world, played.ours, played.nothing.episode
+    first, last = _words(played)
+    helps = _lever_helps(played)
+    return Outcome(
+        seed=world.seed,
+        labels=world.labels,
+        alarm_at=nothing.alarm_at_seconds,
+        first=first,
+        last=last,
+        held_by=_held_by(played),
+        nothing_seconds=nothing.recovery_seconds,
+        oracle_seconds=played.oracle.seconds if helps else None,
+        ours_seconds=ours.recovery_seconds,
+        lever=str(played.oracle.levers) if helps else "",
+        pulled=tuple(dict.fromkeys(change.by for change in ours.changes)),
+        harm=_harm(played),
+        forecast_error=_forecast_error(played),
+        waits=_waits(ours.notes),
+        looks=len(told(ours.notes)),
+        calls=played.calls,
+        crashed=sum(note.status == "crashed" for note in ours.notes),
+        unsupported=played.unsupported,
+    )
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+def _words(played: Played) -> tuple[Word | None, Word | None]:
+    """The first one, and the last one that was said while the lag was there."""
+    alarm = played.nothing.episode.alarm_at_seconds
+    if alarm is None:
+        return None, None
+    notes = [note for note in told(played.ours.notes) if note.at_seconds >= alarm]
+    if not notes:
+        return Word(at=alarm, said="", right=_right(played, alarm)), None
+    threshold = played.world.scenario.threshold_seconds
+    late = [n for n in notes if age_at(played.samples, n.at_seconds) >= threshold] or notes[:1]
+    first, last = notes[0], late[-1]
+    return _word(played, first), _word(played, last)
+
+
+def _word(played: Played, note: Note) -> Word:
+    return Word(at=note.at_seconds, said=note.cause, right=_right(played, note.at_seconds))
+
+
+def _right(played: Played, at: float) -> tuple[str, ...]:
+    """What it is right to say at a time: what binds, and that it will be over where it will."""
+    scenario = played.world.scenario
+    delay = played.world.drawn.undocumented.metric_delay
+    threshold = scenario.threshold_seconds
+    right = set(right_causes(played.samples, at, delay, threshold))
+    untouched = all(change.at_seconds >= at for change in played.ours.changes)
+    if untouched and ends_soon(played.nothing.samples, at, threshold):
+        right.add(Cause.RECOVERING)
+    return tuple(sorted(map(str, right)))
+
+
+def _held_by(played: Played) -> dict[str, float]:
+    found: dict[str, int] = {}
+    for sample in played.nothing.samples:
+        for word, count in sample.held_by:
+            if word in RIGHT:
+                found[word] = found.get(word, 0) + count
+    total = sum(found.values())
+    return {word: round(count / total, 3) for word, count in sorted(found.items())}
+
+
+# --- harm and time -----------------------------------------------------------------------------
+
+
+def _harm(played: Played) -> dict[str, int]:
+    """Kinds of harm with their counts, compared with a world in which we did nothing."""
+    ours, nothing = played.ours, played.nothing.episode
+    lost = ours.lost - nothing.lost
+    kinds = {
+        "lost": lost if lost > FEW * nothing.lost else 0,
+        "captured good ones": max(0, ours.captured_good - nothing.captured_good),
+        "starved": int(ours.starved),
+        "overrode": len(ours.overridden),
+        "others hurt": max(0, ours.others_hurt - nothing.others_hurt),
+        "slower than nothing": int(_is_slower(played)),
+    }
+    return {kind: count for kind, count in kinds.items() if count}
+
+
+def _is_slower(played: Played) -> bool:
+    """By a tenth and a minute; what lags by a setting is not counted."""
+    if not any(word in RIGHT for sample in played.nothing.samples for word, _ in sample.held_by):
+        return False
+    nothing = seconds(played.nothing.episode)
+    return seconds(played.ours) > max(SLOWER * nothing, nothing + SLOWER_SECONDS)
+
+
+def _lever_helps(played: Played) -> bool:
+    best, nothing = played.oracle.seconds, seconds(played.nothing.episode)
+    return best < inf and nothing > max(SLOWER * best, best + HELPS_SECONDS)
+
+
+def _waits(notes: Sequence[Note]) -> bool:
+    acted = [note.status for note in told(notes)]
+    return WAITING in acted and not {"applied", "settling"} & set(acted)
+
+
+def _forecast_error(played: Played) -> float | None:
+    """Of the first option that was taken alone, or of nothing where nothing was ever done."""
+    ours = played.ours
+    for note in told(ours.notes):
+        done = [c for c in ours.changes if note.at_seconds <= c.at_seconds <= note.at_seconds + 60]
+        names = {f"{change.setting} {change.after}" for change in done}
+        if done and len(names) == 1:
+            return _error(note, names.pop(), played)
+        if done:
+            return None
+    first = next((note for note in told(ours.notes) if note.forecast), None)
+    return None if ours.changes or first is None else _error(first, "nothing", played)
+
+
+def _error(note: Note, option: str, played: Played) -> float | None:
+    found = next((line for line in note.forecast if line.option == option), None)
+    if found is None or "cannot be computed" in found.note:
+        return None
+    happened = _gone_in(played.ages, note.at_seconds)
+    foreseen = found.drains_in_seconds
+    if happened is None or foreseen is None:
+        return 0.0 if happened is None and foreseen is None else inf
+    return abs(foreseen - happened) / max(happened, SHORTEST_FORECAST)
+
+
+def _gone_in(ages: Sequence[tuple[float, float]], since: float) -> float | None:
+    """Seconds until the backlog is gone."""
+    gone = (at - since for at, age in ages if at > since and age < GONE_SECONDS)
+    return next(gone, None)
+
+
+def episodes_of(played: Played) -> list[Episode]:
+    """What can be shown of both runs."""
+    return [played.nothing.episode, played.ours]

@@ -1,0 +1,246 @@
+"""What binds, read off the plant: which resource is used up, which record fails, who throttles.
+
+Every few seconds each shard that lags is asked what holds its oldest record. More than one thing
+may, so more than one cause may be right; the recipe of the world is not asked.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from lab.plant import World
+from lab.plant.account import latency_factor
+from lab.plant.cursor import Cursor
+from lab.plant.lane import Lane
+from lab.plant.mapping import EventSourceMapping
+from lab.scenarios import CONSUMER
+from remediator.model import Cause
+
+SAMPLE_SECONDS = 10.0
+LAGS_SECONDS = 8.0
+"""A younger record is on its way: it waits for a poll or for its batch."""
+WORST_SHARE = 0.5
+"""Shards that lag half as much as the worst one count, too."""
+RIGHT_SHARE = 0.2
+"""What holds the worst shards for so much of the time is a right answer."""
+LOOK_BACK_SECONDS = 240.0
+"""Readings are of the last minutes, before the metrics' delay: what bound then was right."""
+FALLING = -0.1
+"""Seconds of age a second, below which the lag is going away."""
+TREND_SECONDS = 180.0
+SOON_SECONDS = 600.0
+"""A lag that ends by itself within that time is one to wait for."""
+FEW_RECORDS = 20
+"""Of fewer it cannot be told how they are spread over keys."""
+ONE_KEY = 0.7
+"""A key with such a share of what waits in a lane leaves nothing to spread."""
+SHARED_KEY = 0.4
+"""With such a share it is one of two things that bind."""
+
+STOPPED, RESTARTS, WAITS = "stopped", "restarts", "waits"
+RIGHT: Mapping[str, tuple[Cause, ...]] = {
+    STOPPED: (Cause.CONSUMER_STOPPED,),
+    "throttle": (Cause.THROTTLING,),
+    "poison": (Cause.POISON_RECORD,),
+    "function": (Cause.FUNCTION_FAILURE,),
+    "timeout": (Cause.FUNCTION_FAILURE,),
+    "backend": (Cause.DOWNSTREAM_SATURATED, Cause.FUNCTION_FAILURE),
+    "saturated": (Cause.DOWNSTREAM_SATURATED,),
+    "slowed": (Cause.DOWNSTREAM_SATURATED, Cause.SLOW_CONSUMER),
+    "lanes": (Cause.SLOW_CONSUMER,),
+    "one key": (Cause.HOT_PARTITION_KEY,),
+    "lanes, one key": (Cause.SLOW_CONSUMER, Cause.HOT_PARTITION_KEY),
+    "reads": (Cause.READ_CONTENTION,),
+}
+"""Which causes are right where something holds a shard. A restart and a window accuse nobody."""
+
+
+class Sample(NamedTuple):
+    """One look: the age of the oldest record, and what holds the worst shards."""
+
+    at: float
+    age: float
+    held_by: tuple[tuple[str, int], ...]
+
+
+class Witness:
+    """Looks at the function's mappings every few seconds while the world runs."""
+
+    def __init__(self, world: World) -> None:
+        self.samples: list[Sample] = []
+        self._world = world
+        world.at(world.env.now + SAMPLE_SECONDS, self._look)
+
+    def _look(self) -> None:
+        now = self._world.env.now
+        lagging: list[tuple[float, Cursor]] = []
+        for mapping in self._world.mappings.values():
+            if mapping.function.name == CONSUMER:
+                lagging += _lagging(mapping, now)
+        worst = max((age for age, _ in lagging), default=0.0)
+        far = [cursor for age, cursor in lagging if age >= max(LAGS_SECONDS, worst * WORST_SHARE)]
+        counted = Counter(held_by(cursor, now) for cursor in far)
+        self.samples.append(Sample(now, worst, tuple(sorted(counted.items()))))
+        self._world.at(now + SAMPLE_SECONDS, self._look)
+
+
+def _lagging(mapping: EventSourceMapping, now: float) -> Iterable[tuple[float, Cursor]]:
+    for cursor in mapping.cursors.values():
+        arrived = cursor.oldest_arrival(now)
+        if arrived is not None and not _waits_for_parent(cursor):
+            yield now - arrived, cursor
+
+
+def _waits_for_parent(cursor: Cursor) -> bool:
+    cursors = cursor.mapping.cursors
+    parents = (cursors.get(parent) for parent in cursor.shard.parents)
+    return any(parent is not None and not parent.drained for parent in parents)
+
+
+# --- one shard ---------------------------------------------------------------------------------
+
+
+def held_by(cursor: Cursor, now: float) -> str:
+    """What holds the oldest record of a shard at this moment."""
+    mapping = cursor.mapping
+    if mapping.function.reserved_concurrency == 0 or mapping.state in {"Disabled", "Disabling"}:
+        return STOPPED
+    if not cursor.running:
+        return RESTARTS
+    lane = _lane_of_oldest(cursor)
+    if lane is None:
+        return "reads" if cursor.poller.refused else _most(cursor, now)
+    if cursor.is_blocked_for(lane):
+        lane = next(other for other in cursor.lanes if not cursor.is_blocked_for(other))
+    return lane.held_by or _of_working(cursor, lane, now)
+
+
+def _lane_of_oldest(cursor: Cursor) -> Lane | None:
+    """The lane whose turn the oldest record is; None: it has not been read yet."""
+    first, lanes = cursor.checkpoint, cursor.lanes
+    if first >= cursor.position:
+        return None
+    hashes = cursor.mapping.stream.keys.lane_hashes
+    return lanes[hashes[cursor.shard.keys[first]] % len(lanes)]
+
+
+def _most(cursor: Cursor, now: float) -> str:
+    """The oldest record is not read, though reading is not refused: the lanes are full."""
+    found = Counter(
+        lane.held_by or _of_working(cursor, lane, now) for lane in cursor.lanes if lane.busy
+    )
+    return found.most_common(1)[0][0] if found else WAITS
+
+
+def _of_working(cursor: Cursor, lane: Lane, now: float) -> str:
+    """A lane that gets its work done, and yet the record waits."""
+    if not lane.busy:
+        return WAITS
+    if _waiting(lane) < cursor.mapping.settings.batch_size:
+        return _of_reading(cursor, now)  # it keeps up with what it is given
+    function = cursor.mapping.function
+    if _is_at_its_cap(cursor, now):
+        return "throttle"
+    backend = function.backend
+    if backend is not None and backend.in_flight > backend.spec.concurrency:
+        return "saturated"
+    outages = [*function.spec.outages, *(backend.spec.outages if backend else ())]
+    if latency_factor(outages, now) > 1:
+        return "slowed"
+    return _of_lanes(cursor)
+
+
+def _is_at_its_cap(cursor: Cursor, now: float) -> bool:
+    """This lane runs because another one is throttled: the concurrency is what there is too
+    little of."""
+    mapping, account = cursor.mapping, cursor.mapping.world.account
+    reserved = mapping.function.reserved_concurrency
+    if reserved is not None:
+        full = mapping.function.running >= reserved
+    else:
+        wanted = account.running_unreserved + account.neighbours_want(now) + 1
+        full = wanted > account.unreserved_pool
+    lanes = (lane for other in mapping.cursors.values() for lane in other.lanes)
+    return full and any(lane.held_by == "throttle" for lane in lanes)
+
+
+def _waiting(lane: Lane) -> int:
+    """Records behind the batch that is being worked on."""
+    return len(lane.queue) + sum(len(batch.records) for batch in lane.todo[:-1])
+
+
+def _of_reading(cursor: Cursor, now: float) -> str:
+    unread = cursor.shard.visible(now) > cursor.position
+    return "reads" if cursor.poller.refused and unread else WAITS
+
+
+def _of_lanes(cursor: Cursor) -> str:
+    """Lanes have work to come. Whether more of them would help, say the keys of what waits in the
+    fullest one; where most lanes have nothing to do, few keys share a lane."""
+    lanes, size = cursor.lanes, cursor.mapping.settings.batch_size
+    share = _share_of_one_key(cursor, max(lanes, key=_waiting))
+    others_idle = len(lanes) > 1 and sum(_waiting(lane) >= size for lane in lanes) * 2 <= len(lanes)
+    if others_idle and share >= ONE_KEY:
+        return "one key"
+    return "lanes, one key" if others_idle or share >= SHARED_KEY else "lanes"
+
+
+def _share_of_one_key(cursor: Cursor, lane: Lane) -> float:
+    """Of what waits in a lane; keys of one name are one."""
+    if len(lane.queue) < FEW_RECORDS:
+        return 0.0
+    hashes, keys = cursor.mapping.stream.keys.lane_hashes, cursor.shard.keys
+    names = Counter(hashes[keys[position]] for position in lane.queue)
+    return names.most_common(1)[0][1] / len(lane.queue)
+
+
+# --- over time ---------------------------------------------------------------------------------
+
+
+def holders(samples: Sequence[Sample], since: float, until: float) -> dict[str, float]:
+    """What held the worst shards between two times, as shares of the time in which they lagged."""
+    found: Counter[str] = Counter()
+    for sample in samples:
+        if since <= sample.at <= until:
+            for word, count in sample.held_by:
+                found[word] += count
+    total = sum(count for word, count in found.items() if word in RIGHT)
+    return {word: count / total for word, count in found.items() if word in RIGHT}
+
+
+def right_causes(
+    samples: Sequence[Sample], at: float, delay: float, threshold: float
+) -> frozenset[Cause]:
+    """The causes that it is right to name at a time."""
+    look_back = at - LOOK_BACK_SECONDS - delay
+    right = {
+        cause
+        for since in (look_back, at - 60.0)
+        for word, share in holders(samples, since, at).items()
+        if share >= RIGHT_SHARE
+        for cause in RIGHT[word]
+    }
+    if not right or _falls(samples, at) or age_at(samples, at) < threshold:
+        right.add(Cause.RECOVERING)
+    return frozenset(right)
+
+
+def _falls(samples: Sequence[Sample], at: float) -> bool:
+    """Whether the age falls, or has just fallen."""
+    before, now = age_at(samples, at - TREND_SECONDS), age_at(samples, at)
+    return now - before < FALLING * TREND_SECONDS
+
+
+def age_at(samples: Sequence[Sample], at: float) -> float:
+    """The age at a time: that of the last look."""
+    return next((s.age for s in reversed(samples) if s.at <= at), 0.0)
+
+
+def ends_soon(samples: Sequence[Sample], at: float, threshold: float) -> bool:
+    """Whether the lag ends by itself: below the threshold within a while, and for a while."""
+    ages = [s.age for s in samples if at < s.at <= at + 2 * SOON_SECONDS]
+    first = next((n for n, age in enumerate(ages) if age < threshold), None)
+    if first is None or first * SAMPLE_SECONDS > SOON_SECONDS:
+        return False
+    later = ages[first : first + int(SOON_SECONDS / 2 / SAMPLE_SECONDS)]
+    return sum(age < threshold for age in later) >= 0.8 * len(later)

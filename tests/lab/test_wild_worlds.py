@@ -1,0 +1,262 @@
+"""Worlds at random: drawn by their seeds, judged by the plant, counted with intervals."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from math import inf
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lab.baselines import NOTHING
+from lab.cli import app
+from lab.plant import AccountSpec, Keys, Knobs, ProducerSpec, StreamSpec, World
+from lab.plant.rates import constant
+from lab.play import alarm_at, staged
+from lab.scenarios import INCIDENTS, SCENARIOS, WILD
+from lab.wild import slices
+from lab.wild.dice import drawn
+from lab.wild.draw import wild
+from lab.wild.play import play
+from lab.wild.priors import TABLES, Source, draw, table
+from lab.wild.scores import Outcome, Word, from_json, outcome, to_json
+from lab.wild.sweep import Job, sweep
+from lab.wild.truth import Sample, Witness, ends_soon, right_causes
+from remediator.model import Cause
+from tests.lab.plant_worlds import START
+
+SMALL_DRAW = (3, 9, 17, 29)
+"""Seeds of every run; `make wild` plays a thousand others."""
+PUSHED = {"saturates_when_pushed", "pushed_with_few_lanes"}
+"""Where nothing is saturated before somebody pushes."""
+DAYS = {"expiry_near", "untagged_stream_expiry_near"}
+"""These take a simulated day; what binds in them binds in others, too."""
+
+
+@cache
+def played(seed: int) -> Outcome:
+    return outcome(play(wild(seed)))
+
+
+# --- how worlds are drawn ----------------------------------------------------------------------
+
+
+def test_the_same_seed_draws_the_same_world() -> None:
+    assert draw(7) == draw(7)
+    assert wild(7).labels == wild(7).labels
+
+
+def test_two_seeds_draw_two_worlds() -> None:
+    assert draw(7) != draw(8)
+
+
+def test_every_label_of_every_property_is_drawn_by_some_seed() -> None:
+    seen: dict[str, set[str]] = {name: set() for name in table()}
+    for seed in range(400):
+        for name, label in draw(seed).labels().items():
+            seen[name].add(label)
+    assert all(len(labels) > 1 for labels in seen.values()), seen
+    assert len(seen["cause"]) > 20
+    assert {"none", "same function, other stream"} <= seen["siblings"]
+
+
+def test_a_property_more_would_move_no_other_one() -> None:
+    """Each has dice of its own, named after it: the order and the number of fields are nothing."""
+    rows = [drawn(Source, seed) for seed in range(30)]
+    assert [draw(seed).source for seed in range(30)] == rows
+
+
+def test_no_property_has_two_meanings() -> None:
+    names = [name for rows in TABLES for name in rows.__dataclass_fields__]
+    assert len(names) == len(set(names))
+
+
+def test_every_world_of_thirty_can_be_built() -> None:
+    for seed in range(30):
+        world = wild(seed)
+        world.scenario.blueprint(seed).build(seed)
+
+
+# --- what is true, read off the plant ------------------------------------------------------------
+
+
+def right_in(name: str) -> set[Cause]:
+    """What it is right to say in a named scenario, three minutes after its alarm."""
+    scenario = SCENARIOS[name]
+    stage = staged(scenario, 1, NOTHING)
+    witness = Witness(stage.world)
+    while alarm_at(stage) is None:
+        stage.rehearsal.run_until(stage.seconds + 60.0)
+    alarm = alarm_at(stage) or 0.0
+    waits = scenario.causes[0] is Cause.RECOVERING
+    stage.rehearsal.run_until(alarm + (1200.0 if waits else 180.0))
+    delay, threshold = stage.world.knobs.cloudwatch_delay_seconds, scenario.threshold_seconds
+    right = set(right_causes(witness.samples, alarm + 180.0, delay, threshold))
+    soon = waits and ends_soon(witness.samples, alarm, threshold)
+    return right | ({Cause.RECOVERING} if soon else set())
+
+
+@pytest.mark.parametrize("name", [name for name in INCIDENTS if name not in DAYS | PUSHED])
+def test_the_plant_tells_the_cause_of_every_named_incident(name: str) -> None:
+    assert SCENARIOS[name].causes[0] in right_in(name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in WILD if name not in DAYS | PUSHED])
+def test_the_plant_tells_the_cause_of_every_named_wild_world(name: str) -> None:
+    assert SCENARIOS[name].causes[0] in right_in(name)
+
+
+@pytest.mark.parametrize("name", sorted(PUSHED))
+def test_what_is_not_saturated_before_it_is_pushed_is_slow(name: str) -> None:
+    assert Cause.SLOW_CONSUMER in right_in(name)
+
+
+def test_where_nothing_lags_there_is_nothing_to_do_but_to_wait() -> None:
+    samples = [Sample(10.0 * n, 3.0, ()) for n in range(60)]
+    assert right_causes(samples, 500.0, 120.0, 60.0) == {Cause.RECOVERING}
+
+
+def test_two_things_that_bind_are_two_right_answers() -> None:
+    both = (("lanes", 1), ("poison", 1))
+    samples = [Sample(10.0 * n, 100.0 + 10 * n, both) for n in range(60)]
+    right = right_causes(samples, 500.0, 120.0, 60.0)
+    assert right == {Cause.SLOW_CONSUMER, Cause.POISON_RECORD}
+
+
+def test_what_holds_hardly_ever_is_no_right_answer() -> None:
+    words = [(("poison", 1),) if n % 10 == 0 else (("lanes", 1),) for n in range(60)]
+    samples = [Sample(10.0 * n, 100.0 + 10 * n, words[n]) for n in range(60)]
+    assert right_causes(samples, 500.0, 120.0, 60.0) == {Cause.SLOW_CONSUMER}
+
+
+# --- what the plant has learned for it -----------------------------------------------------------
+
+
+def world() -> World:
+    return World(START, AccountSpec(), Knobs(), 1)
+
+
+def test_records_from_before_the_start_are_old() -> None:
+    plant = world()
+    plant.add_stream(StreamSpec(name="s", shards=2))
+    plant.add_producer(
+        ProducerSpec(stream="s", rate=constant(5.0), at_seconds=-3600.0, until_seconds=-3500.0)
+    )
+    (stream,) = plant.streams.values()
+    arrivals = sorted(at for shard in stream.shards.values() for at in shard.arrivals)
+    assert len(arrivals) == pytest.approx(500, abs=2)
+    assert arrivals[0] >= -3600.0
+    assert arrivals[-1] <= -3500.0
+
+
+def test_keys_can_be_bound_to_a_part_of_the_hash_range() -> None:
+    plant = world()
+    plant.add_stream(StreamSpec(name="s", shards=4))
+    keys = Keys(population=50, hashed_from=0.0, hashed_to=0.249)
+    plant.add_producer(ProducerSpec(stream="s", rate=constant(5.0), keys=keys))
+    plant.run_until(60)
+    (stream,) = plant.streams.values()
+    counts = [len(shard.arrivals) for shard in stream.open_shards()]
+    assert counts[0] > 200
+    assert counts[1:] == [0, 0, 0]
+
+
+def test_a_stream_of_another_account_has_no_metrics_here() -> None:
+    plant = world()
+    plant.add_stream(StreamSpec(name="s", account_id="210987654321"))
+    plant.add_producer(ProducerSpec(stream="s", rate=constant(5.0)))
+    plant.run_until(600)
+    assert plant.metrics.names("AWS/Kinesis") == []
+
+
+# --- the figures of a world ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SMALL_DRAW)
+def test_in_a_world_at_random_nothing_is_lost_or_captured_unasked(seed: int) -> None:
+    o = played(seed)
+    assert not {"lost", "captured good ones", "overrode"} & o.harm.keys()
+    assert o.crashed == 0
+    assert o.unsupported == ()
+
+
+def test_order_and_number_of_processes_change_nothing() -> None:
+    seeds = SMALL_DRAW[:2]
+    alone = [played(seed) for seed in seeds]
+    beside = sorted(sweep([Job(seed) for seed in reversed(seeds)], 2), key=lambda o: o.seed)
+    assert beside == alone
+
+
+def test_outcomes_survive_json() -> None:
+    some = [made_up(1), replace(made_up(2), forecast_error=inf)]
+    assert from_json(to_json(some)) == some
+
+
+def made_up(seed: int, said: str = "slow_consumer", **labels: str) -> Outcome:
+    word = Word(at=1000.0, said=said, right=("slow_consumer",))
+    return Outcome(seed=seed, labels=labels, alarm_at=900.0, first=word, last=word)
+
+
+def of(shards: str, said: str, seeds: Sequence[int]) -> list[Outcome]:
+    return [made_up(seed, said, shards=shards) for seed in seeds]
+
+
+def test_the_worst_slice_comes_first_with_the_seeds_that_missed() -> None:
+    outcomes = of("1", "slow_consumer", range(40)) + of("2", "slow_consumer", range(40, 60))
+    outcomes += of("2", "poison_record", range(60, 80))
+    found = slices.slices(outcomes, least=30)
+    worst = found[0]
+    assert (worst.name, worst.label, worst.share) == ("shards", "2", slices.Share(20, 40))
+    assert worst.missed == tuple(range(60, 80))
+
+
+def test_a_slice_of_few_worlds_says_nothing() -> None:
+    outcomes = of("1", "slow_consumer", range(40)) + of("2", "poison_record", range(40, 60))
+    assert {s.label for s in slices.slices(outcomes, least=30)} == {"1"}
+
+
+def test_an_interval_of_no_miss_is_no_point() -> None:
+    low, high = slices.Share(100, 100).interval
+    assert 0.95 < low < 0.97
+    assert high == 1.0
+
+
+def test_misses_are_counted_by_kind_the_most_frequent_first() -> None:
+    outcomes = of("1", "unknown", [1, 2]) + of("1", "throttling", [3])
+    first = slices.misses(outcomes)[0]
+    assert first.seeds == (1, 2)
+    assert "unknown" in first.kind
+
+
+def test_a_quantile_of_runs_that_never_end_is_never() -> None:
+    assert slices.quantile([1.0, inf, inf], 0.5).value == inf
+    assert slices.quantile([], 0.5).value is None
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_the_command_writes_data_and_report(tmp_path: Path) -> None:
+    out = tmp_path / "wild.json"
+    seed = str(SMALL_DRAW[1])
+    arguments = ["wild", "--worlds", "1", "--first-seed", seed, "--output", str(out)]
+    answer = CliRunner().invoke(app, [*arguments, "--processes", "1"])
+    assert answer.exit_code == 0, answer.output
+    assert [o.seed for o in from_json(out.read_bytes())] == [SMALL_DRAW[1]]
+    assert "first word right" in out.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_one_world_is_told_with_its_properties_and_its_truth() -> None:
+    answer = CliRunner().invoke(app, ["wild", "--seed", str(SMALL_DRAW[2])])
+    assert answer.exit_code == 0, answer.output
+    assert "What was drawn" in answer.output
+    assert "function 100%" in answer.output
+    assert "first word" in answer.output
+
+
+def test_zeros_may_be_missing() -> None:
+    assert Knobs().publishes_zeros
+    seeds = range(40)
+    assert {draw(seed).undocumented.zeros for seed in seeds} == {True, False}
