@@ -218,7 +218,9 @@ class Pipeline:
         errors = batches if failing else 4.0 if stuck else 0.0
         shown: dict[Metric, float] = {
             Metric.ITERATOR_AGE_MS: 1000 * self._age(arrived, stuck=stuck or failing),
+            Metric.YOUNGEST_AGE_MS: 1000 * self._age(arrived, stuck=failing),
             Metric.INVOCATIONS: batches + (errors if stuck else 0.0),
+            Metric.STREAM_INVOCATIONS: batches + (errors if stuck else 0.0),
             Metric.ERRORS: errors,
             Metric.THROTTLES: 60.0 if self.running < self.lanes and busy else 0.0,
             Metric.DURATION_MS: 1000 * seconds,

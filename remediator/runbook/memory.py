@@ -113,6 +113,14 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     return failing and any(t.change.setting == "maximum_retry_attempts" for t in in_effect)
 
 
+def told_nothing(state: IncidentState) -> list[TrackedChange]:
+    """Probes that have not shown a record to be to blame. A split helps batches that time out."""
+    times_out = state.diagnosis is not None and state.diagnosis.detail is Detail.TIMEOUTS
+    if times_out or not verification.probing(state):
+        return []
+    return [t for t in state.in_effect if t.change.remedy is RemedyName.ISOLATE_POISON]
+
+
 def raised(tracked: TrackedChange) -> bool:
     """Whether a change is there to get more done; a second lane that only tells causes apart is
     no such raise, and what its records do shows nothing of what stands behind."""

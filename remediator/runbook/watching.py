@@ -235,13 +235,15 @@ def hand_over(
 ) -> Report:
     """The looks that may act are used up, and a change of ours is in effect.
 
-    What endangers records goes back now, if it may. The rest is watched on, slowly, for as long as
-    it is there, and put back once that may be: nothing is left behind without an owner.
+    What endangers records goes back now, if it may, and so does what was only to tell causes apart
+    and has not. The rest is watched on, slowly, for as long as it is there, and put back once that
+    may be: nothing is left behind without an owner.
     """
     if verdict.verdict is VerdictName.WORSE and state.levers_in_effect:
         return roll_back_turn(desk, state, lease, look, verdict, step)
     held = desk.undo_held_back(state.incident, look)
-    endangering = [tracked for tracked in state.in_effect if tracked.endangers]
+    told_nothing = memory.told_nothing(state)
+    endangering = [t for t in state.in_effect if t.endangers or t in told_nothing]
     results: tuple[ChangeResult, ...] = ()
     if endangering and not held:
         ruled = desk.ruled_undo(state, look, endangering, Undo.HARM)
