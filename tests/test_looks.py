@@ -118,7 +118,8 @@ def test_while_records_may_be_given_up_it_looks_often_and_uses_no_looks_up() -> 
 
 
 def test_a_plan_that_only_calls_a_person_says_why_and_not_that_the_mode_is_plan() -> None:
-    host = started(Weather.BROKEN)
+    off = {RemedyName.ISOLATE_POISON: RemedyPolicy(autonomy=Autonomy.OFF)}
+    host = started(Weather.BROKEN, BOUNDED.model_copy(update={"remedies": off}))
     host.mode = Mode.PLAN
     alarmed(host)
     outcome = host.reports[-1].outcome
