@@ -67,10 +67,16 @@ def metrics(alarm: object) -> Iterator[Metric]:
         yield from _metrics_of(entry)
 
 
-def late_after_seconds(seen: Iterable[Metric], threshold: float | None) -> float | None:
-    """The age from which an alarm's owner calls it late, where its one metric is an age; of metric
-    math nobody knows the unit."""
-    of_lag = [metric.name in AGE_METRICS for metric in seen]
+def late_after_seconds(alarm: object, threshold: float | None) -> float | None:
+    """The age from which an alarm's owner calls it late, where its one metric is an age. Of metric
+    math nobody knows the unit: a slope is made of ages, too."""
+    entries = lowered(alarm).get("metrics")
+    expressions = [
+        lowered(entry).get("expression") for entry in (entries if isinstance(entries, list) else [])
+    ]
+    if any(isinstance(one, str) and not _SELECT.search(one) for one in expressions):
+        return None
+    of_lag = [metric.name in AGE_METRICS for metric in metrics(alarm)]
     return threshold / 1000 if of_lag == [True] and threshold is not None else None
 
 

@@ -127,9 +127,7 @@ def _alarm(facts: Facts, arn: AlarmArn | None) -> Alarm:
         previous_state=_state(facts.of("previous")),
         reason=facts.text("reason") or "",
         threshold=threshold,
-        late_after_seconds=alarms.late_after_seconds(
-            alarms.metrics(facts.of("metrics")), threshold
-        ),
+        late_after_seconds=alarms.late_after_seconds(facts.of("metrics"), threshold),
     )
 
 

@@ -137,6 +137,40 @@ def test_the_threshold_of_another_metric_is_no_age(metric: str) -> None:
     assert cause(desk(), by_sns(10_000, metric)) is Cause.RECOVERING
 
 
+def test_a_slope_that_is_made_of_ages_is_no_age() -> None:
+    """As the template's own early warning has it: its threshold is in seconds a second."""
+    age = {
+        "namespace": "AWS/Lambda",
+        "name": "IteratorAge",
+        "dimensions": {"FunctionName": "orders"},
+    }
+    event = {
+        "source": "aws.cloudwatch",
+        "alarmArn": ARN,
+        "accountId": ACCOUNT,
+        "region": REGION,
+        "time": "2026-11-23T12:00:00.000+0000",
+        "alarmData": {
+            "alarmName": "orders-age",
+            "state": {
+                "value": "ALARM",
+                "reasonData": json.dumps({"threshold": 0.5}),
+                "timestamp": "2026-11-23T12:00:00.000+0000",
+            },
+            "configuration": {
+                "metrics": [
+                    {"id": "slope", "expression": "RATE(age) / 1000", "returnData": True},
+                    {"id": "age", "metricStat": {"metric": age}, "returnData": False},
+                ]
+            },
+        },
+    }
+    alarm = understood(event).alarm
+    assert alarm is not None
+    assert (alarm.threshold, alarm.late_after_seconds) == (0.5, None)
+    assert cause(desk(), understood(event)) is Cause.RECOVERING
+
+
 def test_the_threshold_stands_in_the_reasons_data() -> None:
     assert cause(desk(), by_action(json.dumps({"threshold": 10_000.0}))) is Cause.SLOW_CONSUMER
 

@@ -76,8 +76,7 @@ def _alarm(found: Mapping[str, Any]) -> Alarm:
         reason=found.get("StateReason") or "",
         threshold=found.get("Threshold"),
         late_after_seconds=spellings.late_after_seconds(
-            spellings.metrics({key: value for key, value in found.items() if value}),
-            found.get("Threshold"),
+            {key: value for key, value in found.items() if value}, found.get("Threshold")
         ),
     )
 

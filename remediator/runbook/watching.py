@@ -434,6 +434,8 @@ def restore(
         status = Status.AWAITING_APPROVAL if ruled.awaiting_approval else Status.BLOCKED
     outcome = Outcome(status=status, reason=step.because + words, results=results, at=desk.clock())
     state = stays_open(state, look, ruled, outcome) if more else memory.closed(state)
+    if more and not results:
+        state = acting.await_the_end(desk, state, lease, ruled)
     notes = restoring.lasting(state, for_good)
     return finish(desk, state, lease, look, outcome, verdict, step, guarded=ruled, notes=notes)
 
