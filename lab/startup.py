@@ -52,7 +52,7 @@ try:
 except Exception as error:
     said["status"] = repr(error)
 from remediator.aws.clients import default_clients
-said["clients"] = sorted(default_clients(__import__("os").environ)._made)
+said["clients"] = sorted(name for name, _ in default_clients(__import__("os").environ)._made)
 """
 _FRAME = """
 import sys

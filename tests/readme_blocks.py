@@ -70,7 +70,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def said(*arguments: str) -> tuple[str, int]:
     """What the command line prints where nobody looks, and its exit code."""
-    found = CliRunner().invoke(app, list(arguments))
+    found = CliRunner().invoke(app, list(arguments), env={"COLUMNS": None})
     return "\n".join(line.rstrip() for line in found.output.splitlines()), found.exit_code
 
 

@@ -21,6 +21,7 @@ UNSET = dict.fromkeys(
         "REMEDIATOR_JOURNAL_TABLE",
         "REMEDIATOR_FUNCTION",
         "GITHUB_STEP_SUMMARY",
+        "COLUMNS",
     )
 )
 """What a developer's own environment may hold."""
