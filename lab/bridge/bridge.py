@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
 from moto.core.models import botocore_stubber
 
 from lab.bridge import wire
@@ -159,6 +160,7 @@ def from_moto(request: AWSPreparedRequest, account_id: str) -> AWSResponse:
 def forget_moto() -> None:
     """Empty moto's account: tables, topics, queues of the rehearsal before this one."""
     BackendDict.reset()
+    reset_model_data()  # moto keeps every item of every copy of a table that it ever made
 
 
 FaultFactory = Callable[[Call], Fault]
