@@ -29,7 +29,7 @@ QUICK_SECONDS = 90.0
 SEARCH_SECONDS = 1200.0
 """What has not helped for so long after the alarm is no candidate."""
 SEEN_SHARE = 0.1
-MOST_SETS = 5
+MOST_SETS = 4
 """How many lever sets are tried for the oracle."""
 
 

@@ -63,7 +63,8 @@ class Outcome:
     harm: dict[str, int] = field(default_factory=dict)
     """Kinds of harm that were done, with their counts."""
     forecast_error: float | None = None
-    """Of the first forecast that can be held against what happened; infinite: never or for ever."""
+    """Of the first time that was foreseen and can be held against what happened; infinite: it was
+    not gone by the end. "Never, as it is" is no time: somebody else may end it."""
     waits: bool = False
     """Whether it waits for somebody's approval at the end."""
     looks: int = 0
@@ -226,10 +227,13 @@ def _error(note: Note, option: str, played: Played) -> float | None:
     found = next((line for line in note.forecast if line.option == option), None)
     if found is None or "cannot be computed" in found.note:
         return None
-    happened = _gone_in(played.ages, note.at_seconds)
     foreseen = found.drains_in_seconds
-    if happened is None or foreseen is None:
-        return 0.0 if happened is None and foreseen is None else inf
+    if foreseen is None:
+        return None
+    happened = _gone_in(played.ages, note.at_seconds)
+    if happened is None:
+        seen_for = played.ages[-1][0] - note.at_seconds
+        return inf if foreseen < seen_for else None
     return abs(foreseen - happened) / max(happened, SHORTEST_FORECAST)
 
 

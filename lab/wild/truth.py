@@ -23,8 +23,9 @@ WORST_SHARE = 0.5
 """Shards that lag half as much as the worst one count, too."""
 RIGHT_SHARE = 0.2
 """What holds the worst shards for so much of the time is a right answer."""
-LOOK_BACK_SECONDS = 240.0
-"""Readings are of the last minutes, before the metrics' delay: what bound then was right."""
+READ_SECONDS = 300.0
+"""Readings are of the last minutes, before the metrics' delay: what bound then was right, too."""
+NOW_SECONDS = 60.0
 FALLING = -0.1
 """Seconds of age a second, below which the lag is going away."""
 TREND_SECONDS = 180.0
@@ -212,11 +213,11 @@ def right_causes(
     samples: Sequence[Sample], at: float, delay: float, threshold: float
 ) -> frozenset[Cause]:
     """The causes that it is right to name at a time."""
-    look_back = at - LOOK_BACK_SECONDS - delay
+    read = at - delay
     right = {
         cause
-        for since in (look_back, at - 60.0)
-        for word, share in holders(samples, since, at).items()
+        for since, until in ((read - READ_SECONDS, read), (read, at), (at - NOW_SECONDS, at))
+        for word, share in holders(samples, since, until).items()
         if share >= RIGHT_SHARE
         for cause in RIGHT[word]
     }
