@@ -97,6 +97,15 @@ def test_a_healthy_mapping_with_a_window_accuses_nobody_at_any_look(
     assert causes == {Cause.RECOVERING}
 
 
+def test_the_first_age_of_a_quiet_mapping_with_a_window_accuses_nobody_either() -> None:
+    """One datapoint has no slope, and needs none: the window explains the age."""
+    quiet = evidence(batching_window_seconds=194, incoming_records=1.0, read_records=1.0)
+    once = {"iterator_age_ms": 117_000.0, "stream_iterator_age_ms": 117_000.0}
+    once |= {"invocations": 2.0, "errors": 0.0, "throttles": 0.0, "duration_ms": 325.0}
+    seen = with_series(quiet, **{name: at_minutes([(1, value)]) for name, value in once.items()})
+    assert told(seen) == (Cause.RECOVERING, Detail.BATCHING_WINDOW)
+
+
 def test_an_age_beyond_window_and_invocation_is_late_all_the_same() -> None:
     ages = climbing(0.5, 20)
     late = overloaded(batching_window_seconds=60, iterator_age_ms=ages, stream_iterator_age_ms=ages)

@@ -59,7 +59,7 @@ def _nothing_is_wrong(case: Case) -> Finding | None:
     level = (signals.age_slope or 0.0) < 0.5 and signals.age_slope is not None
     if level and age < limits.alarm_seconds and not _will_be_late(case):
         return Finding(YES, f"the age is {age:.0f} s, below the alarm")
-    if level and age <= signals.normal_age_seconds:
+    if (level or signals.age_slope is None) and age <= signals.normal_age_seconds:
         because = (
             f"the age is {age:.0f} s, and batches that are collected for so long make "
             f"{signals.normal_age_seconds:.0f} s normal: the alarm's threshold lies below that"
