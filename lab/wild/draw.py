@@ -31,7 +31,15 @@ from lab.scenarios import CONSUMER, MAPPING, NEIGHBOUR, Blueprint, Happening, Ow
 from lab.scenarios.blueprint import ACCOUNT_ID, REGION, START, STREAM
 from lab.scenarios.parts import MANY_KEYS
 from lab.wild.priors import Drawn, draw
-from lab.wild.site import WATCHED_SECONDS, Site, Spell, fitted, queue_arn, stream_of
+from lab.wild.site import (
+    WATCHED_SECONDS,
+    Site,
+    Spell,
+    fitted,
+    queue_arn,
+    stream_of,
+    usual_age,
+)
 from lab.wild.stories import STORIES
 from remediator.model import Cause
 
@@ -51,6 +59,8 @@ class Wild:
     labels: dict[str, str]
     scenario: Scenario
     onset: float
+    usual_age: float
+    """How old a record becomes that nothing holds."""
 
     @property
     def seed(self) -> int:
@@ -76,7 +86,7 @@ def wild(seed: int) -> Wild:
         horizon_seconds=onset + WATCHED_SECONDS,
         threshold_seconds=float(site.threshold),
     )
-    return Wild(drawn, _labels(site), scenario, onset)
+    return Wild(drawn, _labels(site), scenario, onset, usual_age(drawn, site.batch_seconds))
 
 
 def _labels(site: Site) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Until the first alarm the three are one world, which is played once; from there on in copies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import ceil, inf
 from typing import Any, NamedTuple
@@ -20,10 +20,12 @@ from lab.scenarios import CONSUMER
 from lab.stage import Levers, Stage
 from lab.wild.draw import Wild
 from lab.wild.truth import Sample, Witness, holders
+from remediator.model import Status
 from remediator.wiring import Door
 
 BEFORE_CALL_SECONDS = 0.5
 """After the alarm's minute, and before the remediator's first line."""
+APPROVAL_SECONDS = 300.0
 QUICK_SECONDS = 90.0
 """Any lever restarts the mapping: nothing beats a lag that is gone before."""
 SEARCH_SECONDS = 1200.0
@@ -59,6 +61,31 @@ class Played(NamedTuple):
     """(seconds, age of the oldest record) with the remediator."""
     calls: int
     unsupported: tuple[str, ...]
+    approved: bool
+    """Whether something was made because a person approved it."""
+
+
+class Approving:
+    """The remediator, and a person who says yes, a while later, to each plan that waits for it.
+
+    They read the plan and believe it.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.send: Callable[[Any, float], None] | None = None
+        self._function = function
+        self._asked: set[tuple[str, str]] = set()
+
+    def __call__(self, event: Any, context: LambdaContext, door: Door) -> Any:
+        """Answer the event, and let the person read the answer."""
+        result = self._function(event, context, door)
+        if self.send and result["outcome"]["status"] == Status.AWAITING_APPROVAL:
+            incident, plan = result["incident_id"], result["plan"]["digest"]
+            if (incident, plan) not in self._asked:
+                self._asked.add((incident, plan))
+                said = {"approve": incident, "by": "somebody", "plan": plan}
+                self.send(said, APPROVAL_SECONDS)
+        return result
 
 
 def _ignored(_event: Any, _context: LambdaContext, _door: Door) -> None:
@@ -68,7 +95,10 @@ def _ignored(_event: Any, _context: LambdaContext, _door: Door) -> None:
 def play(world: Wild, policy: str | None = None, function: Function = remediator) -> Played:
     """One world under the remediator, as it ships or under a policy."""
     strategy = Strategy(name="remediator", what="")
-    stage = staged(world.scenario, world.seed, strategy, function, policy)
+    approving = Approving(function)
+    stage = staged(world.scenario, world.seed, strategy, approving, policy)
+    if world.drawn.events.approves != "nobody":
+        approving.send = stage.rehearsal.send
     witness = Witness(stage.world)
     _until_somebody_is_called(stage, world.scenario.horizon_seconds)
     nothing = in_a_copy(partial(_with_nothing, stage, world, witness))
@@ -92,7 +122,13 @@ def play(world: Wild, policy: str | None = None, function: Function = remediator
         tuple(stage.recorder.ages),
         len(stage.rehearsal.calls),
         tuple(sorted(set(stage.rehearsal.unsupported))),
+        any(_was_approved(report) for report in reports),
     )
+
+
+def _was_approved(report: Report) -> bool:
+    asked = isinstance(report.event, dict) and "approve" in report.event
+    return asked and bool(changes_of([report], report.started))
 
 
 def _until_somebody_is_called(stage: Stage, end: float) -> None:

@@ -182,6 +182,9 @@ class Events:
         },
     )
     person_at: float = one_of("how long after the onset", {150.0: 30, 400.0: 40, 900.0: 30})
+    approves: str = one_of(
+        "who approves what waits for approval", {"nobody": 60, "somebody after five minutes": 40}
+    )
     other_incident: bool = flag("another function of the account is in trouble, too", 0.1)
 
 

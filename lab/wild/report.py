@@ -62,7 +62,7 @@ def _rows(f: Figures) -> list[tuple[str, str, str, str]]:
         _share("harmed", f.harmed),
         *((f"harmed: {kind}", str(count), "", str(f.worlds)) for kind, count in f.harms.items()),
         _share("recovered where a lever exists", f.recovered),
-        ("not recovered: waits for approval", str(f.waits), "", str(f.recovered.of)),
+        _share("recovered where nothing waits for approval", f.recovered_unasked),
         _quantile("× the oracle, median", f.ratio),
         _quantile("× the oracle, 95th percentile", f.ratio_p95),
         _quantile("forecast error, median", f.forecast, percent=True),

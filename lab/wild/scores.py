@@ -6,7 +6,7 @@ from math import inf
 
 from pydantic import ConfigDict, TypeAdapter
 
-from lab.episode import Episode, Note
+from lab.episode import Note
 from lab.scores import SLOWER, SLOWER_SECONDS, seconds
 from lab.wild.play import Played, told
 from lab.wild.truth import RIGHT, age_at, ends_soon, right_causes
@@ -17,7 +17,7 @@ HELPS_SECONDS = 60.0
 FEW = 0.02
 """Losses are compared with those of a world without us; chance alone moves them a little."""
 GONE_SECONDS = 10.0
-"""A backlog is gone when the oldest record is younger."""
+"""A backlog is gone when the oldest record is younger, or as old as is usual."""
 SHORTEST_FORECAST = 60.0
 WAITING = "awaiting_approval"
 
@@ -180,9 +180,10 @@ def _harm(played: Played) -> dict[str, int]:
     """Kinds of harm with their counts, compared with a world in which we did nothing."""
     ours, nothing = played.ours, played.nothing.episode
     lost = ours.lost - nothing.lost
+    asked = ", approved" if played.approved else ""
     kinds = {
-        "lost": lost if lost > FEW * nothing.lost else 0,
-        "captured good ones": max(0, ours.captured_good - nothing.captured_good),
+        f"lost{asked}": lost if lost > FEW * nothing.lost else 0,
+        f"captured good ones{asked}": max(0, ours.captured_good - nothing.captured_good),
         "starved": int(ours.starved),
         "overrode": len(ours.overridden),
         "others hurt": max(0, ours.others_hurt - nothing.others_hurt),
@@ -230,19 +231,15 @@ def _error(note: Note, option: str, played: Played) -> float | None:
     foreseen = found.drains_in_seconds
     if foreseen is None:
         return None
-    happened = _gone_in(played.ages, note.at_seconds)
+    happened = _gone_in(played, note.at_seconds)
     if happened is None:
         seen_for = played.ages[-1][0] - note.at_seconds
         return inf if foreseen < seen_for else None
     return abs(foreseen - happened) / max(happened, SHORTEST_FORECAST)
 
 
-def _gone_in(ages: Sequence[tuple[float, float]], since: float) -> float | None:
-    """Seconds until the backlog is gone."""
-    gone = (at - since for at, age in ages if at > since and age < GONE_SECONDS)
+def _gone_in(played: Played, since: float) -> float | None:
+    """Seconds until the backlog is gone: no record is older than is usual."""
+    usual = max(GONE_SECONDS, played.world.usual_age)
+    gone = (at - since for at, age in played.ages if at > since and age < usual)
     return next(gone, None)
-
-
-def episodes_of(played: Played) -> list[Episode]:
-    """What can be shown of both runs."""
-    return [played.nothing.episode, played.ours]

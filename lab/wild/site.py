@@ -185,8 +185,12 @@ def fitted(drawn: Drawn) -> Site:
 
 def _threshold(drawn: Drawn, seconds: float) -> int:
     """What its owner calls late is more than what is usual: a window and a few batches."""
-    usual = drawn.wiring.batching_window + 3 * seconds
-    return round(max(drawn.wiring.threshold, usual))
+    return round(max(drawn.wiring.threshold, 1.5 * usual_age(drawn, seconds)))
+
+
+def usual_age(drawn: Drawn, seconds: float) -> float:
+    """How old a record becomes that nothing holds: it waits for its batch, and for the next."""
+    return drawn.wiring.batching_window + 2 * seconds
 
 
 @lru_cache(maxsize=64)

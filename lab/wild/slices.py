@@ -74,8 +74,8 @@ class Figures(NamedTuple):
     """Worlds by kind of harm."""
     recovered: Share
     """Of those in which a lever exists."""
-    waits: int
-    """Of those, how many wait for approval at the end."""
+    recovered_unasked: Share
+    """Of those in which nothing waits for an approval."""
     ratio: Quantile
     ratio_p95: Quantile
     forecast: Quantile
@@ -128,7 +128,7 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         harmed=Share(sum(bool(o.harm) for o in outcomes), len(outcomes)),
         harms={kind: sum(kind in o.harm for o in outcomes) for kind in kinds},
         recovered=share(outcomes, recovered),
-        waits=sum(bool(o.lever) and not o.recovered and o.waits for o in outcomes),
+        recovered_unasked=share([o for o in outcomes if not o.waits], recovered),
         ratio=quantile(ratios, 0.5),
         ratio_p95=quantile(ratios, 0.95),
         forecast=quantile(errors, 0.5),
