@@ -28,6 +28,8 @@ from tests.lab.plant_worlds import START
 
 SMALL_DRAW = (3, 9, 17, 29)
 """Seeds of every run; `make wild` plays a thousand others."""
+APPROVED = 54
+"""A world in which an update waits for somebody, who comes."""
 PUSHED = {"saturates_when_pushed", "pushed_with_few_lanes"}
 """Where nothing is saturated before somebody pushes."""
 DAYS = {"expiry_near", "untagged_stream_expiry_near"}
@@ -180,6 +182,13 @@ def test_in_a_world_at_random_nothing_is_lost_or_captured_unasked(seed: int) -> 
     assert not {"lost", "captured good ones", "overrode"} & o.harm.keys()
     assert o.crashed == 0
     assert o.unsupported == ()
+
+
+def test_a_person_may_approve_what_waits() -> None:
+    asked = play(wild(APPROVED))
+    assert asked.world.drawn.wiring.position == "LATEST"
+    assert asked.approved
+    assert asked.ours.changes
 
 
 def test_order_and_number_of_processes_change_nothing() -> None:
