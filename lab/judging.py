@@ -6,11 +6,12 @@ the last one before the lag was gone. Where the truth itself is ``recovering``, 
 where it shows only when something was tried, the first that names it.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from lab.episode import Episode, Note, SettingChange
 from lab.scenarios import Scenario
-from remediator.model import Cause, RemedyName
+from remediator.model import Cause, RemedyName, Status
 
 FIRST_AID = RemedyName.EXTEND_RETENTION
 HANDS_OFF = "hands_off"
@@ -58,7 +59,8 @@ def _levers(episode: Episode) -> list[SettingChange]:
 
 def _right_lever(episode: Episode, scenario: Scenario) -> bool:
     """The first lever is one of the scenario's; once it is pulled, or once the trouble is over,
-    more lanes may drain what is left. Where nothing is wrong, not even first aid is right."""
+    more lanes may drain what is left. Where nothing is wrong, not even first aid is right. To ask a
+    person for one of them is right, too: a reshard is everybody's who reads the stream."""
     if scenario.healthy:
         return not episode.changes
     heals_at = scenario.blueprint(episode.seed).heals_at_seconds or episode.horizon_seconds
@@ -67,7 +69,12 @@ def _right_lever(episode: Episode, scenario: Scenario) -> bool:
     drains = RemedyName.RAISE_PARALLELIZATION_FACTOR
     early = [change.by for change in pulled if change.by != drains or change.at_seconds < heals_at]
     if not early:
-        return HANDS_OFF in right
+        return HANDS_OFF in right or _asked_for(episode, right)
     if scenario.must_change not in {None, *(change.setting for change in pulled)}:
         return False
     return early[0] in right and set(early) <= right | {drains}
+
+
+def _asked_for(episode: Episode, right: Collection[str]) -> bool:
+    asked = [note.wished for note in episode.notes if note.status == Status.AWAITING_APPROVAL]
+    return bool(asked) and set(asked[0]) <= set(right)

@@ -1,11 +1,13 @@
 """Which diagnosis and which levers a run is judged by."""
 
+from dataclasses import replace
+
 import pytest
 
 from lab.episode import Episode, Note, SettingChange
 from lab.judging import judged
 from lab.scenarios import SCENARIOS
-from remediator.model import Cause, RemedyName
+from remediator.model import Cause, RemedyName, Status
 
 HORIZON = 3600.0
 PF, ISOLATE = RemedyName.RAISE_PARALLELIZATION_FACTOR, RemedyName.ISOLATE_POISON
@@ -151,3 +153,22 @@ def test_only_the_remediator_is_judged() -> None:
     run = judged(episode("slow_io_bound", [], [(1202, PF)], "pf_10"), SCENARIOS["slow_io_bound"])
     assert run.right_cause is None
     assert run.right_lever is None
+
+
+@pytest.mark.parametrize(
+    ("wished", "right"),
+    [
+        pytest.param(RemedyName.SPLIT_SHARDS, True, id="the lever that helps"),
+        pytest.param(PF, False, id="a lever that does not"),
+    ],
+)
+def test_to_ask_a_person_for_the_right_lever_is_right(wished: RemedyName, right: bool) -> None:
+    said = episode("read_contention_by_mappings", [], [])
+    asks = Note(
+        at_seconds=1201,
+        cause=Cause.READ_CONTENTION,
+        status=Status.AWAITING_APPROVAL,
+        wished=(wished,),
+    )
+    asked = judged(replace(said, notes=(asks,)), SCENARIOS["read_contention_by_mappings"])
+    assert asked.right_lever is right
