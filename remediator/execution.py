@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from remediator.errors import PermanentError, TemporaryError
 from remediator.model import (
+    OLD_DEFAULT_RETRIES,
     Change,
     ChangeResult,
     ChangeStatus,
@@ -657,12 +658,20 @@ def _conflict(group: Sequence[Change], held: Mapping[str, Value]) -> str:
 
 
 def _uncaptured(group: Sequence[Change], held: Mapping[str, Value]) -> str:
-    """Invariant 1, on what the settings hold now: retries end only where something captures."""
-    ours = {change.setting: change.after for change in group}
-    attempts = ours.get("maximum_retry_attempts", -1)
-    if attempts == -1 or ({**held, **ours})["on_failure_destination"] is not None:
+    """Invariant 1, on what the settings hold now: retries end only where something captures.
+
+    Also where only the destination goes, and somebody has just bounded the retries. What an old
+    mapping shows as its default is unbounded in all but name, and may be put back.
+    """
+    then = held | {change.setting: change.after for change in group}
+    attempts = then.get("maximum_retry_attempts", -1)
+    changed = {change.setting for change in group} & set(_CAPTURE)
+    if not changed or attempts in _UNBOUNDED or then["on_failure_destination"] is not None:
         return ""
     return f"retries end after {attempts}, and nothing would capture the record (invariant 1)"
+
+
+_UNBOUNDED = (-1, OLD_DEFAULT_RETRIES)
 
 
 def _ends_as(held: Held, *, settle: Settle, group: Sequence[Change], done: ChangeState) -> bool:

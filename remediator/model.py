@@ -224,6 +224,9 @@ class Gap(Record):
 MOST_RETRIES_IN_AN_HOUR = 360
 """AWS was seen to wait about ten seconds between two tries of a batch."""
 
+OLD_DEFAULT_RETRIES = 10_000
+"""What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
+
 
 class MappingState(Record):
     """An event source mapping's settings (AWS: EventSourceMappingConfiguration)."""

@@ -1,14 +1,18 @@
 """Settings from the environment, as template.yml sets it. Read once, at the door."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from remediator.errors import InputError
 from remediator.model import Mode, Record
+from remediator.names import shown
 
 PREFIX = "REMEDIATOR_"
 ROOT = Path(__file__).resolve().parent.parent
 """Where the artifact lies: a relative policy path starts here."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Settings(Record):
@@ -41,9 +45,10 @@ class Settings(Record):
         if given.get("mode", Mode.PLAN) not in set(Mode):
             raise InputError(f"{PREFIX}MODE: expected {' or '.join(Mode)}, got {given['mode']!r}")
         threshold = given.get("iterator_age_threshold_seconds", "1")
-        if not threshold.isdecimal() or int(threshold) < 1:
+        if not _SECONDS.fullmatch(threshold) or int(threshold) < 1:
             raise InputError(
-                f"{PREFIX}ITERATOR_AGE_THRESHOLD_SECONDS: expected whole seconds, got {threshold!r}"
+                f"{PREFIX}ITERATOR_AGE_THRESHOLD_SECONDS: expected whole seconds, got "
+                f"{shown(threshold)}"
             )
         if "policy_file" in given:
             given["policy_file"] = str(ROOT / given["policy_file"])

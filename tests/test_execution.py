@@ -25,7 +25,7 @@ from remediator.model import (
     Ruling,
     Value,
 )
-from remediator.state import ChangeState, IncidentState
+from remediator.state import ChangeState, IncidentState, TrackedChange
 from tests.aws.aws_world import kinesis_target
 from tests.histories import NOW, state
 
@@ -159,3 +159,48 @@ def test_a_shard_that_aws_is_still_at_lets_the_others_wait_for_the_next_look() -
     assert "next look" in results[-1].detail
     assert after.going_on == splits[1:]
     assert [tracked.change for tracked in after.changes] == [splits[0]]
+
+
+def _of_the_mapping(setting: str, before: Value, after: Value) -> Change:
+    return Change(
+        remedy=RemedyName.ISOLATE_POISON,
+        resource=MAPPING,
+        setting=setting,
+        before=before,
+        after=after,
+    )
+
+
+def _undone(aws: Aws, *made: Change) -> tuple[IncidentState, tuple[ChangeResult, ...]]:
+    """Put back by hand, with what an earlier look has seen, what the settings are made to hold."""
+    journal = MemoryJournal()
+    tracked = tuple(
+        TrackedChange(change=one, state=ChangeState.APPLIED, at=NOW, turn=1) for one in made
+    )
+    journal.begin(state(mapping="mapping-1").model_copy(update={"changes": tracked}))
+    lease = journal.acquire("mapping-1", "me", NOW, 180)
+    assert lease is not None
+    executor = Executor(aws, journal, lambda: NOW + timedelta(seconds=1))
+    present = journal.load("incident-1")
+    assert present is not None
+    return executor.undo(present, lease, present.in_effect)
+
+
+CAPTURED = _of_the_mapping("on_failure_destination", None, "arn:aws:sqs:::quarantine")
+
+
+def test_bounded_retries_go_back_to_the_old_default_of_10000_without_a_destination() -> None:
+    bounded = _of_the_mapping("maximum_retry_attempts", 10_000, 5)
+    aws = Aws({MAPPING: {bounded.setting: 5, CAPTURED.setting: CAPTURED.after}})
+    after, results = _undone(aws, bounded, CAPTURED)
+    assert {done.status for done in results} == {ChangeStatus.APPLIED}
+    assert aws.held[MAPPING] == {bounded.setting: 10_000, CAPTURED.setting: None}
+    assert not after.in_effect
+
+
+def test_a_destination_is_not_taken_away_where_somebody_has_just_bounded_the_retries() -> None:
+    aws = Aws({MAPPING: {"maximum_retry_attempts": 3, CAPTURED.setting: CAPTURED.after}})
+    after, results = _undone(aws, CAPTURED)
+    assert {done.status for done in results} == {ChangeStatus.CONFLICT}
+    assert not aws.written
+    assert [one.change for one in after.in_effect] == [CAPTURED]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from remediator import wiring
+from remediator.errors import InputError
 from remediator.settings import Settings
 from remediator.wiring import Caller, Door
 
@@ -38,3 +39,10 @@ def test_each_attempt_of_one_request_is_a_lease_holder_of_its_own() -> None:
     first, second = (wiring.runbook(Settings(), caller, door) for _ in range(2))
     assert first.holder != second.holder
     assert first.holder.startswith("request-1")
+
+
+@pytest.mark.parametrize("told", ["9" * 5000, "1e3", "²", "-5", "0"])
+def test_a_threshold_that_is_no_whole_number_of_seconds_is_refused_by_name(told: str) -> None:
+    environ = {"REMEDIATOR_ITERATOR_AGE_THRESHOLD_SECONDS": told}
+    with pytest.raises(InputError, match="THRESHOLD_SECONDS: expected whole seconds"):
+        Settings.from_environment(environ, needs_journal=False)

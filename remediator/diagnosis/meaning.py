@@ -7,9 +7,9 @@ against the readings by the questions after them.
 from collections.abc import Iterator
 
 from remediator.diagnosis.case import NO, YES, Case, Finding, unseen, when
-from remediator.model import MappingState, Reading, SourceKind
+from remediator.model import OLD_DEFAULT_RETRIES, MappingState, Reading, SourceKind
 
-_UNBOUNDED_RETRIES, _UNBOUNDED_AGE = 10_000, 604_800
+_UNBOUNDED_AGE = 604_800
 """What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
 
 
@@ -51,7 +51,7 @@ def _explanations(case: Case, mapping: MappingState) -> Iterator[str]:
         )
     elif mapping.maximum_record_age_seconds >= _UNBOUNDED_AGE:
         yield f"a maximum record age of {mapping.maximum_record_age_seconds} s is an old default"
-    if mapping.maximum_retry_attempts >= _UNBOUNDED_RETRIES:
+    if mapping.maximum_retry_attempts >= OLD_DEFAULT_RETRIES:
         yield f"{mapping.maximum_retry_attempts} retries are an old default: unbounded in effect"
     if mapping.tumbling_window_seconds:
         yield (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from remediator.guardrails.inquiry import Inquiry, Word, approve, block, lowers
-from remediator.model import Change, Evidence, Reader, Resource, ResourceKind
+from remediator.model import OLD_DEFAULT_RETRIES, Change, Evidence, Reader, Resource, ResourceKind
 from remediator.state import ChangeState, TrackedChange
 
 
@@ -144,7 +144,9 @@ def _destination_in_use(ask: Inquiry) -> Word:
         return None
     if mapping is None:
         return block("the mapping was not seen")
-    if _bounds(ask.after("maximum_retry_attempts", mapping.maximum_retry_attempts), 10_000):
+    if _bounds(
+        ask.after("maximum_retry_attempts", mapping.maximum_retry_attempts), OLD_DEFAULT_RETRIES
+    ):
         return block("retries are bounded: what they give up has to be captured (invariant 1)")
     if _bounds(ask.after("maximum_record_age_seconds", mapping.maximum_record_age_seconds), 604800):
         return block("records are given up for their age, and have to be captured (invariant 1)")
