@@ -6,7 +6,6 @@ from pathlib import Path
 
 from remediator.errors import InputError
 from remediator.model import Mode, Record
-from remediator.names import shown
 
 PREFIX = "REMEDIATOR_"
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +47,7 @@ class Settings(Record):
         if not _SECONDS.fullmatch(threshold) or int(threshold) < 1:
             raise InputError(
                 f"{PREFIX}ITERATOR_AGE_THRESHOLD_SECONDS: expected whole seconds, got "
-                f"{shown(threshold)}"
+                f"{threshold[:60]!r}"
             )
         if "policy_file" in given:
             given["policy_file"] = str(ROOT / given["policy_file"])
