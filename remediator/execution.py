@@ -663,7 +663,7 @@ def _uncaptured(group: Sequence[Change], held: Mapping[str, Value]) -> str:
     Also where only the destination goes, and somebody has just bounded the retries. What an old
     mapping shows as its default is unbounded in all but name, and may be put back.
     """
-    then = held | {change.setting: change.after for change in group}
+    then = {**held, **{change.setting: change.after for change in group}}
     attempts = then.get("maximum_retry_attempts", -1)
     changed = {change.setting for change in group} & set(_CAPTURE)
     if not changed or attempts in _UNBOUNDED or then["on_failure_destination"] is not None:

@@ -232,15 +232,18 @@ class Desk(NamedTuple):
 
     def undo_held_back(self, incident: Incident, look: Look) -> str | None:
         """Why nothing of ours may be taken back now; ``None`` if it may."""
-        target = look.evidence.target
+        return self.undo_held_back_at(incident, look.evidence.target, look.policy)
+
+    def undo_held_back_at(self, incident: Incident, target: Target, policy: Policy) -> str | None:
+        """As ``undo_held_back``, where there is nothing to look at any more."""
         freeze, unreadable = self.freeze_of(target)
         around = Circumstances(
-            now=look.at,
-            mode=self.mode_for(incident, target, look.policy),
+            now=self.clock(),
+            mode=self.mode_for(incident, target, policy),
             freeze=freeze,
             freeze_unreadable=unreadable,
         )
-        return guardrails.undo_held_back(look.policy, around)
+        return guardrails.undo_held_back(policy, around)
 
     def freezes(self, target: Target) -> list[Freeze]:
         """Every freeze that is set for a target and can be seen."""

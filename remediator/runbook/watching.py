@@ -18,6 +18,7 @@ from remediator.model import (
     Mode,
     Outcome,
     Report,
+    ResourceKind,
     Status,
     Verdict,
     VerdictName,
@@ -497,8 +498,8 @@ def give_back(
 ) -> Report:
     """Undo everything, as a person asked; then close. What AWS does not take at once, and what a
     death has cut short, the next look goes on with."""
-    target = memory.target_of(state)
-    executor = desk.make_executor(target, asked_at)
+    target, by_itself = memory.target_of(state), asked_at == _NEVER
+    executor = desk.make_executor(target, None if by_itself else asked_at)
     state = executor.overtaken(state, lease)
     which = state.in_effect
     state = memory.closed(state).model_copy(
@@ -513,7 +514,10 @@ def give_back(
         used_up = state.looks_made >= desk.policy.follow_up.most
         every = acting.SLOW_SECONDS if used_up else desk.policy.follow_up.every_seconds
         state = acting.wake_up_in(desk, state, lease, every)
-    held = desk.stopped(target, asked_at) if which else None
+    held = desk.stopped(target, asked_at) if which and not by_itself else None
+    if which and by_itself:
+        policy = desk.policy.for_target(target.function, target.stream, {})
+        held = desk.undo_held_back_at(state.incident, target, policy)
     if desk.mode_for(state.incident, target) is Mode.PLAN:
         held = "mode is plan"
     if which and held:
@@ -521,7 +525,10 @@ def give_back(
         outcome = Outcome(status=Status.BLOCKED, reason=reason, at=desk.clock())
         return note_without_look(desk, state, lease, outcome, tell=True)
     going, stays = may_go_back(desk, state, which)
-    spend_lowering(desk, state, going, by_hand=True)
+    if by_itself:
+        going, merged = _unmerged(desk, state, going)
+        stays += merged
+    spend_lowering(desk, state, going, by_hand=not by_itself)
     state, results = executor.undo(state, lease, going)
     words = restoring.kept_words(stays)
     state = memory.keeping(state, [one.tracked for one in stays], words)
@@ -556,6 +563,18 @@ def may_go_back(
     return restoring.ruled_out(which, ruled)
 
 
+def _unmerged(
+    desk: Desk, state: IncidentState, which: Sequence[TrackedChange]
+) -> tuple[list[TrackedChange], list[restoring.Stays]]:
+    """Nobody has asked, and who else reads the stream was not seen: shards are merged only where
+    the policy says that it is ours alone (invariant 10)."""
+    if desk.policy.is_ours_alone(memory.target_of(state).stream):
+        return list(which), []
+    shards = [t for t in which if t.change.resource.kind is ResourceKind.HASH_RANGE]
+    because = "a merge acts on every consumer of the stream: a person's rollback merges them"
+    return [t for t in which if t not in shards], [restoring.Stays(t, because) for t in shards]
+
+
 _KEEPS_RECORDS = frozenset(
     {"retention_hours", "on_failure_destination", "maximum_record_age_seconds"}
 )
@@ -575,7 +594,7 @@ def forget(desk: Desk, state: IncidentState, lease: Lease, reason: str) -> Repor
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-"""When a person asked for what nobody asked for: any freeze came later."""
+"""When a person asked for what nobody asked for: it is an act of our own, and held back as such."""
 
 
 def note_without_look(
