@@ -279,7 +279,7 @@ ALIKE = {
     "poison behind partial batch responses, by its shadow": (
         poison(errors=0, reports_partial_batches=True),
         Cause.POISON_RECORD,
-        "partial_batches",
+        "suspected",
     ),
     "contention: readers take each other's reads": (
         read_contention(read_bytes=600_000),
