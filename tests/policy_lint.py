@@ -33,7 +33,6 @@ _ARNS = {
 
 ACCEPTED: Mapping[tuple[str, str], str] = {
     ("RESOURCE_STAR", "cloudwatch:DescribeAlarms"): "composite alarms are described only with *",
-    ("RESOURCE_MISMATCH", "kinesis:UpdateShardCount"): "on its way out, for splits and merges",
 }
 """What it says and is meant so, with the reason."""
 

@@ -1,7 +1,7 @@
 """The invariants, looked at from outside: at every write, at every claim, and between invocations.
 
-Numbers are those of the nine invariants. What is checked is what the small account and the journal
-hold, never what a report says of itself.
+Numbers are those of the ten invariants; 5, 9 and 10 have tests of their own. What is checked is
+what the small account and the journal hold, never what a report says of itself.
 """
 
 from collections import Counter

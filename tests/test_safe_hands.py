@@ -1,4 +1,4 @@
-"""Safe hands: whatever strikes, and whenever, the nine invariants hold and every incident ends.
+"""Safe hands: whatever strikes, and whenever, the invariants hold and every incident ends.
 
 The real runbook, guardrails, verification and executor work on a small account in memory. Three
 ways to disturb them, each counted as one history: a fault at one call of one delivery, something

@@ -181,6 +181,6 @@ _MOST_OF_AWS = 10_000
 REMEDY = Remedy(
     NAME,
     propose,
-    permissions=("lambda:UpdateEventSourceMapping", "sqs:GetQueueUrl"),
+    permissions=("lambda:UpdateEventSourceMapping",),
     caveats=CAVEATS,
 )
