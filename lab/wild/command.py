@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from lab import showing
+from lab.scores import told
 from lab.wild import report
 from lab.wild.draw import Wild, wild
 from lab.wild.play import Played, play
@@ -135,9 +136,20 @@ def _show_truth(console: Console, played: Played) -> None:
 def _show_outcome(console: Console, o: Outcome) -> None:
     for name, word in (("first", o.first), ("last", o.last)):
         console.print(f"  {name} word: {_told(word)}")
-    console.print(f"  the oracle: {o.lever or 'no lever helps'}, {o.oracle_seconds} s")
-    console.print(f"  nothing {o.nothing_seconds} s, remediator {o.ours_seconds} s")
-    console.print(f"  harm: {o.harm or 'none'}; forecast error: {o.forecast_error}")
+    nothing, ours, best = (
+        told(inf if time is None else time)
+        for time in (o.nothing_seconds, o.ours_seconds, o.oracle_seconds)
+    )
+    console.print(f"  over after: {nothing} with nothing, {ours} with the remediator")
+    console.print(f"  the oracle: {f'{o.lever}, {best}' if o.lever else 'no lever helps'}")
+    harm = ", ".join(f"{kind} {count}" for kind, count in o.harm.items())
+    console.print(f"  harm: {harm or 'none'}; forecast error: {_error(o.forecast_error)}")
+
+
+def _error(share: float | None) -> str:
+    if share is None:
+        return "nothing to compare"
+    return "not gone by the end" if share == inf else f"{share:.0%}"
 
 
 def _told(word: Word | None) -> str:

@@ -263,6 +263,9 @@ def test_one_world_is_told_with_its_properties_and_its_truth() -> None:
     assert "What was drawn" in answer.output
     assert "function 100%" in answer.output
     assert "first word" in answer.output
+    told = answer.output[answer.output.rindex("first word") :]
+    assert "over after" in told
+    assert "None" not in told
 
 
 def test_zeros_may_be_missing() -> None:
