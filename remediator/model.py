@@ -557,6 +557,17 @@ class Plan(Record):
     forecast: tuple[Option, ...] = ()
     undo: bool = False
     """Whether it puts back what an incident of ours has changed."""
+    proven: bool = False
+    """Whether the diagnosis was proven that it follows: who approves it relies on that."""
+
+    @property
+    def may_capture_good_records(self) -> bool:
+        """Whether it bounds retries though nothing proves the function healthy (invariant 2)."""
+        bounds = any(
+            change.setting == "maximum_retry_attempts" and change.after != -1
+            for change in self.changes
+        )
+        return bounds and not self.undo and not self.proven
 
 
 class Decision(StrEnum):
@@ -619,6 +630,8 @@ class GuardedPlan(Record):
             f"{change.resource}\0{change.setting}\0{change.before!r}\0{change.after!r}"
             for change in self.proposed
         )
+        if made and self.plan.may_capture_good_records:
+            made.append("though nothing proves the function healthy")
         return hashlib.sha256("\n".join(made).encode()).hexdigest()[:12] if made else ""
 
     @property

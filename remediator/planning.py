@@ -156,6 +156,7 @@ def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) ->
         escalation=_escalation(here, passed) if _needs_a_person(here, chosen) else None,
         next_commands=_next_commands(here),
         forecast=forecast.options(here.evidence, here.signals, here.policy, cause),
+        proven=here.diagnosis.proven,
     )
 
 

@@ -63,8 +63,9 @@ def turn_approved(
 ) -> Report:
     """Make exactly what a person has approved, or nothing of it.
 
-    The guardrails rule on that very plan again; where the cause is another by now, or one of its
-    changes may not be made as it was proposed, it is planned anew, for another approval.
+    The guardrails rule on that very plan again; where the cause is another by now, or is not proven
+    any more, or one of its changes may not be made as it was proposed, it is planned anew, for
+    another approval.
     """
     target = memory.target_of(state)
     who = Entry(
@@ -81,7 +82,8 @@ def turn_approved(
     look = desk.look_for(target, state)
     ledger = desk.own_ledger(state, target)
     guarded = desk.guarded(look, state.incident, ledger, approved=approved.plan)
-    same = look.diagnosis.cause is approved.plan.cause
+    sure = look.diagnosis.proven or not approved.plan.proven
+    same = look.diagnosis.cause is approved.plan.cause and sure
     if same and guarded.mode is Mode.APPLY and outcomes.is_exactly(guarded, approved):
         return act(desk, state, lease, look, guarded, approved=approved)
     return plan_anew(desk, state, lease, look, guarded if same else None)

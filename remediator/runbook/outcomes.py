@@ -74,9 +74,9 @@ def is_exactly(guarded: GuardedPlan, approved: GuardedPlan) -> bool:
 
 
 def asks_the_same(one: GuardedPlan, other: GuardedPlan) -> bool:
-    """Whether two plans are for the same cause and start from the same values of the same
-    settings; how far they go may differ from look to look."""
-    alike = one.plan.cause is other.plan.cause
+    """Whether two plans are for the same cause, as sure of it, and start from the same values of
+    the same settings; how far they go may differ from look to look."""
+    alike = one.plan.cause is other.plan.cause and one.plan.proven == other.plan.proven
     return alike and _befores(one.proposed) == _befores(other.proposed)
 
 

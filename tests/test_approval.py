@@ -1,0 +1,103 @@
+"""What a person has approved is made on the ground on which it was asked for."""
+
+from datetime import timedelta
+
+from lab.memory_journal import MemoryJournal
+from remediator.guardrails import Circumstances, guard
+from remediator.model import Evidence, GuardedPlan, Mode, Status
+from remediator.planning import plan, situation
+from remediator.policy import Policy
+from remediator.replay import SavedSensor
+from remediator.runbook import acting
+from remediator.runbook.desk import Deployment, Desk
+from remediator.state import IncidentState, Stage
+from tests.evidence import NOW, QUARANTINE
+from tests.histories import state
+from tests.test_gone import Clockwork, Hand
+from tests.test_proof import found_in, probed
+
+POLICY = Policy(mode=Mode.APPLY)
+BOUNDS = "maximum_retry_attempts"
+
+
+class Sensor(SavedSensor):
+    """Saved evidence, and a destination that is there."""
+
+    def destination_exists(self, arn: str) -> bool | None:
+        return arn == QUARANTINE
+
+
+def proven() -> Evidence:
+    """What succeeds since the probe shows the function healthy; an update has to be asked for."""
+    return probed(8, errors=[0] * 10 + [60] * 12 + [30] * 8, starting_position="LATEST")
+
+
+def undecided() -> Evidence:
+    return probed(12, starting_position="LATEST")
+
+
+def asked(seen: Evidence) -> GuardedPlan:
+    here = situation(
+        seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE, destination_usable=True
+    )
+    around = Circumstances(now=NOW, incident_id="incident-1", mode=Mode.APPLY, mapping_known=True)
+    return guard(plan("incident-1", here), here, around)
+
+
+def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, IncidentState]:
+    """A plan that was asked for on one reading, and is approved on another."""
+    pending = asked(asked_on)
+    assert BOUNDS in {change.setting for change in pending.awaiting_approval}
+    hand, journal = Hand({BOUNDS: -1, "on_failure_destination": None}), MemoryJournal()
+    target = asked_on.target
+    journal.begin(
+        state(mapping=target.event_source_mapping).model_copy(
+            update={
+                "target": target,
+                "mapping_seen": made_on.mapping,
+                "stage": Stage.AWAITING_APPROVAL,
+                "pending": pending,
+                "pending_until": NOW + timedelta(hours=1),
+            }
+        )
+    )
+    desk = Desk(
+        sensor=Sensor(made_on),
+        actuator=hand,
+        policy=POLICY,
+        deployment=Deployment(mode=Mode.APPLY, quarantine_arn=QUARANTINE),
+        clock=lambda: NOW,
+        journal=journal,
+        scheduler=Clockwork(),
+    )
+    there = journal.load("incident-1")
+    lease = journal.acquire(target.event_source_mapping, "me", NOW, 60)
+    assert there is not None
+    assert lease is not None
+    report = acting.turn_approved(desk, there, lease, pending, "ada")
+    after = journal.load("incident-1")
+    assert after is not None
+    return hand, report.outcome.status, after
+
+
+def test_bounded_retries_that_were_approved_as_proven_are_made_while_it_is_proven() -> None:
+    hand, status, after = approved(proven(), proven())
+    assert status is Status.APPLIED
+    assert hand.held["on_failure_destination"] == QUARANTINE
+    assert after.in_effect
+
+
+def test_bounded_retries_that_were_approved_as_proven_are_asked_for_anew_where_it_is_not() -> None:
+    hand, status, after = approved(proven(), undecided())
+    assert hand.held == {BOUNDS: -1, "on_failure_destination": None}
+    assert status is Status.AWAITING_APPROVAL
+    assert after.pending is not None
+    assert after.pending.plan.may_capture_good_records
+
+
+def test_what_may_capture_good_records_has_a_digest_of_its_own() -> None:
+    sure, unsure = asked(proven()), asked(undecided())
+    assert {c.setting: c.after for c in sure.proposed} == {
+        c.setting: c.after for c in unsure.proposed
+    }
+    assert sure.digest != unsure.digest
