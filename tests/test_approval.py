@@ -3,18 +3,19 @@
 from datetime import timedelta
 
 from lab.memory_journal import MemoryJournal
-from remediator.guardrails import Circumstances, guard
+from remediator.guardrails import Circumstances, Undo, guard, guard_undo
 from remediator.model import Evidence, GuardedPlan, Mode, Status
 from remediator.planning import plan, situation
 from remediator.policy import Policy
 from remediator.replay import SavedSensor
-from remediator.runbook import acting
+from remediator.runbook import acting, watching
 from remediator.runbook.desk import Deployment, Desk
-from remediator.state import IncidentState, Stage
-from tests.evidence import NOW, QUARANTINE
+from remediator.state import IncidentState, Spent, Stage
+from tests.evidence import NOW, QUARANTINE, evidence
 from tests.histories import state
 from tests.test_gone import Clockwork, Hand
 from tests.test_proof import found_in, probed
+from tests.test_undoing import LANES, ours
 
 POLICY = Policy(mode=Mode.APPLY)
 BOUNDS = "maximum_retry_attempts"
@@ -44,6 +45,18 @@ def asked(seen: Evidence) -> GuardedPlan:
     return guard(plan("incident-1", here), here, around)
 
 
+def _desk(seen: Evidence, hand: Hand, journal: MemoryJournal) -> Desk:
+    return Desk(
+        sensor=Sensor(seen),
+        actuator=hand,
+        policy=POLICY,
+        deployment=Deployment(mode=Mode.APPLY, quarantine_arn=QUARANTINE),
+        clock=lambda: NOW,
+        journal=journal,
+        scheduler=Clockwork(),
+    )
+
+
 def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, IncidentState]:
     """A plan that was asked for on one reading, and is approved on another."""
     pending = asked(asked_on)
@@ -61,20 +74,11 @@ def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, Incid
             }
         )
     )
-    desk = Desk(
-        sensor=Sensor(made_on),
-        actuator=hand,
-        policy=POLICY,
-        deployment=Deployment(mode=Mode.APPLY, quarantine_arn=QUARANTINE),
-        clock=lambda: NOW,
-        journal=journal,
-        scheduler=Clockwork(),
-    )
     there = journal.load("incident-1")
     lease = journal.acquire(target.event_source_mapping, "me", NOW, 60)
     assert there is not None
     assert lease is not None
-    report = acting.turn_approved(desk, there, lease, pending, "ada")
+    report = acting.turn_approved(_desk(made_on, hand, journal), there, lease, pending, "ada")
     after = journal.load("incident-1")
     assert after is not None
     return hand, report.outcome.status, after
@@ -101,3 +105,36 @@ def test_what_may_capture_good_records_has_a_digest_of_its_own() -> None:
         c.setting: c.after for c in unsure.proposed
     }
     assert sure.digest != unsure.digest
+
+
+FACTOR = ours(LANES, "parallelization_factor", 1, 4)
+
+
+def test_a_rollback_of_harm_that_a_person_allows_waits_for_no_cool_down() -> None:
+    """The mapping starts at LATEST, so that even what did harm is asked for; meanwhile the raise's
+    own cool-down runs."""
+    seen = evidence(parallelization_factor=4, starting_position="LATEST")
+    here = situation(seen, found_in(seen), POLICY)
+    spent = Spent(
+        incident_id="incident-1",
+        mapping=seen.target.event_source_mapping,
+        remedy=FACTOR.change.remedy,
+        at=NOW - timedelta(seconds=200),
+        turn=1,
+    )
+    journal, hand = MemoryJournal(), Hand({"parallelization_factor": 4})
+    at_ease = Circumstances(now=NOW, incident_id="incident-1", mode=Mode.APPLY, mapping_known=True)
+    pending = guard_undo([FACTOR], here, at_ease, Undo.HARM)
+    assert pending.awaiting_approval
+    at = {"account_id": seen.target.account_id, "target": seen.target, "changes": (FACTOR,)}
+    more = {"mapping_seen": seen.mapping, "pending": pending, "stage": Stage.AWAITING_APPROVAL}
+    journal.begin(state(mapping="mapping-1").model_copy(update=at | more))
+    ledger = journal.ledger(seen.target.account_id, seen.target.region)
+    journal.spend(seen.target.account_id, seen.target.region, NOW, ledger, None, [spent])
+    there = journal.load("incident-1")
+    lease = journal.acquire(seen.target.event_source_mapping, "me", NOW, 60)
+    assert there is not None
+    assert lease is not None
+    report = watching.undo_approved(_desk(seen, hand, journal), there, lease, pending, "ada")
+    assert hand.held == {"parallelization_factor": 1}
+    assert report.outcome.status is Status.RESTORED
