@@ -390,11 +390,11 @@ class Executor(NamedTuple):
             return []
         try:
             for left in reversed(range(WRITES)):
-                refused = self._refused(resource, group, leases)
+                refused, held = self._refused(resource, group, leases)
                 if refused is not None:
                     return refused
                 try:
-                    self.actuator.write(resource, {c.setting: c.after for c in group})
+                    self.actuator.write(resource, _written(group, held))
                 except TemporaryError:
                     if self._took_effect(resource, group):
                         break
@@ -410,8 +410,9 @@ class Executor(NamedTuple):
 
     def _refused(
         self, resource: Resource, group: Sequence[Change], leases: Sequence[Lease]
-    ) -> list[ChangeResult] | None:
-        """Why this must not be written at this moment, or need not; ``None``: write.
+    ) -> tuple[list[ChangeResult] | None, Held]:
+        """Why this must not be written at this moment, or need not; ``None``: write over what is
+        held.
 
         The last two things that are asked, with nothing in between, are whether somebody said
         stop, and what the settings hold. Raises ConflictError when a lease was lost: whoever has
@@ -421,13 +422,14 @@ class Executor(NamedTuple):
             resource, group, self._at_rest(resource, group, partial(_as_planned, group))
         )
         if refused is not None:
-            return refused
+            return refused, {}
         for lease in leases:
             self.journal.renew(lease, self.clock(), LEASE_SECONDS)
         stopped = self.held_back()
         if stopped is not None:
-            return _all(group, ChangeStatus.REFUSED, stopped)
-        return _unlike(resource, group, self._read(resource, group) or {})
+            return _all(group, ChangeStatus.REFUSED, stopped), {}
+        held = self._read(resource, group) or {}
+        return _unlike(resource, group, held), held
 
     def _took_effect(self, resource: Resource, group: Sequence[Change]) -> bool:
         """Whether a write that was not answered is there. Raises TemporaryError while AWS is at
@@ -534,6 +536,25 @@ def _unlike(
         return _all(group, ChangeStatus.ALREADY_SO, "it holds this value already")
     conflict = _conflict(group, held) or _uncaptured(group, held)
     return _all(group, ChangeStatus.CONFLICT, conflict) if conflict else None
+
+
+def _written(group: Sequence[Change], held: Held) -> dict[str, Value]:
+    """What one call sets. Whoever gives up sooner names the destination again: AWS asks whether
+    the consumer's role may write there only in a call that names it, and refuses the whole of it
+    (Lambda Developer Guide: kinesis-on-failure-destination). Invariant 1."""
+    wanted = {change.setting: change.after for change in group}
+    captured_by = held.get("on_failure_destination")
+    if captured_by is not None and any(map(_gives_up_sooner, group)):
+        return {"on_failure_destination": captured_by, **wanted}
+    return wanted
+
+
+def _gives_up_sooner(change: Change) -> bool:
+    if change.setting != "maximum_retry_attempts" or change.after in _UNBOUNDED:
+        return False
+    before, after = change.before, change.after
+    more = isinstance(before, int) and isinstance(after, int) and after >= before
+    return before in _UNBOUNDED or not more
 
 
 def _is_there(group: Sequence[Change], held: Held) -> bool:

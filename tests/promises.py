@@ -60,6 +60,8 @@ class Promises:
         """Just before the account takes the values."""
         here = self.host.running
         assert here.mode is Mode.APPLY, "6: wrote in mode plan"
+        held = {name: self.host.account.setting(resource, name).value for name in values}
+        values = {name: value for name, value in values.items() if value != held[name]} or values
         covered = [self._covering(resource, name, value) for name, value in values.items()]
         state, tracked = covered[0]
         self._is_not_stopped(state)

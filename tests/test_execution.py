@@ -204,3 +204,30 @@ def test_a_destination_is_not_taken_away_where_somebody_has_just_bounded_the_ret
     assert {done.status for done in results} == {ChangeStatus.CONFLICT}
     assert not aws.written
     assert [one.change for one in after.in_effect] == [CAPTURED]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named_again"),
+    [
+        pytest.param(10_000, 7, True, id="sooner than an old default"),
+        pytest.param(-1, 7, True, id="where nothing was ever given up"),
+        pytest.param(7, -1, False, id="never again"),
+        pytest.param(7, 10_000, False, id="back to the owner's value"),
+    ],
+)
+def test_whoever_gives_up_sooner_names_the_destination_again_so_that_aws_checks_it(
+    before: int, after: int, *, named_again: bool
+) -> None:
+    theirs = "arn:aws:sqs:eu-central-1:123456789012:theirs"
+    aws = Aws({MAPPING: {"maximum_retry_attempts": before, "on_failure_destination": theirs}})
+    change = RAISE.model_copy(
+        update={
+            "remedy": RemedyName.ISOLATE_POISON,
+            "setting": "maximum_retry_attempts",
+            "before": before,
+            "after": after,
+        }
+    )
+    apply(aws, change)
+    expected = {"on_failure_destination": theirs} if named_again else {}
+    assert aws.written == [{**expected, "maximum_retry_attempts": after}]

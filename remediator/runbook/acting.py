@@ -171,14 +171,15 @@ def after_refusal(
     another than we thought."""
     refused = {r.change.setting: r.detail for r in results if r.status is ChangeStatus.REFUSED}
     minimum = owning.told_minimum(refused.values())
-    if minimum is None and "on_failure_destination" not in refused:
+    uncaptured = not refused.keys().isdisjoint({"on_failure_destination", "maximum_retry_attempts"})
+    if minimum is None and not uncaptured:
         return None
     again = desk.guarded(
         look._replace(unreserved_minimum=minimum),
         state.incident,
         desk.own_ledger(state, memory.target_of(state)),
         state.tried,
-        usable=False if "on_failure_destination" in refused else None,
+        usable=False if uncaptured else None,
     )
     return again if again.allowed else None
 
