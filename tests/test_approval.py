@@ -1,6 +1,6 @@
 """What a person has approved is made on the ground on which it was asked for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lab.memory_journal import MemoryJournal
 from remediator.guardrails import Circumstances, Undo, guard, guard_undo
@@ -110,8 +110,10 @@ def test_what_may_capture_good_records_has_a_digest_of_its_own() -> None:
 FACTOR = ours(LANES, "parallelization_factor", 1, 4)
 
 
-def test_a_rollback_of_harm_that_a_person_allows_waits_for_no_cool_down() -> None:
-    """The mapping starts at LATEST, so that even what did harm is asked for; meanwhile the raise's
+def put_back(quiet_since: datetime | None) -> tuple[Hand, Status, IncidentState]:
+    """A raise is put back as a person allows, 200 s after it was made.
+
+    The mapping starts at LATEST, so that even what did harm is asked for; meanwhile the raise's
     own cool-down runs."""
     seen = evidence(parallelization_factor=4, starting_position="LATEST")
     here = situation(seen, found_in(seen), POLICY)
@@ -127,7 +129,12 @@ def test_a_rollback_of_harm_that_a_person_allows_waits_for_no_cool_down() -> Non
     pending = guard_undo([FACTOR], here, at_ease, Undo.HARM)
     assert pending.awaiting_approval
     at = {"account_id": seen.target.account_id, "target": seen.target, "changes": (FACTOR,)}
-    more = {"mapping_seen": seen.mapping, "pending": pending, "stage": Stage.AWAITING_APPROVAL}
+    more = {
+        "quiet_since": quiet_since,
+        "mapping_seen": seen.mapping,
+        "pending": pending,
+        "stage": Stage.AWAITING_APPROVAL,
+    }
     journal.begin(state(mapping="mapping-1").model_copy(update=at | more))
     ledger = journal.ledger(seen.target.account_id, seen.target.region)
     journal.spend(seen.target.account_id, seen.target.region, NOW, ledger, None, [spent])
@@ -136,5 +143,24 @@ def test_a_rollback_of_harm_that_a_person_allows_waits_for_no_cool_down() -> Non
     assert there is not None
     assert lease is not None
     report = watching.undo_approved(_desk(seen, hand, journal), there, lease, pending, "ada")
+    after = journal.load("incident-1")
+    assert after is not None
+    return hand, report.outcome.status, after
+
+
+def test_a_rollback_of_harm_that_a_person_allows_waits_for_no_cool_down() -> None:
+    hand, status, _ = put_back(None)
     assert hand.held == {"parallelization_factor": 1}
-    assert report.outcome.status is Status.RESTORED
+    assert status is Status.RESTORED
+
+
+def test_after_a_rollback_of_harm_that_a_person_allowed_the_incident_is_watched_on() -> None:
+    _, _, after = put_back(None)
+    assert after.stage is Stage.WATCHING
+    assert after.follow_up_at is not None
+    assert FACTOR.change.remedy in after.tried
+
+
+def test_after_a_restoring_that_a_person_allowed_the_incident_is_closed() -> None:
+    _, _, after = put_back(NOW - timedelta(hours=1))
+    assert (after.stage, after.tried) == (Stage.CLOSED, ())

@@ -467,6 +467,8 @@ def undo_approved(
     )
     heard = state.model_copy(update={"approved_plan": None, "approved_by": "", "pending": None})
     state = desk.need_journal().commit(heard, [who], lease, desk.clock())
+    if state.follow_up_at is None and acting.watched(desk, state):
+        state = acting.wake_up_in(desk, state, lease, acting.first_interval(desk, state))
     executor = desk.make_executor(memory.target_of(state))
     state = executor.overtaken(executor.recover(state, lease), lease)
     look = desk.look_for(memory.target_of(state), state)
@@ -478,13 +480,16 @@ def undo_approved(
     results: tuple[ChangeResult, ...] = ()
     if back and exactly:
         spend_lowering(desk, state, back)
+        if state.quiet_since is None:  # it did harm: not to be made again, and watched on
+            used = (*state.tried, *(t.change.remedy for t in back))
+            state = state.model_copy(update={"tried": tuple(dict.fromkeys(used))})
         state, results = executor.undo(state, lease, back)
         free_claim(desk, state)
     words = restoring.kept_words([] if exactly else restoring.ruled_out(back, ruled)[1])
     reason = f"approved by {by}" if exactly else f"what was approved is not made{words}"
     status = outcomes.undo_status(results, Status.RESTORED) if results else Status.BLOCKED
     outcome = Outcome(status=status, reason=reason, results=results, at=desk.clock())
-    more = bool(memory.to_go_back(state))
+    more = bool(memory.to_go_back(state)) or state.quiet_since is None
     state = stays_open(state, look, ruled, outcome) if more else memory.closed(state)
     step = FollowUp(decision=FollowUpDecision.RESTORE, at=state.follow_up_at, because=reason)
     return finish(desk, state, lease, look, outcome, None, step, guarded=ruled)
