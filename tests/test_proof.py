@@ -92,6 +92,12 @@ OWN = {
     "the batches of streams, where no other stream feeds the function": poison(
         readers=2, stream_invocations=240
     ),
+    "reads that are less by one shard, and batches that stay young in one lane a shard": poison(
+        errors=0,
+        reports_partial_batches=True,
+        youngest_age_ms=400,
+        read_records=since(10, 455, 600),
+    ),
 }
 
 
@@ -138,8 +144,15 @@ OTHERS = {
     "first tries, which are young in lanes to spare though every record fails": poison(
         errors=0, reports_partial_batches=True, read_records=None, youngest_age_ms=400
     ),
+    "both, where each shard has lanes to spare": poison(
+        errors=0,
+        reports_partial_batches=True,
+        youngest_age_ms=400,
+        read_records=since(10, 455, 600),
+        parallelization_factor=5,
+    ),
     "reads for another try, which are not told from reads of what comes": poison(
-        errors=0, reports_partial_batches=True
+        errors=0, reports_partial_batches=True, read_records=since(10, 455, 600)
     ),
 }
 

@@ -432,11 +432,28 @@ def _by_reads(case: Case) -> _Words:
     alone = case.evidence.sibling_mappings == 0
     by_one = signals.reads_dropped and (share >= enough / 2 if alone else at_least >= enough)
     beyond = alone and signals.reads_outrun and share >= enough
+    if _reads_tell_little(case):
+        by_one, beyond = by_one and _others_move_in_one_lane(case), False
     if by_one or beyond:
         return f"reads of the stream go on at {share:.0%} of what arrives", None
     if alone and share <= _NOTHING * enough:
         return None, f"reads of the stream are down to {share:.0%} of what arrives"
     return _SILENT
+
+
+def _reads_tell_little(case: Case) -> bool:
+    """Whether reads for another try cannot be told from reads of what comes, since failures behind
+    partial responses are not counted. Then a second witness has to say the same."""
+    mapping, counted = case.evidence.mapping, Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
+    return mapping is None or (mapping.reports_partial_batches and not counted)
+
+
+def _others_move_in_one_lane(case: Case) -> bool:
+    """Batches that stay young, where each shard has one lane only: no record gets a first try
+    beside one that is stuck."""
+    mapping = case.evidence.mapping
+    one = mapping is not None and mapping.parallelization_factor == 1
+    return one and bool(case.signals.others_move)
 
 
 def _as_much_work(signals: Signals, share: float) -> bool:

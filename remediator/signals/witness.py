@@ -137,8 +137,6 @@ def _reads(evidence: Evidence, since: datetime) -> dict[str, object]:
     usual = _usual(arrived.__getitem__, both, since)
     if not failing or not usual or not shards or mapping is None:
         return {}
-    if mapping.reports_partial_batches and not _by_minute(evidence, Metric.FAILED_INVOKE_EVENTS):
-        return {}  # what is read again for another try is not told from what is read on
     usually_read = _usual(reads.__getitem__, both, since)
     if evidence.target.kind is SourceKind.DYNAMODB:
         arrived = dict.fromkeys(both, usually_read)  # capacity units are no records
