@@ -17,9 +17,9 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from remediator import wiring
-from remediator.intake import understand
+from remediator.environment import Settings
+from remediator.events.intake import understand
 from remediator.model import Incident, Report, Status
-from remediator.settings import Settings
 from remediator.wiring import Caller, Door
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "remediator")
@@ -95,7 +95,7 @@ def _caller(context: Any) -> Caller:
 def _home(caller: Caller, settings: Settings) -> tuple[str | None, str | None]:
     """Our own account and Region, where all that we know of ourselves agrees on them.
 
-    An event about another's resource is refused (see ``remediator.intake``).
+    An event about another's resource is refused (see ``remediator.events.intake``).
     """
     known = (caller.function_arn, settings.quarantine_queue_arn, settings.notices_topic_arn)
     parts = [arn.split(":") for arn in known if arn and arn.count(":") >= 5]

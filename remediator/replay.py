@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from remediator import names
 from remediator.errors import InputError, PermanentError
 from remediator.escaping import shortened, visible
+from remediator.events import names
 from remediator.model import Bundle, Evidence, Resource, Target, Value, Watched
 from remediator.ports import DescribedAlarm
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from remediator import names
 from remediator import policy as policies
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.clients import Clients, clients_of, default_clients
@@ -18,12 +17,13 @@ from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import Table
 from remediator.aws.whoami import identity, whoami
+from remediator.environment import Settings
 from remediator.errors import InputError
+from remediator.events import names
 from remediator.model import Bundle, Mode
 from remediator.policy import Policy
 from remediator.replay import NoActuator, SavedSensor
 from remediator.runbook import Deployment, Runbook
-from remediator.settings import Settings
 from remediator.state import Freeze
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from remediator.guardrails import Circumstances
-from remediator.metrics import Metric
+from remediator.decide.guardrails import Circumstances
+from remediator.evidence.metrics import Metric
 from remediator.model import Evidence, Mode, RemedyName, SourceKind
 from remediator.policy import (
     Autonomy,

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
-from remediator.metrics import Metric
+from remediator.evidence.metrics import Metric
 from remediator.model import (
     AccountState,
     Bundle,

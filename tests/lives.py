@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from remediator.commands import Approve, FollowUpDue, Rollback
+from remediator.events.requests import Approve, FollowUpDue, Rollback
 from remediator.model import (
     Alarm,
     AlarmState,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from remediator.commands import FollowUpDue
+from remediator.events.requests import FollowUpDue
 from remediator.execution import FOUND
 from remediator.model import Incident, Mode, RemedyName, Resource, ResourceKind, Value
 from remediator.state import (

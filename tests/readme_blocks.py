@@ -29,11 +29,11 @@ from lab.wild import priors
 from remediator.cli import app
 from remediator.cli.showing import EXIT_CODES
 from remediator.cli.tables import TABLES
-from remediator.diagnosis import TREE
+from remediator.decide.remedies import QUIET_CAUSES, Remedy
+from remediator.decide.tree import TREE
+from remediator.environment import PREFIX, Settings
 from remediator.model import Cause
-from remediator.remedies import QUIET_CAUSES, Remedy
 from remediator.render import tree
-from remediator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from remediator.metrics import Metric
+from remediator.evidence.metrics import Metric
 from remediator.model import (
     AccountState,
     Evidence,

@@ -13,8 +13,8 @@ from itertools import count
 from typing import Any, cast
 
 from lab.memory_journal import MemoryJournal
-from remediator.commands import Approve, Command, FollowUpDue, Rollback, SetFreeze
 from remediator.errors import InputError, PermanentError, RemediatorError, TemporaryError
+from remediator.events.requests import Approve, Command, FollowUpDue, Rollback, SetFreeze
 from remediator.model import (
     Evidence,
     Gap,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from remediator.announcing import notice, poison_packet
+from remediator.evidence.signals import measure
 from remediator.model import (
     Change,
     ChangeResult,
@@ -23,7 +23,7 @@ from remediator.model import (
     Watched,
 )
 from remediator.policy import Policy, Thresholds
-from remediator.signals import measure
+from remediator.render.announcing import notice, poison_packet
 from remediator.wiring import offline
 from tests.evidence import MAPPING, NOW, PIPELINES, bundle
 from tests.fuzz.mutating import HOSTILE

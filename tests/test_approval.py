@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from lab.memory_journal import MemoryJournal
-from remediator.guardrails import Circumstances, Undo, guard, guard_undo
+from remediator.decide.guardrails import Circumstances, Undo, guard, guard_undo
+from remediator.decide.planning import plan, situation
 from remediator.model import Evidence, GuardedPlan, Mode, Status
-from remediator.planning import plan, situation
 from remediator.policy import Policy
 from remediator.replay import SavedSensor
 from remediator.runbook import acting, watching

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from remediator.commands import Approve, FollowUpDue, Rollback, SetFreeze
 from remediator.errors import InputError
-from remediator.intake import understand
+from remediator.events.intake import understand
+from remediator.events.requests import Approve, FollowUpDue, Rollback, SetFreeze
 from remediator.model import Incident, Mode, Watched
 
 NOW = datetime(2026, 11, 23, 10, 15, 31, tzinfo=UTC)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from remediator.diagnosis import ROOT, TREE, Leaf, diagnose
-from remediator.metrics import Metric
+from remediator.decide.tree import ROOT, TREE, Leaf, diagnose
+from remediator.evidence.metrics import Metric
 from remediator.model import Answer, Cause, Evidence, Gap, Reader, SourceKind
 from remediator.policy import Policy, Thresholds
 from tests.evidence import (

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from remediator.commands import Approve, FollowUpDue, Rollback
+from remediator.events.requests import Approve, FollowUpDue, Rollback
 from remediator.model import Gap, Mode, RemedyName, Status
 from remediator.policy import (
     Autonomy,

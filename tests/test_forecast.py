@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediator import forecast
-from remediator.forecast import Flow
+from remediator.decide import forecast
+from remediator.decide.forecast import Flow
+from remediator.evidence.signals import measure
 from remediator.model import Evidence
 from remediator.policy import ForecastKnobs, Limits, Policy
-from remediator.signals import measure
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
     READINGS,

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remediator import planning
-from remediator.diagnosis import diagnose
-from remediator.guardrails import (
+from remediator.decide import planning
+from remediator.decide.guardrails import (
     GUARDRAILS,
     Circumstances,
     comes_back,
@@ -20,6 +19,9 @@ from remediator.guardrails import (
     rule,
     undo_held_back,
 )
+from remediator.decide.remedies import Situation
+from remediator.decide.tree import diagnose
+from remediator.evidence.signals import measure
 from remediator.model import (
     Cause,
     Change,
@@ -44,8 +46,6 @@ from remediator.policy import (
     Policy,
     RemedyPolicy,
 )
-from remediator.remedies import Situation
-from remediator.signals import measure
 from remediator.state import AccountLedger, Claim, Edit, Freeze, Spent
 from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
 from tests.evidence import (

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remediator import commands
-from remediator.alarms import metrics, watched_by
 from remediator.errors import InputError
-from remediator.intake import from_described, understand
+from remediator.events import requests
+from remediator.events.alarms import metrics, watched_by
+from remediator.events.intake import from_described, understand
 from remediator.model import Alarm, AlarmState, Incident, Watched
 from remediator.ports import DescribedAlarm
 
@@ -723,7 +723,7 @@ JSON = st.recursive(
 )
 KEYS = st.sampled_from(
     [
-        *commands.KEYS,
+        *requests.KEYS,
         *sorted({str(key) for raw in EVENTS.values() for path in places(raw) for key in path}),
     ]
 )

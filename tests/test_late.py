@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from remediator.intake import understand
+from remediator.events.intake import understand
 from remediator.model import Alarm, AlarmState, Cause, Evidence, Incident, Mode
 from remediator.policy import Policy
 from remediator.ports import DescribedAlarm

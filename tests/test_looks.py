@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from remediator.commands import FollowUpDue
+from remediator.events.requests import FollowUpDue
 from remediator.model import Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, RemedyPolicy
 from tests.lives import BOUNDED, by_a_human, started, transition

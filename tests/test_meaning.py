@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from remediator import forecast, planning
-from remediator.diagnosis import diagnose
-from remediator.metrics import Metric
+from remediator.decide import forecast, planning
+from remediator.decide.tree import diagnose
+from remediator.evidence.metrics import Metric
+from remediator.evidence.signals import Signals
+from remediator.evidence.signals import measure as measured
 from remediator.model import (
     Cause,
     Detail,
@@ -21,8 +23,6 @@ from remediator.model import (
     Step,
 )
 from remediator.policy import Policy
-from remediator.signals import Signals
-from remediator.signals import measure as measured
 from tests.evidence import (
     MINUTES,
     NOW,

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from remediator.diagnosis import diagnose
+from remediator.decide.tree import diagnose
+from remediator.evidence.signals import measure
 from remediator.model import (
     Change,
     Evidence,
@@ -18,7 +19,6 @@ from remediator.model import (
 from remediator.policy import Policy, RestoreTo
 from remediator.runbook import restoring
 from remediator.runbook.desk import Look
-from remediator.signals import measure
 from remediator.state import ChangeState, IncidentState, TrackedChange
 from tests.evidence import MAPPING, NOW, evidence, target
 

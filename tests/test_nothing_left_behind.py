@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from lab.memory_journal import MemoryJournal
-from remediator.commands import Approve, FollowUpDue, Rollback, SetFreeze
+from remediator.events.requests import Approve, FollowUpDue, Rollback, SetFreeze
 from remediator.execution import Executor
 from remediator.model import (
     Change,

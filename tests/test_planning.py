@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from remediator import planning
-from remediator.diagnosis import diagnose
-from remediator.metrics import Metric
+from remediator.decide import planning
+from remediator.decide.remedies import FIRST_AID, REMEDIES, Pass, Remedy
+from remediator.decide.tree import diagnose
+from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
     Diagnosis,
@@ -22,7 +23,6 @@ from remediator.model import (
     SourceKind,
 )
 from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
-from remediator.remedies import FIRST_AID, REMEDIES, Pass, Remedy
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
     PIPELINES,

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from remediator import planning
-from remediator.diagnosis import diagnose
-from remediator.guardrails import Circumstances, guard
-from remediator.metrics import Metric
+from remediator.decide import planning
+from remediator.decide.guardrails import Circumstances, guard
+from remediator.decide.tree import diagnose
+from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
     Decision,

@@ -13,9 +13,9 @@ import typer
 from lab.scenarios import INCIDENTS
 from remediator import policy as policies
 from remediator.cli.showing import EXIT_CODES
-from remediator.commands import KEYS
-from remediator.intake import understand
-from remediator.settings import PREFIX, Settings
+from remediator.environment import PREFIX, Settings
+from remediator.events.intake import understand
+from remediator.events.requests import KEYS
 from tests.readme_blocks import (
     BLOCKS,
     FIGURES,

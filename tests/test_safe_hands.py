@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from remediator.commands import Approve, Rollback, SetFreeze
+from remediator.events.requests import Approve, Rollback, SetFreeze
 from remediator.model import AlarmState, Incident, Mode, ResourceKind, Value
 from tests.conftest import HISTORIES
 from tests.lives import (

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from remediator.metrics import Metric
+from remediator.evidence.metrics import Metric
+from remediator.evidence.signals import Signals
+from remediator.evidence.signals import measure as measured
 from remediator.model import Evidence, Reader, Series
 from remediator.policy import Policy, Thresholds
-from remediator.signals import Signals
-from remediator.signals import measure as measured
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
     MINUTES,

@@ -9,8 +9,8 @@ import yaml
 from cfnlint.api import lint_file
 from cfnlint.decode.cfn_yaml import load
 
-from remediator.remedies import FIRST_AID, REMEDIES, Remedy
-from remediator.settings import PREFIX, Settings
+from remediator.decide.remedies import FIRST_AID, REMEDIES, Remedy
+from remediator.environment import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE: Mapping[str, Any] = load(str(ROOT / "template.yml"))

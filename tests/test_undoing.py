@@ -8,11 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remediator import planning
-from remediator.commands import Approve, Rollback
-from remediator.diagnosis import diagnose
-from remediator.guardrails import GUARDRAILS, Circumstances, Undo, guard_undo, rule
-from remediator.guardrails.undoing import LIFTED, put_back
+from remediator.decide import planning
+from remediator.decide.guardrails import GUARDRAILS, Circumstances, Undo, guard_undo, rule
+from remediator.decide.guardrails.undoing import LIFTED, put_back
+from remediator.decide.remedies import Situation
+from remediator.decide.tree import diagnose
+from remediator.decide.verification import judge, snapshot
+from remediator.events.requests import Approve, Rollback
+from remediator.evidence.signals import measure
 from remediator.model import (
     Change,
     Decision,
@@ -29,10 +32,7 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.policy import Autonomy, Cooldown, Policy, Thresholds
-from remediator.remedies import Situation
-from remediator.signals import measure
 from remediator.state import AccountLedger, ChangeState, Spent, Stage, TrackedChange
-from remediator.verification import judge, snapshot
 from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
 from tests.evidence import MAPPING, NOW, QUARANTINE, STREAM_ARN, evidence, poison, since
 from tests.lives import BOUNDED, started

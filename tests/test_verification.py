@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediator.diagnosis import diagnose
+from remediator.decide.tree import diagnose
+from remediator.decide.verification import gained, judge, next_step, settled, snapshot, surer
+from remediator.evidence.signals import Signals, measure
 from remediator.model import (
     Cause,
     Change,
@@ -22,9 +24,7 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.policy import FollowUps, Policy
-from remediator.signals import Signals, measure
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
-from remediator.verification import gained, judge, next_step, settled, snapshot, surer
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import MAPPING, NOW, target
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from remediator import wiring
+from remediator.environment import Settings
 from remediator.errors import InputError
-from remediator.settings import Settings
 from remediator.wiring import Caller, Door
 
 QUEUE = "arn:aws:sqs:eu-west-1:111122223333:quarantine"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from remediator.metrics import Metric
+from remediator.evidence.metrics import Metric
 from remediator.model import Evidence, Series
 from tests.evidence import MINUTE, MINUTES, NOW, evidence
 

@@ -38,12 +38,12 @@ from lab.storm.fleet import (
 from remediator import wiring
 from remediator.aws.clients import Clients
 from remediator.aws.pace import SHARED
-from remediator.commands import FollowUpDue
+from remediator.environment import Settings
+from remediator.events.requests import FollowUpDue
 from remediator.model import Alarm, AlarmState, Incident, Mode, Report, Status, Watched
 from remediator.policy import Budget, Policy
 from remediator.ports import Journal
 from remediator.runbook import Runbook
-from remediator.settings import Settings
 from remediator.wiring import Caller, Door
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

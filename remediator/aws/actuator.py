@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from remediator.aws.clients import Clients
-from remediator.aws.hands import hands
+from remediator.aws.writers import hands
 from remediator.errors import PermanentError, RemediatorError, TemporaryError
 from remediator.model import Resource, ResourceKind, Value
 

@@ -7,8 +7,8 @@ import re
 from typing import NamedTuple
 
 from remediator.errors import InputError
+from remediator.events.names import ARN, REGION
 from remediator.model import SourceKind, Target
-from remediator.names import ARN, REGION
 
 _PLACE = rf"{REGION}:(?P<account>\d{{12}})"
 _KINESIS = re.compile(

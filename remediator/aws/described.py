@@ -6,13 +6,13 @@ Source: CloudWatch API Reference, DescribeAlarms and PutCompositeAlarm (AlarmRul
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remediator import alarms as spellings
-from remediator import names
 from remediator.aws.arns import same_region
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
 from remediator.aws.reading import utc
 from remediator.errors import InputError
+from remediator.events import alarms as spellings
+from remediator.events import names
 from remediator.model import Alarm, AlarmState, Watched
 from remediator.ports import DescribedAlarm
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.errors import PermanentError, RemediatorError
-from remediator.names import ARN, REGION
+from remediator.events.names import ARN, REGION
 
 _LOG = logging.getLogger(__name__)
 

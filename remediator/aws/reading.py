@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from remediator import names
 from remediator.aws import arns
 from remediator.aws.failures import whole
 from remediator.errors import InputError
+from remediator.events import names
 from remediator.model import (
     AccountState,
     FunctionState,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from remediator.aws import arns
 from remediator.aws.reading import is_kinesis, utc
-from remediator.metrics import KINESIS_SHARD_METRICS, METRICS, Metric, Scope, Source
+from remediator.evidence.metrics import KINESIS_SHARD_METRICS, METRICS, Metric, Scope, Source
 from remediator.model import Gap, Series, Shard, StreamState, Target
 
 MOST_QUERIES = 500

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from remediator import names
 from remediator.aws import reading, series
 from remediator.aws.arns import same_region
 from remediator.aws.clients import Clients
@@ -12,9 +11,10 @@ from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.aws.reading import Answer
 from remediator.aws.series import Query
 from remediator.errors import InputError, PermanentError
-from remediator.metrics import Metric
+from remediator.events import names
+from remediator.events.names import Named
+from remediator.evidence.metrics import Metric
 from remediator.model import Target, Watched
-from remediator.names import Named
 
 _MOST_LISTED = 5000
 """Mappings looked through at most; 50 pages of the control plane's 15 calls a second."""

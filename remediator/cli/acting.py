@@ -2,14 +2,14 @@
 
 import typer
 
-from remediator import names
 from remediator.cli import options, showing
 from remediator.cli.failures import usage
 from remediator.cli.looking import incident, one_of
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Office, Outside, Place, need_journal, open_office, policy_of
-from remediator.commands import Approve, Rollback, SetFreeze
 from remediator.errors import InputError
+from remediator.events import names
+from remediator.events.requests import Approve, Rollback, SetFreeze
 from remediator.model import Mode, Report
 from remediator.render import pages
 from remediator.runbook.by_hand import find_rollback

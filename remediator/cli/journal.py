@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from remediator import names, wiring
+from remediator import wiring
 from remediator.cli import options, showing
 from remediator.cli.acting import bare_function
 from remediator.cli.failures import usage
@@ -13,6 +13,7 @@ from remediator.cli.looking import incident, one_of
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Office, Outside, Place, need_journal, open_office
 from remediator.errors import InputError
+from remediator.events import names
 from remediator.model import Mode
 from remediator.ports import Journal
 from remediator.render import pages

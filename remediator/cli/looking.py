@@ -7,12 +7,13 @@ from typing import NamedTuple, cast
 
 import typer
 
-from remediator import intake, replay
+from remediator import replay
 from remediator.cli import options, showing
 from remediator.cli.failures import complain, usage
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Outside, Place, offline, open_office
 from remediator.errors import InputError
+from remediator.events import intake
 from remediator.model import Bundle, Incident, Mode, Report
 from remediator.render import pages
 

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from remediator import wiring
+from remediator.environment import PREFIX, Settings
 from remediator.errors import InputError, RemediatorError
 from remediator.model import Bundle, Mode
 from remediator.policy import Policy
 from remediator.runbook import Runbook
-from remediator.settings import PREFIX, Settings
 from remediator.wiring import Caller, Clients, Deployed, Door
 
 

@@ -9,14 +9,14 @@ import typer
 from remediator import policy as policies
 from remediator.cli import showing
 from remediator.cli.options import Command, Format, Shown
-from remediator.diagnosis import TREE
-from remediator.guardrails import GUARDRAILS
+from remediator.decide.guardrails import GUARDRAILS
+from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES
+from remediator.decide.tree import TREE
+from remediator.environment import Settings
 from remediator.model import Bundle, Report
-from remediator.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES
 from remediator.render import markdown, pages
 from remediator.render import tree as drawing
 from remediator.render.page import Table
-from remediator.settings import Settings
 
 PANEL = "About the rules"
 

@@ -7,8 +7,8 @@ what runs.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from remediator.decide.remedies import Remedy
 from remediator.model import Cause
-from remediator.remedies import Remedy
 from remediator.render.page import Page, Section, Table
 from remediator.render.words import name
 

@@ -6,7 +6,7 @@ approve    a person allows a stored plan
 roll_back  a person wants everything of an incident undone
 """
 
-from remediator.commands import Approve, Command, FollowUpDue, Rollback, SetFreeze
+from remediator.events.requests import Approve, Command, FollowUpDue, Rollback, SetFreeze
 from remediator.model import Incident, Report
 from remediator.runbook import by_hand, responding, watching
 from remediator.runbook.desk import Deployment, Desk, Look

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from remediator import announcing, verification
+from remediator.decide import verification
+from remediator.decide.remedies import QUIET_CAUSES
 from remediator.errors import ConflictError, PermanentError, TemporaryError
 from remediator.model import (
     ChangeResult,
@@ -17,7 +18,7 @@ from remediator.model import (
     Status,
     Verdict,
 )
-from remediator.remedies import QUIET_CAUSES
+from remediator.render import announcing
 from remediator.runbook import memory, outcomes, owning, spending
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
 from remediator.state import (

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from remediator.commands import Approve, Rollback, SetFreeze
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
+from remediator.events.requests import Approve, Rollback, SetFreeze
 from remediator.model import (
     Incident,
     Mode,

@@ -7,11 +7,13 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, NamedTuple
 
-from remediator import announcing, forecast, guardrails, planning
-from remediator.diagnosis import diagnose
+from remediator.decide import forecast, guardrails, planning
+from remediator.decide.guardrails import Circumstances, Undo
+from remediator.decide.remedies import Situation
+from remediator.decide.tree import diagnose
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
+from remediator.evidence.signals import Signals, measure
 from remediator.execution import Executor
-from remediator.guardrails import Circumstances, Undo
 from remediator.model import (
     Cause,
     Change,
@@ -33,9 +35,8 @@ from remediator.model import (
 )
 from remediator.policy import Policy
 from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Scheduler, Sensor
-from remediator.remedies import Situation
+from remediator.render import announcing
 from remediator.runbook import owning, theirs
-from remediator.signals import Signals, measure
 from remediator.state import (
     LEASE_SECONDS,
     AccountLedger,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from remediator import verification
+from remediator.decide import verification
 from remediator.errors import PermanentError
+from remediator.evidence.signals import MINUTE, alarming_ages
 from remediator.model import (
     Answer,
     Cause,
@@ -20,7 +21,6 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.runbook.desk import Look
-from remediator.signals import MINUTE, alarming_ages
 from remediator.state import (
     IncidentState,
     Stage,

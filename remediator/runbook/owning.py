@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from remediator.guardrails.ownership import by_a_person
+from remediator.decide.guardrails.ownership import by_a_person
 from remediator.model import Evidence, MappingState, Resource, ResourceKind, Value
 from remediator.state import ChangeState, Edit, IncidentState, TrackedChange
 

@@ -5,7 +5,7 @@ of a turn goes on at the next look, in the same turn of the incident (so that it
 whole) and without a cool-down or a budget of its own (it was paid for as one).
 """
 
-from remediator import guardrails
+from remediator.decide import guardrails
 from remediator.model import (
     FollowUp,
     FollowUpDecision,

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from remediator.commands import FollowUpDue
 from remediator.errors import TemporaryError
-from remediator.intake import from_described, with_threshold
+from remediator.events.intake import from_described, with_threshold
+from remediator.events.requests import FollowUpDue
 from remediator.model import (
     AlarmState,
     Cause,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from remediator import guardrails
+from remediator.decide import guardrails
 from remediator.model import (
     Change,
     Decision,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from remediator import planning, verification
-from remediator.commands import FollowUpDue
+from remediator.decide import planning, verification
+from remediator.decide.guardrails import Undo
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
-from remediator.guardrails import Undo
+from remediator.events.requests import FollowUpDue
 from remediator.model import (
     Cause,
     Change,

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from remediator.aws.sensor import AwsSensor
 from remediator.errors import PermanentError, TemporaryError
-from remediator.metrics import Metric
+from remediator.evidence.metrics import Metric
 from remediator.model import Evidence, Gap, Reader, Target
 from tests.aws.aws_world import ACCOUNT, NOW, REGION, Refused, World, kinesis_target
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from remediator.aws import series
-from remediator.metrics import KINESIS_SHARD_METRICS, METRICS, Metric, Scope
+from remediator.evidence.metrics import KINESIS_SHARD_METRICS, METRICS, Metric, Scope
 from remediator.model import Gap, Shard, SourceKind, StreamState
 from tests.aws.aws_world import NOW, kinesis_target
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from remediator import planning
 from remediator.aws.sensor import AwsSensor
-from remediator.diagnosis import diagnose
+from remediator.decide import planning
+from remediator.decide.tree import diagnose
 from remediator.model import Evidence, Plan
 from remediator.policy import Policy
 from tests.aws.aws_world import NOW, World, kinesis_target

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from remediator.cli import app
 from remediator.cli.outside import Outside
-from remediator.metrics import METRICS, Metric, Scope
+from remediator.evidence.metrics import METRICS, Metric, Scope
 from remediator.model import SourceKind
 from remediator.wiring import Clients
 from tests.aws.aws_world import ACCOUNT, NOW, REGION, World

@@ -7,8 +7,8 @@ import pytest
 from typer.main import get_command
 
 from remediator.cli import app
-from remediator.diagnosis import TREE
-from remediator.guardrails import GUARDRAILS
+from remediator.decide.guardrails import GUARDRAILS
+from remediator.decide.tree import TREE
 from remediator.model import Cause
 from tests.cli.clerk import run
 

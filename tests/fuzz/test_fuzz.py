@@ -21,7 +21,7 @@ from remediator import policy, replay, wiring
 from remediator.cli.looking import Named, incident
 from remediator.errors import InputError
 from remediator.escaping import json_text
-from remediator.intake import understand
+from remediator.events.intake import understand
 from remediator.model import Incident, Mode, Report
 from remediator.policy import Policy
 from remediator.render import github, markdown, pages, text

@@ -11,7 +11,7 @@ from moto import mock_aws
 from lab.bridge import Conditions, LambdaContext, Rehearsal, TimedOut, at_call, crashed
 from lab.bridge.shapes import Delivery
 from lab.plant import AccountSpec, FunctionSpec, Knobs, World
-from remediator.intake import understand
+from remediator.events.intake import understand
 from remediator.model import AlarmState, Incident
 from remediator.wiring import Door
 from tests.lab.bridge_worlds import FUNCTION, START, client, mapping_of, rehearsal, world

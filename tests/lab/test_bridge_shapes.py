@@ -7,7 +7,7 @@ import pytest
 
 from lab.bridge.alarms import Alarm, State
 from lab.bridge.shapes import Delivery, alarm_event
-from remediator.intake import understand
+from remediator.events.intake import understand
 from remediator.model import AlarmState, Incident, Watched
 
 AT = datetime(2026, 11, 23, 12, 5, 30, 250_000, tzinfo=UTC)

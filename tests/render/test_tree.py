@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from remediator.decide.remedies.base import Pass, Remedy
 from remediator.model import Cause, RemedyName
-from remediator.remedies.base import Pass, Remedy
 from remediator.render import tree
 
 

@@ -1,0 +1,1 @@
+"""What is wrong, what may be done, whether it helped: tables and pure functions."""

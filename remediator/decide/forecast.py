@@ -1,0 +1,348 @@
+"""The arithmetic: when the backlog will be gone under each option, and what is lost until then.
+
+Pure. Source: docs/concepts.md, the forecast.
+Per lane: records per batch / duration × share of successes. Capacity = lanes × lane capacity;
+drain time = backlog / (capacity − arrival), plus the restart of the mapping where the option
+restarts it. A split gains nothing for the present backlog: it stays in the parent, which the
+children wait for (AWS-documented order of shards).
+"""
+
+from collections.abc import Mapping
+from math import ceil, inf
+
+from remediator.evidence.signals import Signals
+from remediator.model import AccountState, Cause, Evidence, Option, Record, SourceKind
+from remediator.policy import ForecastKnobs, Policy
+
+
+class Flow(Record):
+    """The lagging part of a pipeline, in records and seconds; ``None`` where it was not seen."""
+
+    shards: float
+    """How many shards lag: all of them, or fewer where only some lanes are busy."""
+    parallelization_factor: int
+    lane_capacity_per_second: float | None
+    arrival_per_second: float | None
+    backlog_records: float | None
+    expires_in_seconds: float | None
+    """Until the first record is lost, to the retention or to the mapping's maximum record age."""
+    most_lanes: int | None = None
+    """The function's own reservation, which no factor goes beyond; ``None``: there is none."""
+
+    def capacity(self, factor: int) -> float | None:
+        """Records per second with ``factor`` lanes a shard."""
+        if self.lane_capacity_per_second is None:
+            return None
+        lanes = self.shards * factor
+        return min(lanes, self.most_lanes or lanes) * self.lane_capacity_per_second
+
+    def drains_in(self, capacity: float | None, delay_seconds: float = 0) -> float | None:
+        """Seconds until the backlog is gone; ``inf`` for never, ``None`` where unknown."""
+        if capacity is None or self.arrival_per_second is None or self.backlog_records is None:
+            return None
+        if self.backlog_records <= 0:
+            return 0.0
+        spare = capacity - self.arrival_per_second
+        waiting = self.backlog_records + delay_seconds * self.arrival_per_second
+        return inf if spare <= 0 else delay_seconds + waiting / spare
+
+
+def observe(evidence: Evidence, signals: Signals, busy_share: float) -> Flow | None:
+    """The flow as it is now; ``None`` when the mapping or its shards were not seen."""
+    mapping, shards = evidence.mapping, evidence.open_shards
+    if mapping is None or shards is None:
+        return None
+    whole = signals.busy_share is None or signals.busy_share >= busy_share
+    lagging = float(shards)
+    if not whole and signals.busy_lanes is not None:
+        lagging = min(lagging, max(1.0, round(signals.busy_lanes / mapping.parallelization_factor)))
+    lane = _lane_capacity(signals)
+    arrival, backlog = _arrival(signals), _backlog(signals)
+    if lagging < shards:
+        arrival, backlog = _lagging_part(signals, arrival, backlog, lagging, mapping, lane)
+    return Flow(
+        shards=lagging,
+        parallelization_factor=mapping.parallelization_factor,
+        lane_capacity_per_second=lane,
+        arrival_per_second=arrival,
+        backlog_records=backlog,
+        expires_in_seconds=signals.expires_in_seconds,
+        most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
+    )
+
+
+def _arrival(signals: Signals) -> float | None:
+    """As seen, else from what is done: the age grows by 1 − done / arrival each second."""
+    slope = signals.age_slope
+    if signals.arrival_per_second is not None or signals.processed_per_second is None:
+        return signals.arrival_per_second
+    return (
+        None
+        if slope is None or not -1 < slope < 0.95
+        else signals.processed_per_second / (1 - slope)
+    )
+
+
+def _backlog(signals: Signals) -> float | None:
+    if signals.backlog_records is not None:
+        return signals.backlog_records
+    arrival = _arrival(signals)
+    return None if arrival is None or signals.age_seconds is None else arrival * signals.age_seconds
+
+
+def _lagging_part(
+    signals: Signals,
+    arrival: float | None,
+    backlog: float | None,
+    lagging: float,
+    mapping: object,
+    lane: float | None,
+) -> tuple[float | None, float | None]:
+    """Arrival and backlog of the lagging shards alone, from the slope of their age.
+
+    The age of a saturated shard grows by 1 − capacity / arrival each second.
+    """
+    factor = getattr(mapping, "parallelization_factor", 1)
+    if lane is None or signals.age_slope is None or signals.age_seconds is None:
+        return arrival, backlog
+    if not -1 < signals.age_slope < 0.9:
+        return arrival, backlog
+    own = lagging * factor * lane / (1 - signals.age_slope)
+    own = own if arrival is None else min(own, arrival)
+    return own, own * signals.age_seconds
+
+
+def _lane_capacity(signals: Signals) -> float | None:
+    healthy = 1 - (signals.error_share or 0)
+    if signals.records_per_batch is not None and signals.duration_ms:
+        return signals.records_per_batch * 1000 / signals.duration_ms * healthy
+    if signals.processed_per_second is not None and signals.busy_lanes:
+        return signals.processed_per_second / signals.busy_lanes
+    if (
+        signals.arrival_per_second
+        and signals.busy_lanes
+        and signals.age_slope is not None
+        and signals.age_slope < 1
+    ):
+        return signals.arrival_per_second * (1 - signals.age_slope) / signals.busy_lanes
+    return None
+
+
+def nothing(flow: Flow) -> Option:
+    """The forecast of leaving everything as it is."""
+    capacity = flow.capacity(flow.parallelization_factor)
+    return _option("nothing", flow, capacity, flow.drains_in(capacity))
+
+
+def with_factor(flow: Flow, factor: int, knobs: ForecastKnobs) -> Option:
+    """The forecast of a ParallelizationFactor: the mapping restarts first, then drains faster."""
+    capacity = flow.capacity(factor)
+    return _option(
+        f"parallelization_factor {factor}",
+        flow,
+        capacity,
+        flow.drains_in(capacity, knobs.restart_seconds),
+        "needs distinct partition keys; a single hot key gains nothing",
+    )
+
+
+def with_batch_size(flow: Flow, size: int, times: float, knobs: ForecastKnobs) -> Option:
+    """The forecast of a larger batch, if the function's time is per invocation."""
+    now = flow.capacity(flow.parallelization_factor)
+    capacity = None if now is None else now * times
+    return _option(
+        f"batch_size {size}",
+        flow,
+        capacity,
+        flow.drains_in(capacity, knobs.restart_seconds),
+        "only if the function's time is per invocation, and it can take larger batches",
+    )
+
+
+def with_split(flow: Flow) -> Option:
+    """The forecast of twice the shards: nothing is gained until the present backlog is drained."""
+    capacity = flow.capacity(flow.parallelization_factor)
+    return _option(
+        "split_shards",
+        flow,
+        capacity,
+        flow.drains_in(capacity),
+        "the present backlog stays in the parent shards and does not drain faster",
+    )
+
+
+def held(flow: Flow, why: str) -> Option:
+    """The forecast where something holds the records, whatever the capacity."""
+    return _option("nothing", flow, None, inf).model_copy(update={"note": f"never: {why}"})
+
+
+def _option(
+    name: str, flow: Flow, capacity: float | None, drains_in: float | None, note: str = ""
+) -> Option:
+    never = drains_in == inf
+    expires = flow.expires_in_seconds
+    late = expires is not None and (expires <= 0 or (drains_in or 0.0) > expires)
+    lost = expires if late else None
+    if drains_in is None:
+        note = "; ".join(filter(None, (note, "cannot be computed: readings are missing")))
+    elif never:
+        note = "; ".join(filter(None, ("never: arrival exceeds capacity", note)))
+    return Option(
+        option=name,
+        drains_in_seconds=None if drains_in is None or never else round(drains_in, 1),
+        first_loss_in_seconds=None if lost is None else round(max(0.0, lost), 1),
+        capacity_per_second=_rounded(capacity),
+        arrival_per_second=_rounded(flow.arrival_per_second),
+        backlog_records=_rounded(flow.backlog_records),
+        note=note,
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+HELD: Mapping[Cause, str] = {
+    Cause.POISON_RECORD: "the record that fails holds its shard, and no factor helps it",
+    Cause.FUNCTION_FAILURE: "not before the function succeeds again",
+    Cause.CONSUMER_STOPPED: "not before the consumer runs again",
+}
+
+
+def options(
+    evidence: Evidence, signals: Signals, policy: Policy, cause: Cause | None = None
+) -> tuple[Option, ...]:
+    """Every option's forecast, for the report: nothing, each factor, a larger batch, a split.
+
+    Where the cause holds the records, there is no option to be forecast.
+    """
+    flow = observe(evidence, signals, policy.thresholds.busy_share)
+    if flow is None or evidence.mapping is None:
+        return ()
+    if cause is not None and cause in HELD:
+        return (held(flow, HELD[cause]),)
+    knobs, most = policy.forecast, policy.limits.parallelization_factor
+    size = evidence.mapping.batch_size
+    factors = range(flow.parallelization_factor + 1, most + 1)
+    full = (signals.records_per_batch or 0) >= 0.9 * size and size <= 1000
+    return (
+        nothing(flow),
+        *(with_factor(flow, factor, knobs) for factor in factors),
+        *((with_batch_size(flow, size * 10, 10.0, knobs),) if full else ()),
+        *((with_split(flow),) if evidence.target.kind is SourceKind.KINESIS else ()),
+    )
+
+
+def smallest_factor(flow: Flow, most: int, policy: Policy) -> int:
+    """The smallest ParallelizationFactor that, once the mapping has restarted, drains within the
+    target, what has come meanwhile included, and leaves headroom.
+
+    ``most`` bounds it (policy, keys, concurrency). Where none suffices it is ``most``; where the
+    readings are missing it is twice the present one, so that a guess stays small.
+    """
+    now, knobs = flow.parallelization_factor, policy.forecast
+    if flow.capacity(now) is None or flow.backlog_records is None:
+        return min(most, now * 2)
+    arrival = flow.arrival_per_second
+    if arrival is None:
+        return min(most, now * 2)
+    for factor in range(now + 1, most + 1):
+        capacity = flow.capacity(factor) or 0.0
+        drains = flow.drains_in(capacity, knobs.restart_seconds)
+        if (
+            drains is not None
+            and drains - knobs.restart_seconds <= knobs.drain_target_seconds
+            and arrival <= knobs.healthy_utilisation * capacity
+        ):
+            return factor
+    return most
+
+
+def patient_factor(flow: Flow, most: int, policy: Policy) -> int:
+    """As ``smallest_factor``, for who has the patience that one has for a burst: enough, and not
+    all that could be had."""
+    knobs = policy.forecast
+    later = knobs.model_copy(
+        update={"drain_target_seconds": max(knobs.drain_target_seconds, knobs.patience_seconds)}
+    )
+    return smallest_factor(flow, most, policy.model_copy(update={"forecast": later}))
+
+
+def spare_concurrency(
+    evidence: Evidence, signals: Signals, policy: Policy, claimed: int
+) -> int | None:
+    """How many more invocations may run at once without starving a neighbour (invariant 4).
+
+    Inside a reservation that is what the reservation leaves; else what is really free, less what
+    neighbours may come to need and what other incidents have claimed. AWS's minimum is not among
+    it: that limits reservations, and not use. Where the use was not seen, a small share. ``None``:
+    the account was not seen, or whether the function has a reservation.
+    """
+    in_use = signals.concurrency or 0.0
+    reserved = evidence.function.reserved_concurrency if evidence.function else None
+    if reserved is not None:
+        return max(0, reserved - ceil(signals.busy_lanes or in_use))
+    account = evidence.account
+    if account is None or evidence.lacks("reserved_concurrency"):
+        return None
+    free = _free(account, signals)
+    if free is None:
+        floor = policy.limits.unreserved_minimum + policy.limits.concurrency_margin + claimed
+        unused = account.unreserved_concurrency - floor
+        return max(0, int(unused * policy.limits.unseen_pool_share))
+    return max(0, int(free) - claimed - neighbours_margin(account, signals, policy))
+
+
+def _free(account: AccountState, signals: Signals) -> float | None:
+    """What nobody uses or has set aside, by the scarcest count; ``None``: the use was not seen.
+
+    Claimed is what is in use without a reservation, all reservations, and what is provisioned
+    (Lambda Developer Guide: monitoring-concurrency).
+    """
+    counts = []
+    if signals.claimed_concurrency is not None:
+        counts.append(account.concurrency_limit - signals.claimed_concurrency)
+    used = signals.unreserved_in_use
+    if used is None and signals.claimed_concurrency is None:
+        used = signals.account_concurrency
+    if used is not None:
+        counts.append(account.unreserved_concurrency - used)
+    return min(counts, default=None)
+
+
+def neighbours_margin(account: AccountState, signals: Signals, policy: Policy) -> int:
+    """Concurrency that stays free for the neighbours: their present use may grow by a share."""
+    limits = policy.limits
+    used = signals.unreserved_in_use
+    if used is None and signals.claimed_concurrency is not None:
+        reserved = account.concurrency_limit - account.unreserved_concurrency
+        used = signals.claimed_concurrency - reserved
+    if used is None:
+        used = signals.account_concurrency or 0.0
+    theirs = max(0.0, used - (signals.concurrency or 0.0))
+    least = min(limits.concurrency_margin, account.concurrency_limit // _FIFTH)
+    return max(least, ceil(limits.neighbour_growth * theirs))
+
+
+_FIFTH = 5
+"""Of a small account's limit: more than that is not kept free for its own sake."""
+
+
+def spare_reservation(
+    evidence: Evidence, signals: Signals, policy: Policy, claimed: int, minimum: int | None = None
+) -> int | None:
+    """By how much this function's reservation may grow (invariant 4; AWS's own rule and more).
+
+    AWS wants a minimum left unreserved, which is the account's own (``minimum``: as AWS has told
+    it); neighbours also need what they are using now, and more. ``None``: the account was not seen.
+    """
+    account = evidence.account
+    if account is None:
+        return None
+    pool = account.unreserved_concurrency
+    margin = neighbours_margin(account, signals, policy)
+    wanted = policy.limits.unreserved_minimum if minimum is None else minimum
+    by_rule = pool - wanted - min(margin, policy.limits.concurrency_margin)
+    free = _free(account, signals)
+    by_use = pool - margin if free is None else int(free) - margin
+    return max(0, min(by_rule, by_use) - claimed)

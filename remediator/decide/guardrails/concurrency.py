@@ -1,0 +1,85 @@
+"""Neighbours are not starved (invariant 4), and what stands behind is not broken (invariant 5)."""
+
+from collections.abc import Callable, Mapping
+
+from remediator.decide.guardrails.inquiry import Clip, Inquiry, Word, approve, block, lowers
+
+_RAISES = {"parallelization_factor", "reserved_concurrency", "shards"}
+_UNSEEN = "the account's concurrency was not seen"
+
+
+def neighbours_keep_theirs(ask: Inquiry) -> Word:
+    """Invariant 4: what is taken from the pool leaves the others enough."""
+    rule = _NEIGHBOURS.get(ask.change.setting)
+    return rule(ask) if rule and not lowers(ask.change) else None
+
+
+def _lanes_fit(ask: Inquiry) -> Word:
+    before, after, shards = ask.change.before, ask.change.after, ask.evidence.open_shards
+    if not isinstance(before, int) or not isinstance(after, int) or shards is None:
+        return block("shards or lanes were not seen, so their concurrency cannot be counted")
+    spare = ask.here.spare_concurrency
+    if spare is None:
+        return approve(_UNSEEN)
+    fits = before + spare // shards
+    if after <= fits:
+        return None
+    if fits <= before:
+        return block("no concurrency is free above the neighbours' share (invariant 4)")
+    return Clip(fits, f"{spare} invocations are free above the neighbours' share")
+
+
+def _shards_fit(ask: Inquiry) -> Word:
+    """One more shard brings the lanes of every mapping of the stream, not of ours alone."""
+    lanes, spare = ask.evidence.lanes_of_a_shard, ask.here.spare_concurrency
+    if ask.evidence.mapping is None:
+        return block("the mapping was not seen, so its concurrency cannot be counted")
+    if lanes is None:
+        return approve("not every mapping of the stream was seen, so neither were all lanes")
+    if spare is None:
+        return approve(_UNSEEN)
+    if lanes * (ask.around.splits_beside + 1) > spare:
+        return block("no concurrency is free above the neighbours' share (invariant 4)")
+    return None
+
+
+def _reservation_fits(ask: Inquiry) -> Word:
+    before, after = ask.change.before, ask.change.after
+    if not isinstance(after, int):
+        return None  # lifting a reservation gives the pool back what it took
+    if before == 0:
+        return block("the function is reserved at 0: stopped on purpose (invariant 3)")
+    spare = ask.here.spare_reservation
+    if spare is None:
+        return approve(_UNSEEN)
+    fits = (before if isinstance(before, int) else 0) + spare
+    if after <= fits:
+        return None
+    if isinstance(before, int) and fits <= before:
+        return block("the account has no concurrency to spare (invariant 4)")
+    return Clip(fits, f"the account can spare {spare}")
+
+
+_NEIGHBOURS: Mapping[str, Callable[[Inquiry], Word]] = {
+    "parallelization_factor": _lanes_fit,
+    "shards": _shards_fit,
+    "reserved_concurrency": _reservation_fits,
+}
+
+
+def downstream_is_well(ask: Inquiry) -> Word:
+    """Invariant 5: nothing is raised while an alarm of what stands behind is on or unseen."""
+    if ask.change.setting not in _RAISES or lowers(ask.change):
+        return None
+    if ask.here.warned and not ask.policy.downstream_alarms:
+        return approve(
+            "errors have come with the load, and no alarm of what stands behind is named in "
+            "downstream_alarms: more calls at once may push it over (invariant 5)"
+        )
+    for name in ask.policy.downstream_alarms:
+        state = ask.around.downstream.get(name)
+        if state == "ALARM":
+            return block(f"downstream alarm {name} is in ALARM (invariant 5)")
+        if state is None:
+            return block(f"downstream alarm {name} could not be seen (invariant 5)")
+    return None

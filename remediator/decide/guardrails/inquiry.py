@@ -1,0 +1,98 @@
+"""What a guardrail is asked, what it may look at, and what it may say."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from remediator.decide.remedies import Situation
+from remediator.model import Change, Decision, Evidence, Mode
+from remediator.policy import Policy
+from remediator.state import AccountLedger, Edit, Freeze, Spent
+
+
+class Circumstances(NamedTuple):
+    """What stands around a plan and is neither evidence nor policy. Defaults: nothing known."""
+
+    now: datetime
+    incident_id: str = ""
+    mode: Mode = Mode.PLAN
+    freeze: Freeze | None = None
+    freeze_unreadable: str | None = None
+    """Why a configured freeze switch could not be read: then nothing is changed."""
+    ledger: AccountLedger = AccountLedger()
+    downstream: Mapping[str, str | None] = {}
+    """State of each downstream alarm of the policy; ``None``: could not be seen."""
+    mapping_known: bool = False
+    """Whether an earlier look of ours is there to compare the mapping's settings with."""
+    edit: Edit | None = None
+    """The latest change of the mapping by somebody else, as far as that comparison shows one."""
+    approved: bool = False
+    """Whether a person has approved this very plan."""
+    beside: tuple[Spent, ...] = ()
+    """What this very plan spends on the changes before this one."""
+    splits_beside: int = 0
+    """How many shards this very plan splits before this change."""
+    tags_unseen: bool = False
+    """Whether the policy differs by tags that could not be read: which one holds is not known."""
+
+
+class Inquiry(NamedTuple):
+    """What a guardrail looks at."""
+
+    change: Change
+    here: Situation
+    around: Circumstances
+    beside: tuple[Change, ...] = ()
+    """The other changes of the same plan: what goes in one write may make each other safe."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it stands for the target."""
+        return self.here.policy
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was read."""
+        return self.here.evidence
+
+    def after(self, setting: str, otherwise: object) -> object:
+        """What a setting of the same resource will hold once the plan is made."""
+        same = (self.change, *self.beside)
+        planned = (c.after for c in same if c.resource == self.change.resource)
+        names = (c.setting for c in same if c.resource == self.change.resource)
+        return dict(zip(names, planned, strict=True)).get(setting, otherwise)
+
+
+class Said(NamedTuple):
+    """A decision, why, and when a refusal ends by itself."""
+
+    decision: Decision
+    reason: str
+    until: datetime | None = None
+
+
+class Clip(NamedTuple):
+    """A smaller value, and why."""
+
+    after: int
+    reason: str
+
+
+Word = Said | Clip | None
+"""What a guardrail says: a decision with its reason, a clip, or nothing against it."""
+
+
+def block(reason: str, until: datetime | None = None) -> Said:
+    """A refusal; ``until``: when it ends by itself."""
+    return Said(Decision.BLOCK, reason, until)
+
+
+def approve(reason: str) -> Said:
+    """A question to a person."""
+    return Said(Decision.APPROVE, reason)
+
+
+def lowers(change: Change) -> bool:
+    """Whether the setting becomes a smaller number."""
+    before, after = change.before, change.after
+    return isinstance(before, int) and isinstance(after, int) and after < before

@@ -1,0 +1,203 @@
+"""To put a value back is a change like any other: the same guardrails, and never a loss of data."""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+
+from remediator.decide.guardrails.inquiry import Inquiry, Word, approve, block, lowers
+from remediator.model import OLD_DEFAULT_RETRIES, Change, Evidence, Reader, Resource, ResourceKind
+from remediator.state import ChangeState, TrackedChange
+
+
+class Undo(StrEnum):
+    """Why something is put back."""
+
+    RESTORE = "restore"
+    """All is quiet, and it need not stay."""
+    HARM = "harm"
+    """It did harm: that ends at once, whatever was changed of late."""
+    BY_HAND = "by_hand"
+    """A person asks for it."""
+
+
+_THEIRS = frozenset({"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy"})
+"""Do not hold for a value that was the owner's own before, and that the approval of the change
+has covered: what may be lost by it is asked below."""
+_PACE = frozenset({"cooldown", "budget"})
+"""Are for what is done of ourselves and can wait."""
+_HUMAN = frozenset(
+    {"freeze", "maintenance_window", "unknown_policy", "human_change", "tumbling_window"}
+)
+"""Keep us from acting by ourselves; a person's word stands above them."""
+LIFTED: Mapping[Undo, frozenset[str]] = {
+    Undo.RESTORE: _THEIRS,
+    Undo.HARM: _THEIRS | _PACE,
+    Undo.BY_HAND: _THEIRS | _PACE | _HUMAN,
+}
+
+
+def put_back(which: Sequence[TrackedChange]) -> tuple[Change, ...]:
+    """One change a setting: from the newest value of ours to the oldest that was found.
+
+    ``which``: newest first. What captures comes last, once it is known what may still fail.
+    """
+    net: dict[tuple[Resource, str], Change] = {}
+    for tracked in which:
+        inverse = tracked.change.inverse()
+        key = inverse.resource, inverse.setting
+        known = net.get(key, inverse)
+        net[key] = known.model_copy(update={"after": inverse.after})
+    return tuple(sorted(net.values(), key=lambda change: change.setting == _CAPTURE))
+
+
+_CAPTURE = "on_failure_destination"
+
+
+Checks = Mapping[str, Callable[[Inquiry], Word]]
+
+
+def checks(why: Undo, guardrails: Checks, captured: Sequence[TrackedChange] = ()) -> Checks:
+    """The guardrails that hold for putting something back: the same, and what would be lost.
+
+    ``captured``: all changes of the incident, also those that are over, by which records may have
+    been captured.
+    """
+    kept = {name: check for name, check in guardrails.items() if name not in LIFTED[why]}
+    return kept | {
+        "retention_stays": lambda ask: _retention_stays(ask, why, captured),
+        "destination_in_use": _destination_in_use,
+        "record_age_returns": _record_age_returns,
+        "other_consumers": lambda ask: None if why is Undo.BY_HAND else _others_are_asked(ask),
+    }
+
+
+WAITING = frozenset({"destination_in_use", "record_age_returns"})
+"""May pass in a quieter moment."""
+
+
+# --- what would be lost --------------------------------------------------------------------------
+
+
+def _retention_stays(ask: Inquiry, why: Undo, captured: Sequence[TrackedChange]) -> Word:
+    """What is older than a shorter retention is gone for every reader, almost at once."""
+    change = ask.change
+    if change.setting != "retention_hours" or not lowers(change):
+        return None
+    stays = f"the retention stays at {change.before} h until a person lowers it"
+    if why is not Undo.BY_HAND:
+        return block(f"{stays}: what is older would be gone for every reader of the stream")
+    needed = _why_retention_is_needed(ask, captured)
+    return block(f"{stays}: {needed}") if needed else None
+
+
+def _why_retention_is_needed(ask: Inquiry, captured: Sequence[TrackedChange]) -> str | None:
+    """Why a person's rollback may not lower it either; ``None``: nothing older is needed."""
+    hours, evidence, signals = ask.change.after, ask.evidence, ask.here.signals
+    if not isinstance(hours, int):
+        return "what it was before was not seen"
+    safe = hours * 3600 * _SAFE_SHARE
+    ages = {
+        "this mapping": signals.age_seconds,
+        "the stream's slowest reader": signals.stream_age_seconds,
+    }
+    for reader, age in ages.items():
+        if age is None:
+            return f"not seen: how far behind {reader} is"
+        if age >= safe:
+            return f"{reader} is {age / 3600:.1f} h behind"
+    unseen = _unseen_reader(evidence)
+    if unseen is not None:
+        return f"not seen: how far behind {unseen} is"
+    if _metadata_only(evidence, captured):
+        return "records that were given up are kept there only: their messages hold metadata"
+    return None
+
+
+_SAFE_SHARE = 0.5
+"""Of the shorter retention: so far behind a reader may be, and none of its records near the end."""
+
+
+def _unseen_reader(evidence: Evidence) -> str | None:
+    """A reader whose place in the stream no metric shows: pushed to, or stopped for now."""
+    if evidence.readers is None:
+        return "any other reader of the stream"
+    hidden = (r for r in evidence.readers if not r.shared_throughput or not r.enabled)
+    return next((f"reader {reader.name}" for reader in hidden), None)
+
+
+def _metadata_only(evidence: Evidence, captured: Sequence[TrackedChange]) -> bool:
+    """Whether a destination may hold messages whose records are only in the stream: all but S3."""
+    bounded = any(
+        t.change.setting == "maximum_retry_attempts" and t.state is not ChangeState.ABANDONED
+        for t in captured
+    )
+    mapping = evidence.mapping
+    kept = mapping.on_failure_destination if mapping else None
+    to_s3 = kept is not None and ":s3:" in kept
+    theirs = kept is not None and mapping is not None and mapping.maximum_retry_attempts != -1
+    return (bounded or theirs) and not to_s3
+
+
+def _destination_in_use(ask: Inquiry) -> Word:
+    """What captures stays for as long as something may still be given up."""
+    change, mapping = ask.change, ask.evidence.mapping
+    if change.setting != _CAPTURE or change.after is not None:
+        return None
+    if mapping is None:
+        return block("the mapping was not seen")
+    if _bounds(
+        ask.after("maximum_retry_attempts", mapping.maximum_retry_attempts), OLD_DEFAULT_RETRIES
+    ):
+        return block("retries are bounded: what they give up has to be captured (invariant 1)")
+    if _bounds(ask.after("maximum_record_age_seconds", mapping.maximum_record_age_seconds), 604800):
+        return block("records are given up for their age, and have to be captured (invariant 1)")
+    stream = ask.evidence.stream
+    if stream is not None and (stream.max_record_kib or 0) > _ORDINARY_KIB:
+        return block(
+            "the stream takes records that may be too large for an invocation: without a "
+            "destination they would be lost"
+        )
+    if ask.here.signals.error_minutes != 0:
+        return block(
+            "invocations fail, or it was not seen whether they do: what is given up just "
+            "now has to be captured"
+        )
+    return None
+
+
+_ORDINARY_KIB = 1024
+
+
+def _bounds(value: object, practically_never: int) -> bool:
+    return not isinstance(value, int) or (value != -1 and value < practically_never)
+
+
+def _record_age_returns(ask: Inquiry) -> Word:
+    """A maximum record age comes back where nothing that waits is near it."""
+    change, age = ask.change, ask.here.signals.age_seconds
+    if change.setting != "maximum_record_age_seconds" or not isinstance(change.after, int):
+        return None
+    if change.after == -1:
+        return None
+    restart = ask.policy.forecast.restart_seconds
+    idle = ask.here.signals.arrival_per_second == 0
+    if age is not None and (age + (0 if idle else restart)) < change.after:
+        return None
+    return block(
+        f"with {change.after} s as the maximum record age again, the restart (about {restart} s) "
+        "would drop what waits: it stays lifted until a quiet moment, or a person puts it back"
+    )
+
+
+def _others_are_asked(ask: Inquiry) -> Word:
+    """Shards are not merged under other consumers without a person's word."""
+    if ask.change.resource.kind is not ResourceKind.HASH_RANGE:
+        return None
+    if ask.policy.is_ours_alone(ask.evidence.target.stream):
+        return None
+    others: Sequence[Reader] | None = ask.evidence.readers
+    who = "consumers that were not seen" if others is None else ", ".join(r.name for r in others)
+    return approve(
+        "a merge acts on every consumer of the stream "
+        f"({who or 'also such as AWS does not list'}), "
+        "and may lose records that a producer has aggregated"
+    )

@@ -1,0 +1,51 @@
+"""The one ordered table: for each cause, the levers to try, the first that fits wins.
+
+A new remedy is one new file and its name in this table. ``FIRST_AID`` may accompany any cause.
+Where no lever fits, a person is called: escalation needs no entry.
+"""
+
+from collections.abc import Mapping
+
+from remediator.decide.remedies import concurrency, parallelization, poison, retention, shards
+from remediator.decide.remedies.base import (
+    Pass,
+    Remedy,
+    Situation,
+    captures,
+    captures_for_a_person,
+    drops_in_a_restart,
+)
+from remediator.model import Cause
+
+FIRST_AID: tuple[Remedy, ...] = (retention.REMEDY,)
+
+REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
+    Cause.THROTTLING: (concurrency.REMEDY,),
+    Cause.POISON_RECORD: (poison.REMEDY,),
+    Cause.READ_CONTENTION: (shards.REMEDY,),
+    Cause.SLOW_CONSUMER: (parallelization.REMEDY, concurrency.REMEDY, shards.REMEDY),
+    # More lanes gain nothing here; a hot shard at least can be split.
+    Cause.HOT_PARTITION_KEY: (),
+    # Raising anything would break it further; what we raised is rolled back by the follow-up.
+    Cause.DOWNSTREAM_SATURATED: (),
+    # Splits what times out or stands still, which may tell more; never discards.
+    Cause.FUNCTION_FAILURE: (poison.REMEDY,),
+    Cause.CONSUMER_STOPPED: (),
+    Cause.RECOVERING: (),
+    Cause.UNKNOWN: (poison.REMEDY,),
+}
+
+QUIET_CAUSES = frozenset({Cause.RECOVERING})
+"""Causes that need neither a lever nor a person."""
+
+__all__ = [
+    "FIRST_AID",
+    "QUIET_CAUSES",
+    "REMEDIES",
+    "Pass",
+    "Remedy",
+    "Situation",
+    "captures",
+    "captures_for_a_person",
+    "drops_in_a_restart",
+]

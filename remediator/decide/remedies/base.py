@@ -1,0 +1,172 @@
+"""What a remedy is: one lever, the causes it is for, and what it would change."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from remediator.decide.forecast import Flow
+from remediator.evidence.signals import Signals
+from remediator.model import (
+    Change,
+    Diagnosis,
+    Evidence,
+    RemedyName,
+    Resource,
+    ResourceKind,
+    Value,
+)
+from remediator.policy import Policy
+
+
+class Situation(NamedTuple):
+    """Everything that a remedy may look at."""
+
+    evidence: Evidence
+    signals: Signals
+    diagnosis: Diagnosis
+    policy: Policy
+    flow: Flow | None
+    spare_concurrency: int | None = None
+    """Invocations that may be added without starving a neighbour; ``None``: not seen."""
+    spare_reservation: int | None = None
+    quarantine_arn: str | None = None
+    destination_usable: bool | None = None
+    """Whether the on-failure destination exists and takes what is sent; ``None``: not seen, which
+    counts as no (``captures``)."""
+    careful: bool = False
+    """Whether the evidence gives reason to go in steps."""
+    warned: bool = False
+    """Whether errors have come with the load, where lanes are few: what stands behind may be at its
+    limit already."""
+    untried: bool = False
+    """Whether nobody knows what many more lanes would do: then no more than today's load needs."""
+
+
+class Pass(NamedTuple):
+    """A remedy that does not fit here, and why. It stands in the report."""
+
+    reason: str
+
+
+class Remedy(NamedTuple):
+    """One registered lever. ``permissions`` are the IAM actions that its writes need."""
+
+    name: RemedyName
+    propose: Callable[[Situation], "tuple[Change, ...] | Pass"]
+    permissions: tuple[str, ...]
+    caveats: tuple[str, ...] = ()
+    reversible: bool = True
+
+
+def captures(here: Situation, destination: Value) -> bool:
+    """Whether a destination is known to take what the mapping gives up: a delivery that fails
+    drops the record.
+
+    It was seen to; or it is our own standard queue in the mapping's Region, which AWS is going to
+    check itself in the call that sets it, and then refuses the whole of it (Lambda Developer
+    Guide: kinesis-on-failure-destination).
+    """
+    if here.destination_usable is not None:
+        return here.destination_usable
+    mapping = here.evidence.mapping
+    is_new = mapping is not None and mapping.on_failure_destination != destination
+    return is_new and destination == here.quarantine_arn and _is_plain_queue(here)
+
+
+def captures_for_a_person(here: Situation) -> bool:
+    """Whether records are given up to a destination that somebody chose, and it could not be seen
+    what becomes of them there: whoever lowers their retries has to know."""
+    mapping = here.evidence.mapping
+    if mapping is None or mapping.on_failure_destination is None:
+        return False
+    return mapping.maximum_retry_attempts != -1 and here.destination_usable is None
+
+
+def _is_plain_queue(here: Situation) -> bool:
+    parts = (here.quarantine_arn or "").split(":")
+    plain = len(parts) == _ARN_PARTS and parts[2] == "sqs" and not parts[-1].endswith(".fifo")
+    return plain and parts[3] == here.evidence.target.region
+
+
+_ARN_PARTS = 6
+UNBOUNDED_AGE_SECONDS = 604_800
+"""The longest that AWS takes, and an old default: unbounded in all but name."""
+
+
+def age_bound(here: Situation) -> int | None:
+    """Seconds after which the mapping gives a record up for its age; ``None``: it does not."""
+    mapping = here.evidence.mapping
+    most = mapping.maximum_record_age_seconds if mapping else -1
+    return None if most in {-1, UNBOUNDED_AGE_SECONDS} else most
+
+
+def drops_in_a_restart(here: Situation) -> int | None:
+    """The maximum record age that what waits would pass while the mapping restarts: what is older
+    is dropped. ``None``: there is none, or it is far, or what is dropped is captured."""
+    most, mapping = age_bound(here), here.evidence.mapping
+    if most is None or mapping is None:
+        return None
+    age = here.signals.age_seconds
+    if age is not None and age + here.policy.forecast.restart_seconds < most:
+        return None
+    held = mapping.on_failure_destination
+    return None if held is not None and captures(here, held) else most
+
+
+def restarting(here: Situation, made: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Changes of the mapping, with its maximum record age lifted where its restart needs that."""
+    most, destined = drops_in_a_restart(here), {c.setting: c.after for c in made}
+    captured = "on_failure_destination" in destined and captures(
+        here, destined["on_failure_destination"]
+    )
+    if most is None or captured or not made:
+        return made
+    lift = made[0].model_copy(
+        update={
+            "setting": "maximum_record_age_seconds",
+            "before": most,
+            "after": -1,
+            "why": f"what waits while the mapping restarts would be dropped at {most} s",
+            "safe_only_with": (),
+        }
+    )
+    return (lift, *(_leaning_on(change, lift.setting) for change in made))
+
+
+def _leaning_on(change: Change, setting: str) -> Change:
+    return change.model_copy(update={"safe_only_with": (*change.safe_only_with, setting)})
+
+
+def mapping_resource(evidence: Evidence) -> Resource:
+    """The mapping, as a resource to change."""
+    return Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=evidence.target.event_source_mapping)
+
+
+def changes(
+    remedy: RemedyName,
+    resource: Resource,
+    wanted: Mapping[str, tuple[Value, Value]],
+    why: str,
+    caveats: tuple[str, ...] = (),
+    together: frozenset[str] = frozenset(),
+) -> tuple[Change, ...]:
+    """One Change for each setting whose value differs: ``{setting: (before, after)}``.
+
+    ``together``: settings that are safe only with each other.
+    """
+    differ = {setting for setting, (before, after) in wanted.items() if before != after}
+    return tuple(
+        Change(
+            remedy=remedy,
+            resource=resource,
+            setting=setting,
+            before=before,
+            after=after,
+            why=why,
+            caveats=caveats,
+            safe_only_with=tuple(sorted((together & differ) - {setting}))
+            if setting in together
+            else (),
+        )
+        for setting, (before, after) in wanted.items()
+        if before != after
+    )

@@ -1,0 +1,186 @@
+"""Isolate a poison record: first what loses nothing; retries are bounded when health is proven.
+
+Source: docs/concepts.md, causes, and invariants 1 and 2. All settings go in one call, so that
+there is no moment in which retries are bounded and nothing captures what is given up, and so that
+the mapping restarts once. AWS itself checks in that call that the consumer's role may write to the
+destination.
+
+Where the probes have shown nothing, a person is asked: the plan says how much would be captured at
+most, and the guardrails never let it through by themselves.
+"""
+
+from remediator.decide.remedies.base import (
+    Pass,
+    Remedy,
+    Situation,
+    captures,
+    captures_for_a_person,
+    changes,
+    mapping_resource,
+    restarting,
+)
+from remediator.evidence.signals import LAST_MINUTES
+from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Value
+from remediator.policy import Autonomy
+
+NAME = RemedyName.ISOLATE_POISON
+CAVEATS = (
+    "the mapping restarts: several minutes without polling",
+    (
+        "records given up go to the on-failure destination as metadata: fetch them from the stream "
+        "before they expire"
+    ),
+)
+_TOGETHER = frozenset({"maximum_retry_attempts", "on_failure_destination"})
+"""Retries end only where something captures what is given up (invariant 1)."""
+
+Wanted = dict[str, tuple[Value, Value]]
+
+
+def propose(here: Situation) -> tuple[Change, ...] | Pass:
+    """What loses nothing while the function may be broken; else the bounded retries, too."""
+    mapping, diagnosis = here.evidence.mapping, here.diagnosis
+    if mapping is None:
+        return Pass("the mapping was not seen")
+    refusal = _left_alone(here, mapping)
+    if refusal is not None:
+        return refusal
+    if diagnosis.proven:
+        return _proven(here, mapping)
+    probes = _probes(here, mapping)
+    if probes:
+        return _changes(here, probes, "; ".join(_WHY[setting] for setting in probes))
+    if diagnosis.cause is Cause.POISON_RECORD and diagnosis.detail is Detail.UNDECIDED:
+        return _asked(here, mapping)
+    if mapping.batch_size == 1:
+        return Pass("with batches of one record, splitting them tells nothing")
+    return Pass("failed batches are split already")
+
+
+def _left_alone(here: Situation, mapping: MappingState) -> Pass | None:
+    """Where splitting cannot help, or would do more than split."""
+    cause, detail = here.diagnosis.cause, here.diagnosis.detail
+    if mapping.tumbling_window_seconds:
+        return Pass(
+            f"the mapping aggregates over windows of {mapping.tumbling_window_seconds} s: what "
+            "fails holds the window's state of its shard, the restart would cut windows short, and "
+            "what is given up would be missing from their sums: that is a person's choice"
+        )
+    if cause is Cause.FUNCTION_FAILURE and detail is Detail.DEPLOY:
+        return Pass("the function was changed just before, and fails on good records since")
+    if cause in _UNSURE and detail is not Detail.TIMEOUTS and not _stands_still(here):
+        return Pass("no record stands still in one place: there is nothing to isolate")
+    return None
+
+
+_UNSURE = {Cause.FUNCTION_FAILURE, Cause.UNKNOWN}
+
+
+def _stands_still(here: Situation) -> bool:
+    """Whether invocations fail while the oldest record does not move: a split may tell why."""
+    signals, steep = here.signals, here.policy.thresholds.stuck_slope
+    fails = (signals.error_minutes or 0) > 0 or (signals.failed_events_per_minute or 0) > 0
+    still = (signals.still_minutes or 0) >= LAST_MINUTES
+    return fails and (still or (signals.age_slope or 0.0) >= steep)
+
+
+def _split(mapping: MappingState) -> Wanted:
+    if mapping.batch_size == 1 or mapping.bisect_on_error:
+        return {}
+    return {"bisect_on_error": (False, True)}
+
+
+def _probes(here: Situation, mapping: MappingState) -> Wanted:
+    """The steps that lose nothing and can tell causes apart: all in one write, one restart."""
+    lane = _second_lane(here, mapping) if here.diagnosis.cause is Cause.POISON_RECORD else {}
+    return _split(mapping) | lane
+
+
+_WHY = {
+    "bisect_on_error": "splitting failed batches isolates the record, and loses nothing",
+    "parallelization_factor": "in a second lane other keys succeed, unless the function is broken",
+}
+
+
+def _second_lane(here: Situation, mapping: MappingState) -> Wanted:
+    """In the only lane nothing but the bad record is tried: another lane shows more. Left out
+    where concurrency is not surely there, or somebody wants to be asked for it."""
+    function, factor = here.evidence.function, RemedyName.RAISE_PARALLELIZATION_FACTOR
+    only = here.evidence.open_shards == 1 and mapping.parallelization_factor == 1
+    spare = here.spare_concurrency is not None and here.spare_concurrency >= 1
+    asked = here.policy.remedy(factor).autonomy is not Autonomy.AUTO
+    if not only or not spare or asked or here.policy.limits.parallelization_factor < _LANES:
+        return {}
+    reserved = function.reserved_concurrency if function else None
+    if function is None or function.runs_on_managed_instances or reserved == 1:
+        return {}
+    return {"parallelization_factor": (1, _LANES)}
+
+
+_LANES = 2
+"""Enough to tell; what drains the backlog is another remedy's question."""
+
+
+def _proven(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass:
+    """Split and bound. Where nothing would capture the record, it is at least isolated."""
+    split, bounded = _split(mapping), _bounded(here, mapping)
+    if not isinstance(bounded, Pass):
+        why = "other batches succeed: split, retry a few times, then capture the record"
+        return _changes(here, split | bounded, why)
+    return _changes(here, split, _WHY["bisect_on_error"]) if split else bounded
+
+
+def _asked(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass:
+    bounded = _bounded(here, mapping)
+    if isinstance(bounded, Pass):
+        return bounded
+    why = (
+        "splitting has not decided whether a record or the function is to blame: if it is the "
+        f"function, {_captured_at_most(here)} would be captured before the next look"
+    )
+    return _changes(here, bounded, why)
+
+
+def _captured_at_most(here: Situation) -> str:
+    """What waits, and what arrives until the next look: no more can be given up."""
+    waiting, arrives = here.signals.backlog_records, here.signals.arrival_per_second
+    if waiting is None or arrives is None:
+        return "all records that wait (how many was not seen)"
+    most = waiting + arrives * here.policy.follow_up.first_seconds
+    return f"at most {most:.0f} good records"
+
+
+def _changes(here: Situation, wanted: Wanted, why: str) -> tuple[Change, ...]:
+    made = changes(NAME, mapping_resource(here.evidence), wanted, why, CAVEATS, _TOGETHER)
+    return restarting(here, made)
+
+
+def _bounded(here: Situation, mapping: MappingState) -> Wanted | Pass:
+    """Bounded retries with a destination; Pass where nothing would capture the record."""
+    destination = mapping.on_failure_destination or here.quarantine_arn
+    if destination is None:
+        return Pass("there is no on-failure destination to capture the record")
+    if here.destination_usable is False:
+        return Pass(f"the destination {destination} is gone, or the consumer may not write to it")
+    now = mapping.maximum_retry_attempts
+    if mapping.retries_bounded and mapping.on_failure_destination:
+        return Pass(f"retries are bounded already ({now})")
+    if not captures(here, destination) and not captures_for_a_person(here):
+        return Pass(f"whether the destination {destination} takes what is given up was not seen")
+    # That splitting costs no retry is documented and was not measured: its tries come on top.
+    enough = min(_MOST_OF_AWS, here.policy.limits.retry_attempts + mapping.halvings)
+    return {
+        "maximum_retry_attempts": (now, now if mapping.retries_bounded else enough),
+        "on_failure_destination": (mapping.on_failure_destination, destination),
+    }
+
+
+_MOST_OF_AWS = 10_000
+
+
+REMEDY = Remedy(
+    NAME,
+    propose,
+    permissions=("lambda:UpdateEventSourceMapping",),
+    caveats=CAVEATS,
+)

@@ -1,0 +1,1 @@
+"""Any event → an Incident or a command: names, alarms, deliveries, requests."""

@@ -1,0 +1,1 @@
+"""Readings → Signals: what is computed from them, in order."""

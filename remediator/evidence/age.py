@@ -1,0 +1,213 @@
+"""The age, its course, and whether anything is invoked at all."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
+
+from remediator.evidence.explained import measure_losses, normal_age_seconds, window_seconds
+from remediator.evidence.metrics import Metric
+from remediator.evidence.plausible import age_jump_seconds
+from remediator.evidence.series import (
+    INVOCATION_FAMILY,
+    LAST_MINUTES,
+    LOST_AT_MOST,
+    MINUTE,
+    STREAM_FAMILY,
+    counts_of,
+    mean_of,
+    metric_delay,
+    minutes_seen,
+    series_of,
+    slope,
+)
+from remediator.model import Evidence, Series
+from remediator.policy import Thresholds
+
+
+def _age_series(evidence: Evidence) -> Series | None:
+    """The age that is this mapping's own, as far as it can be told.
+
+    AWS/Lambda IteratorAge mixes all mappings of a function, of which the most lagging one is
+    looked at; the stream's own metric mixes all readers, which may read ahead. So the function's
+    is preferred, unless it ended because nothing arrives any more.
+    """
+    own = series_of(evidence, Metric.ITERATOR_AGE_MS)
+    pushed = evidence.target.consumer_arn is not None
+    witness = Metric.CONSUMER_BEHIND_MS if pushed else Metric.STREAM_ITERATOR_AGE_MS
+    others = [
+        series for metric in (witness,) if (series := series_of(evidence, metric)) and series.points
+    ]
+    if own is None or not own.points:
+        return others[0] if others else None
+    ended = others and others[0].points[-1][0] - own.points[-1][0] >= _pause(evidence)
+    return others[0] if ended and not _fell_silent(evidence, own.points[-1][0]) else own
+
+
+def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """The mapping's iterator age now, in seconds, by minute; empty when it was not seen."""
+    return _in_seconds(_age_series(evidence))
+
+
+def alarming_ages(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """The ages that the alarm saw, in seconds, by minute, also if they have ended."""
+    return _in_seconds(evidence.metrics.get(Metric.ITERATOR_AGE_MS)) or ages(evidence)
+
+
+def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
+    return [(at, value / 1000) for at, value in series.points] if series else []
+
+
+def _stream_age(evidence: Evidence) -> float | None:
+    """The worst of the newest minutes, as old as it is by now if it has not moved since."""
+    series = series_of(evidence, Metric.STREAM_ITERATOR_AGE_MS)
+    newest = series.points[-LAST_MINUTES:] if series else ()
+    return max(
+        (
+            value / 1000 + max(0.0, (evidence.gathered_at - at - MINUTE).total_seconds())
+            for at, value in newest
+        ),
+        default=None,
+    )
+
+
+def course(evidence: Evidence) -> list[tuple[datetime, float]]:
+    """The age beyond what the mapping's batching window makes normal: below that, it stands."""
+    normal = normal_age_seconds(evidence)
+    return [(at, max(normal, age)) for at, age in ages(evidence)]
+
+
+def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    minutes = thresholds.recent_minutes + 2
+    always = {
+        "metric_delay_seconds": metric_delay(evidence),
+        "normal_age_seconds": normal_age_seconds(evidence),
+        "stream_age_seconds": _stream_age(evidence),
+    }
+    points = ages(evidence)
+    if not points:
+        return always | measure_losses(evidence, None, minutes)
+    newest_at, newest = points[-1]
+    beyond = course(evidence)
+    gradient = slope(beyond)
+    elapsed = max(0.0, (evidence.gathered_at - newest_at - MINUTE).total_seconds())
+    silent = _fell_silent(evidence, newest_at)
+    pace = 1.0 if silent else min(1.0, gradient or 0.0)
+    now_seconds = max(0.0, newest + pace * elapsed)
+    peak = max(value for _, value in points)
+    late = max(thresholds.alarm_seconds, normal_age_seconds(evidence))
+    return always | {
+        "age_seconds": now_seconds,
+        "age_slope": 1.0 if silent else gradient,
+        "age_peak_seconds": peak,
+        "age_jump_seconds": age_jump_seconds(points),
+        "late_minutes": _late_for(points, late),
+        "climbing_minutes": _newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
+        "still_minutes": (newest_at - still_since(evidence, beyond)) / MINUTE,
+        "falling": None
+        if gradient is None
+        else not silent and gradient < thresholds.recovering_slope and newest < peak,
+        "onset": evidence.gathered_at - timedelta(seconds=now_seconds),
+        **measure_losses(evidence, now_seconds, minutes),
+    }
+
+
+def _late_for(points: Sequence[tuple[datetime, float]], late: float) -> float:
+    """Minutes since an age was last seen that was not late: where none is published for a while,
+    as during long invocations, nobody knows that it was not."""
+    if points[-1][1] < late:
+        return 0.0
+    newest = points[-1][0]
+    fine = (at for at, age in reversed(points) if age < late)
+    return (newest - next(fine, points[0][0] - MINUTE)) / MINUTE
+
+
+def _newest_run(flags: Sequence[bool]) -> int:
+    """How many of the newest are true in a row."""
+    return sum(1 for _ in takewhile(bool, reversed(flags)))
+
+
+def still_since(evidence: Evidence, points: Sequence[tuple[datetime, float]]) -> datetime:
+    """The last minute since which the oldest record has not moved, but for the time between two
+    tries of it: an age is seen only when it is tried, and once that try has ended."""
+    took = series_of(evidence, Metric.DURATION_MAX_MS)
+    longest = max(took.values[-LAST_MINUTES:]) / 1000 if took and took.points else 0.0
+    slack = min(90.0, 15.0 + 1.5 * longest)
+    now, age = points[-1]
+    moved = (at for at, was in reversed(points) if (now - at).total_seconds() - age + was > slack)
+    return next(moved, points[0][0])
+
+
+def _fell_silent(evidence: Evidence, newest: datetime) -> bool:
+    """Whether the age stopped coming although records arrive: then nothing takes them.
+
+    Of a filtered stream only what passes must be taken, and of a window's batch not at once.
+    """
+    first, end = _first_arrival_after(evidence, newest), _newest_minute(evidence)
+    if first is None or end is None:
+        return False
+    invoked = evidence.metrics.get(Metric.INVOCATIONS, Series()).points
+    at_work = any(count > 0 and at > newest for at, count in invoked)
+    lost = LOST_AT_MOST * MINUTE if at_work else timedelta(0)
+    return end - first + MINUTE >= _pause(evidence) + lost
+
+
+def _first_arrival_after(evidence: Evidence, moment: datetime | None) -> datetime | None:
+    """The minute since which something waits, if nothing was taken after ``moment``."""
+    filters = evidence.mapping is not None and evidence.mapping.filters_events
+    witness = Metric.INVOKED_EVENTS if filters else Metric.INCOMING_RECORDS
+    arrivals = evidence.metrics.get(witness, Series()).points
+    return min(
+        (at for at, count in arrivals if count > 0 and (moment is None or at > moment)),
+        default=None,
+    )
+
+
+def _newest_minute(evidence: Evidence) -> datetime | None:
+    return max(minutes_seen(evidence, STREAM_FAMILY), default=None)
+
+
+def _pause(evidence: Evidence) -> timedelta:
+    """For how long no age may come while all is well."""
+    return 2 * MINUTE + timedelta(seconds=window_seconds(evidence))
+
+
+def measure_invocations(evidence: Evidence, _: Thresholds) -> dict[str, object]:
+    minutes = minutes_seen(evidence, INVOCATION_FAMILY)
+    counts = counts_of(evidence, Metric.INVOCATIONS, minutes)
+    if counts is None:
+        return {"silent_minutes": _silence(evidence, _last_sign_of_life(evidence))}
+    active = {at for at, count in zip(minutes, counts, strict=True) if count}
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    since = [
+        at
+        for at in minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
+        if changed is None or at >= changed - MINUTE
+    ]
+    last = next(
+        (at for at, count in zip(reversed(minutes), reversed(counts), strict=True) if count), None
+    )
+    return {
+        "invocations_per_minute": mean_of(counts[-LAST_MINUTES:]),
+        "silent_minutes": _silence(evidence, last),
+        "active_minutes_since_modified": sum(at in active for at in since),
+        "idle_minutes_since_modified": sum(at not in active for at in since),
+    }
+
+
+def _last_sign_of_life(evidence: Evidence) -> datetime | None:
+    """The newest minute of what only invocations publish, where they are not counted."""
+    signs = (Metric.DURATION_MS, Metric.ERRORS, Metric.ITERATOR_AGE_MS)
+    return max(minutes_seen(evidence, signs), default=None)
+
+
+def _silence(evidence: Evidence, last_invocation: datetime | None) -> float | None:
+    """Minutes for which something has waited and nothing was invoked, up to the newest minute that
+    the stream published; where no arrival is seen, since the last invocation."""
+    published = minutes_seen(evidence, STREAM_FAMILY)
+    if not published:
+        return None
+    since = last_invocation or published[0]
+    first = _first_arrival_after(evidence, last_invocation)
+    if first is not None and not (evidence.mapping and evidence.mapping.filters_events):
+        since = max(since, first - MINUTE)
+    return max(0.0, (published[-1] - since).total_seconds() / 60)

@@ -1,0 +1,47 @@
+"""Evidence → Signals: the measures that the diagnosis, the forecast and the verdict lean on.
+
+Pure. A measure whose readings are missing is ``None``, never 0. Two habits of CloudWatch matter
+here: metrics come late and are stamped with the time of invocation, so the newest minutes may be
+incomplete; and a count that stays at zero may be published as nothing at all. A minute that a
+metric lacks counts as zero only where AWS publishes nothing for nothing; else it was lost, and is
+left out. What contradicts itself is a finding and no measure.
+"""
+
+from remediator.evidence.age import alarming_ages, measure_age, measure_invocations
+from remediator.evidence.explained import measure_filter
+from remediator.evidence.flow import measure_flow
+from remediator.evidence.lost import measure_lost
+from remediator.evidence.outcomes import measure_errors, measure_throttles
+from remediator.evidence.plausible import without_contradictions
+from remediator.evidence.record import Signals
+from remediator.evidence.series import LAST_MINUTES, MINUTE, without_incomplete_minute
+from remediator.evidence.witness import measure_witness
+from remediator.evidence.work import measure_reads, measure_shards, measure_work
+from remediator.model import Evidence
+from remediator.policy import Thresholds
+
+PARTS = (
+    measure_age,
+    measure_invocations,
+    measure_errors,
+    measure_throttles,
+    measure_lost,
+    measure_work,
+    measure_reads,
+    measure_shards,
+    measure_filter,
+)
+
+
+def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
+    """All measures of one Evidence."""
+    evidence = without_incomplete_minute(evidence)
+    values: dict[str, object] = {}
+    for part in PARTS:
+        values |= part(evidence, thresholds)
+    values |= measure_flow(evidence, thresholds, values)
+    values |= measure_witness(evidence, thresholds, values)
+    return Signals.model_validate(without_contradictions(evidence, values))
+
+
+__all__ = ["LAST_MINUTES", "MINUTE", "Signals", "alarming_ages", "measure"]

@@ -1,0 +1,183 @@
+"""Who testifies that a mapping's own records succeed: not what else invokes its function.
+
+Four witnesses, each of this mapping alone: its event counts, the batches of streams (where no other
+stream feeds the function), the age of the youngest batch, what is read of the stream (where nobody
+else reads it). What was not seen testifies nothing, in either direction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from statistics import median
+
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import LAST_MINUTES, MINUTE, counts_of, series_of, slope
+from remediator.model import Evidence, Series, SourceKind
+from remediator.policy import Thresholds
+
+Counts = Mapping[datetime, float]
+
+READ_AHEAD_RECORDS = 1000
+"""Records of a shard that a poller may hold unprocessed (undocumented): while a stuck shard's fill
+up, reads go on as if nothing were wrong."""
+
+
+def measure_witness(
+    evidence: Evidence, thresholds: Thresholds, known: Mapping[str, object]
+) -> dict[str, object]:
+    since = known.get("failing_since") or known.get("onset")
+    if not isinstance(since, datetime):
+        return {}
+    return {
+        "event_share": _event_share(evidence, since),
+        **_batches(evidence, since, known),
+        "others_move": _others_move(evidence, since, thresholds.stuck_slope),
+        **_reads(evidence, since),
+    }
+
+
+def stream_invocations(evidence: Evidence) -> Counts | None:
+    """Invocations with batches of this mapping, by minute; ``None`` where they may be another's.
+
+    A count above that of all invocations is none: whoever gave it gave something else.
+    """
+    counts, whole = _by_minute(evidence, Metric.STREAM_INVOCATIONS), _invocations(evidence)
+    if evidence.sibling_mappings != 0 or not counts or not whole:
+        return None
+    credible = all(count <= 1.1 * whole.get(at, 0.0) + 1 for at, count in counts.items())
+    return counts if credible else None
+
+
+def _invocations(evidence: Evidence) -> Counts:
+    return _by_minute(evidence, Metric.INVOCATIONS)
+
+
+def _by_minute(evidence: Evidence, metric: Metric) -> Counts:
+    return dict((series_of(evidence, metric) or Series()).points)
+
+
+def _beside(evidence: Evidence, metric: Metric, minutes: Sequence[datetime]) -> Counts:
+    """A count in those of the minutes in which it was not lost."""
+    seen = counts_of(evidence, metric, minutes) or ()
+    return {at: n for at, n in zip(minutes, seen, strict=False) if n is not None}
+
+
+def _failing(minutes: Sequence[datetime], since: datetime) -> list[datetime]:
+    """Whole minutes in which it failed, the newest of them."""
+    return [at for at in sorted(minutes) if at > since][-2 * LAST_MINUTES :]
+
+
+def _usual(of: Callable[[datetime], float], minutes: Sequence[datetime], since: datetime) -> float:
+    before = [of(at) for at in minutes if at + MINUTE <= since]
+    return median(before) if len(before) >= LAST_MINUTES else 0.0
+
+
+def _event_share(evidence: Evidence, since: datetime) -> float | None:
+    invoked = _by_minute(evidence, Metric.INVOKED_EVENTS)
+    failed = _by_minute(evidence, Metric.FAILED_INVOKE_EVENTS)
+    arrived = _by_minute(evidence, Metric.INCOMING_RECORDS)
+    minutes = sorted(_beside(evidence, Metric.INVOKED_EVENTS, list(invoked)))
+    failing = _failing([at for at in minutes if at in failed or not failed], since)
+
+    def done(at: datetime) -> float:
+        return max(0.0, invoked[at] - failed.get(at, 0.0))
+
+    usual = _usual(done, minutes, since) or _usual(arrived.__getitem__, list(arrived), since)
+    return median(map(done, failing)) / usual if failing and usual else None
+
+
+def _batches(evidence: Evidence, since: datetime, known: Mapping[str, object]) -> dict[str, object]:
+    """Every error may have been of another trigger: what is left surely succeeded."""
+    counts, whole = stream_invocations(evidence), _invocations(evidence)
+    errors = _beside(evidence, Metric.ERRORS, sorted(counts or ()))
+    if counts is None or not errors:
+        return {}
+    failing = _failing([at for at in counts if at in errors], since)
+    usual = _usual(counts.__getitem__, list(counts), since)
+    if not failing or not usual:
+        return {}
+    done = [max(0.0, counts[at] - errors[at]) for at in failing]
+    least = min(*done[-LAST_MINUTES:], median(done))
+    alone = usual >= 0.9 * _usual(whole.__getitem__, list(whole), since)
+    return {
+        "batch_share": least / usual * (_longer(known) if alone else 1.0),
+        "others_invoke": not alone,
+    }
+
+
+def _longer(known: Mapping[str, object]) -> float:
+    """Fewer invocations may get as much done: of larger batches, which take longer."""
+    takes, took = known.get("duration_ms"), known.get("usual_duration_ms")
+    if not isinstance(takes, float) or not isinstance(took, float) or not took:
+        return 1.0
+    return max(1.0, takes / took)
+
+
+def _others_move(evidence: Evidence, since: datetime, stuck_slope: float) -> bool | None:
+    """A shard of which nothing succeeds grows older by a second a second, and each of its tries
+    says so: where the youngest batch does not, something moves on."""
+    if evidence.sibling_mappings != 0:
+        return None
+    youngest = _by_minute(evidence, Metric.YOUNGEST_AGE_MS)
+    oldest = _by_minute(evidence, Metric.ITERATOR_AGE_MS)
+    newest = [at for at in sorted(youngest) if at in oldest][-LAST_MINUTES:]
+    lags = [at for at in newest if at > since]
+    if len(newest) < LAST_MINUTES or not lags:
+        return None
+    climbs = slope([(at, youngest[at] / 1000) for at in newest])
+    younger = all(youngest[at] <= oldest[at] / 2 for at in lags)
+    return younger and climbs is not None and climbs < stuck_slope / 2
+
+
+def _reads(evidence: Evidence, since: datetime) -> dict[str, object]:
+    reads, arrived = _own_reads(evidence), _by_minute(evidence, Metric.INCOMING_RECORDS)
+    shards, mapping = evidence.open_shards, evidence.mapping
+    errors = _beside(evidence, Metric.ERRORS, sorted(reads))
+    both = [at for at in reads if at in arrived and (at in errors or not errors)]
+    failing = _failing(both, since)
+    usual = _usual(arrived.__getitem__, both, since)
+    if not failing or not usual or not shards or mapping is None:
+        return {}
+    usually_read = _usual(reads.__getitem__, both, since)
+    if evidence.target.kind is SourceKind.DYNAMODB:
+        arrived = dict.fromkeys(both, usually_read)  # capacity units are no records
+    elif not 0.8 * usual <= usually_read <= 1.25 * usual:
+        return {}  # somebody else reads it, or this one was late before
+    came, read = sum(arrived[at] for at in failing), sum(reads[at] for at in failing)
+    if not came:
+        return {}
+    again = _read_again(evidence, failing, usually_read, since)
+    at_most = sum(_beside(evidence, Metric.ERRORS, failing).values())
+    return {
+        "read_share": max(0.0, read - again) / came,
+        "read_share_at_least": max(0.0, read - at_most * mapping.batch_size) / came,
+        "reads_dropped": shards > 1 and 0.9 * (shards - 1) <= shards * read / came <= shards - 0.5,
+        "reads_outrun": sum(count for at, count in reads.items() if at > since)
+        > shards * max(READ_AHEAD_RECORDS, mapping.batch_size * mapping.parallelization_factor),
+    }
+
+
+def _own_reads(evidence: Evidence) -> Counts:
+    """What is read for this mapping and nobody else."""
+    if evidence.target.consumer_arn is not None:
+        return _by_minute(evidence, Metric.PUSHED_RECORDS)
+    if evidence.readers is None or any(r.shared_throughput and r.enabled for r in evidence.readers):
+        return {}
+    return _by_minute(evidence, Metric.READ_RECORDS)
+
+
+def _read_again(
+    evidence: Evidence, failing: Sequence[datetime], usually_read: float, since: datetime
+) -> float:
+    """Records of failed batches, which are read anew for each try, by the usual size of a batch.
+
+    Retries of a mapping with enhanced fan-out are not pushed, so they are not in its count.
+    """
+    if evidence.target.consumer_arn is not None:
+        return 0.0
+    failed = _beside(evidence, Metric.FAILED_INVOKE_EVENTS, failing)
+    if failed:
+        return sum(failed.values())
+    counts = stream_invocations(evidence) or _invocations(evidence)
+    usual = _usual(counts.__getitem__, list(counts), since)
+    each = usually_read / usual if usual else 0.0
+    return each * sum(_beside(evidence, Metric.ERRORS, failing).values())

@@ -1,0 +1,180 @@
+"""The lanes at work, the reads, the shards."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from statistics import fmean
+
+from remediator.evidence.age import measure_age
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import (
+    INVOCATION_FAMILY,
+    LAST_MINUTES,
+    LOST_AT_MOST,
+    STREAM_FAMILY,
+    counts_of,
+    known,
+    lanes_of,
+    mean_of,
+    median_of,
+    minutes_seen,
+    newest_of,
+    series_of,
+    slope,
+    usual_of,
+)
+from remediator.model import Evidence, Series
+from remediator.policy import Thresholds
+
+
+def measure_work(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    now, recent = evidence.gathered_at, thresholds.recent_minutes + 2
+    onset = measure_age(evidence, thresholds).get("onset")
+    before = onset if isinstance(onset, datetime) else None
+    duration = series_of(evidence, Metric.DURATION_MS)
+    running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
+    lanes = lanes_of(evidence)
+    work = _work(evidence)
+    busy = _busy(evidence, work)
+    return {
+        "duration_ms": mean_of(newest_of(duration, now, recent)[-LAST_MINUTES:]),
+        "usual_duration_ms": usual_of(duration, before, LAST_MINUTES),
+        "duration_max_ms": median_of(
+            newest_of(series_of(evidence, Metric.DURATION_MAX_MS), now, recent)[-LAST_MINUTES:]
+        ),
+        "concurrency": max(newest_of(running, now, recent)[-LAST_MINUTES:], default=None),
+        "usual_concurrency": usual_of(running, before, LAST_MINUTES),
+        "account_concurrency": max(
+            newest_of(series_of(evidence, Metric.ACCOUNT_CONCURRENT_EXECUTIONS), now, recent),
+            default=None,
+        ),
+        "unreserved_in_use": max(
+            newest_of(series_of(evidence, Metric.UNRESERVED_CONCURRENT_EXECUTIONS), now, recent),
+            default=None,
+        ),
+        "claimed_concurrency": max(
+            newest_of(series_of(evidence, Metric.CLAIMED_ACCOUNT_CONCURRENCY), now, recent),
+            default=None,
+        ),
+        "lanes": lanes,
+        "busy_lanes": busy,
+        "usual_busy_lanes": usual_of(work, before, LAST_MINUTES),
+        "busy_share": busy / lanes if busy is not None and lanes else None,
+        "cpu_share": _cpu_share(evidence),
+    }
+
+
+def _work(evidence: Evidence) -> Series | None:
+    """Mean number of lanes at work, minute by minute: invocations × duration (Little's law)."""
+    counts, durations = (
+        series_of(evidence, Metric.INVOCATIONS),
+        series_of(evidence, Metric.DURATION_MS),
+    )
+    if counts is None or durations is None:
+        return None
+    took = dict(durations.points)
+    return Series(
+        points=tuple((at, n * took[at] / 60_000) for at, n in counts.points if at in took)
+    )
+
+
+def _busy(evidence: Evidence, work: Series | None) -> float | None:
+    """Lanes at work now. The newest minute may be incomplete, which would look idle: take the
+    busiest of the newest."""
+    if work is None:
+        return None
+    by_minute = dict(work.points)
+    newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))[-LAST_MINUTES:]
+    counts = counts_of(evidence, Metric.INVOCATIONS, newest) or (None,) * len(newest)
+    seen = known(
+        by_minute.get(minute, None if count else count)
+        for minute, count in zip(newest, counts, strict=True)
+    )
+    return max(seen, default=None)
+
+
+def _cpu_share(evidence: Evidence) -> float | None:
+    cpu = series_of(evidence, Metric.CPU_TOTAL_TIME_MS)
+    duration = series_of(evidence, Metric.DURATION_MS)
+    memory = evidence.function.memory_mb if evidence.function else None
+    if cpu is None or duration is None or memory is None or not cpu.points or not duration.points:
+        return None
+    spent, took = fmean(cpu.values[-LAST_MINUTES:]), fmean(duration.values[-LAST_MINUTES:])
+    vcpus = min(1.0, memory / 1769)  # Lambda docs: 1,769 MB is one vCPU; one thread uses one
+    paid_for = took * vcpus
+    return spent / paid_for if paid_for else None
+
+
+def measure_reads(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    minutes = minutes_seen(evidence, STREAM_FAMILY)[-LAST_MINUTES - LOST_AT_MOST :]
+    throttles = counts_of(evidence, Metric.READ_THROTTLES, minutes)
+    calls = counts_of(evidence, Metric.READ_CALLS, minutes)
+    shares = (_read_shares(evidence, minutes, throttles, calls) or ())[-LAST_MINUTES:]
+    shards = evidence.open_shards
+    volume = counts_of(evidence, Metric.READ_BYTES, minutes)
+    read_bytes = mean_of(known(volume or ())[-LAST_MINUTES:])
+    mean_calls = mean_of(known(calls or ())[-LAST_MINUTES:])
+    readers = evidence.readers
+    return {
+        "read_throttle_share": mean_of(shares),
+        "read_throttled_minutes": None
+        if not shares
+        else sum(share >= thresholds.read_throttle_share for share in shares),
+        "read_bytes_share": read_bytes / (60 * 2 * 2**20 * shards)
+        if read_bytes is not None and shards
+        else None,
+        "read_calls_share": mean_calls / (60 * 5 * shards)
+        if mean_calls is not None and shards
+        else None,
+        "other_shared_readers": None
+        if readers is None
+        else sum(reader.shared_throughput and reader.enabled for reader in readers),
+    }
+
+
+def _read_shares(
+    evidence: Evidence,
+    minutes: Sequence[datetime],
+    throttles: Sequence[float | None] | None,
+    calls: Sequence[float | None] | None,
+) -> tuple[float, ...] | None:
+    """Share of GetRecords calls that were throttled, by minute; lost minutes are left out."""
+    averages = counts_of(evidence, Metric.READ_THROTTLE_SHARE, minutes)
+    if averages is not None:
+        return tuple(min(1.0, share) for share in known(averages))
+    if throttles is None:
+        return None
+    done = calls or (0.0,) * len(throttles)
+    return tuple(
+        refused / (refused + call) if refused + call else 0.0
+        for refused, call in zip(throttles, done, strict=True)
+        if refused is not None and call is not None
+    )
+
+
+def measure_shards(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+    if not evidence.shard_metrics:
+        return {}
+    ages = {
+        shard: slope([(at, value / 1000) for at, value in series.points])
+        for shard, metrics in evidence.shard_metrics.items()
+        if (series := metrics.get(Metric.SHARD_ITERATOR_AGE_MS)) and series.points
+    }
+    return {
+        "stuck_shards": sum((g or 0) >= thresholds.stuck_slope for g in ages.values())
+        if ages
+        else None,
+        "hot_shard": _hot_shard(evidence, thresholds),
+    }
+
+
+def _hot_shard(evidence: Evidence, thresholds: Thresholds) -> str | None:
+    incoming = {
+        shard: fmean(series.values[-thresholds.recent_minutes :])
+        for shard, metrics in evidence.shard_metrics.items()
+        if (series := metrics.get(Metric.SHARD_INCOMING_RECORDS)) and series.points
+    }
+    if len(incoming) < 2:
+        return None
+    hottest = max(incoming, key=lambda shard: incoming[shard])
+    even = sum(incoming.values()) / len(incoming)
+    return hottest if even and incoming[hottest] >= thresholds.hot_shard_ratio * even else None
