@@ -402,6 +402,13 @@ class Evidence(Record):
         return self.mapping.parallelization_factor + sum(factor or 0 for factor in factors)
 
     @property
+    def shared_readers(self) -> int | None:
+        """How many others are known to share the stream's throughput; ``None``: not listed."""
+        if self.readers is None:
+            return None
+        return sum(reader.shared_throughput and reader.enabled for reader in self.readers)
+
+    @property
     def open_shards(self) -> int | None:
         """How many shards take records now."""
         if self.shards:

@@ -72,7 +72,6 @@ HEALTHY: Mapping[Metric, float] = {
     Metric.READ_CALLS: 60,
     Metric.READ_THROTTLES: 0,
     Metric.READ_THROTTLE_SHARE: 0,
-    Metric.WRITE_THROTTLES: 0,
 }
 """One shard, ten records a second, one lane at work for a third of the time."""
 
@@ -82,7 +81,6 @@ NOT_DYNAMODB = frozenset(
         Metric.INCOMING_BYTES,
         Metric.READ_THROTTLES,
         Metric.READ_THROTTLE_SHARE,
-        Metric.WRITE_THROTTLES,
     }
 )
 

@@ -1,16 +1,18 @@
 """What series of minutes amount to: late, incomplete and missing datapoints included."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from remediator.evidence.metrics import Metric
+from remediator.evidence.metrics import KINESIS_SHARD_METRICS, METRICS, Metric
 from remediator.evidence.signals import Signals
 from remediator.evidence.signals import measure as measured
-from remediator.model import Evidence, Reader, Series
+from remediator.model import Evidence, Reader, Series, SourceKind
 from remediator.policy import Policy, Thresholds
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
@@ -147,7 +149,7 @@ SIGNAL_OF: list[tuple[str, tuple[str, ...]]] = [
     (Metric.DURATION_MS, ("busy_lanes", "busy_share", "duration_ms", "lane_rate")),
     (Metric.CONCURRENT_EXECUTIONS, ("concurrency", "usual_concurrency")),
     (Metric.INCOMING_RECORDS, ("arrival_per_second", "backlog_records")),
-    (Metric.INVOCATIONS, ("invocations_per_minute", "busy_lanes", "error_share")),
+    (Metric.INVOCATIONS, ("active_minutes_since_modified", "busy_lanes", "error_share")),
     (Metric.UNRESERVED_CONCURRENT_EXECUTIONS, ("unreserved_in_use",)),
     (Metric.ACCOUNT_THROTTLES, ("account_throttles_per_minute",)),
     ("mapping", ("lanes", "busy_share", "records_per_batch")),
@@ -165,6 +167,25 @@ def test_what_leans_on_a_missing_reading_is_missing_too(
     for name in signals:
         assert getattr(blind, name) is None
     assert any(getattr(whole, name) is not None for name in signals)
+
+
+ROOMS = Path(__file__).parent.parent / "remediator"
+
+
+def source(*but: str) -> str:
+    return "".join(path.read_text() for path in ROOMS.rglob("*.py") if path.name not in but)
+
+
+def test_every_metric_that_is_asked_for_is_read() -> None:
+    asked = {*METRICS[SourceKind.KINESIS], *METRICS[SourceKind.DYNAMODB], *KINESIS_SHARD_METRICS}
+    code = source("metrics.py")
+    assert asked == set(Metric)
+    assert not [metric for metric in asked if f"Metric.{metric.name}" not in code]
+
+
+def test_every_signal_is_read() -> None:
+    code = source("record.py")
+    assert not [name for name in Signals.model_fields if not re.search(rf'[."]{name}\b', code)]
 
 
 def test_nothing_seen_is_nothing_measured() -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
-from remediator.evidence.explained import measure_losses, normal_age_seconds, window_seconds
+from remediator.evidence.explained import normal_age_seconds, window_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.plausible import age_jump_seconds
+from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
@@ -14,7 +15,6 @@ from remediator.evidence.series import (
     MINUTE,
     STREAM_FAMILY,
     counts_of,
-    mean_of,
     metric_delay,
     minutes_seen,
     series_of,
@@ -76,16 +76,15 @@ def course(evidence: Evidence) -> list[tuple[datetime, float]]:
     return [(at, max(normal, age)) for at, age in ages(evidence)]
 
 
-def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
-    minutes = thresholds.recent_minutes + 2
-    always = {
-        "metric_delay_seconds": metric_delay(evidence),
-        "normal_age_seconds": normal_age_seconds(evidence),
-        "stream_age_seconds": _stream_age(evidence),
-    }
+def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
+    always = Signals(
+        metric_delay_seconds=metric_delay(evidence),
+        normal_age_seconds=normal_age_seconds(evidence),
+        stream_age_seconds=_stream_age(evidence),
+    )
     points = ages(evidence)
     if not points:
-        return always | measure_losses(evidence, None, minutes)
+        return always
     newest_at, newest = points[-1]
     beyond = course(evidence)
     gradient = slope(beyond)
@@ -94,21 +93,19 @@ def measure_age(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]
     pace = 1.0 if silent else min(1.0, gradient or 0.0)
     now_seconds = max(0.0, newest + pace * elapsed)
     peak = max(value for _, value in points)
-    late = max(thresholds.alarm_seconds, normal_age_seconds(evidence))
-    return always | {
-        "age_seconds": now_seconds,
-        "age_slope": 1.0 if silent else gradient,
-        "age_peak_seconds": peak,
-        "age_jump_seconds": age_jump_seconds(points),
-        "late_minutes": _late_for(points, late),
-        "climbing_minutes": _newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
-        "still_minutes": (newest_at - still_since(evidence, beyond)) / MINUTE,
-        "falling": None
+    late = max(thresholds.alarm_seconds, always.normal_age_seconds)
+    return always | Signals(
+        age_seconds=now_seconds,
+        age_slope=1.0 if silent else gradient,
+        age_jump_seconds=age_jump_seconds(points),
+        late_minutes=_late_for(points, late),
+        climbing_minutes=_newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
+        still_minutes=(newest_at - still_since(evidence, beyond)) / MINUTE,
+        falling=None
         if gradient is None
         else not silent and gradient < thresholds.recovering_slope and newest < peak,
-        "onset": evidence.gathered_at - timedelta(seconds=now_seconds),
-        **measure_losses(evidence, now_seconds, minutes),
-    }
+        onset=evidence.gathered_at - timedelta(seconds=now_seconds),
+    )
 
 
 def _late_for(points: Sequence[tuple[datetime, float]], late: float) -> float:
@@ -171,11 +168,11 @@ def _pause(evidence: Evidence) -> timedelta:
     return 2 * MINUTE + timedelta(seconds=window_seconds(evidence))
 
 
-def measure_invocations(evidence: Evidence, _: Thresholds) -> dict[str, object]:
+def measure_invocations(evidence: Evidence, _: Thresholds, __: Signals) -> Signals:
     minutes = minutes_seen(evidence, INVOCATION_FAMILY)
     counts = counts_of(evidence, Metric.INVOCATIONS, minutes)
     if counts is None:
-        return {"silent_minutes": _silence(evidence, _last_sign_of_life(evidence))}
+        return Signals(silent_minutes=_silence(evidence, _last_sign_of_life(evidence)))
     active = {at for at, count in zip(minutes, counts, strict=True) if count}
     changed = evidence.mapping.last_modified if evidence.mapping else None
     since = [
@@ -186,12 +183,11 @@ def measure_invocations(evidence: Evidence, _: Thresholds) -> dict[str, object]:
     last = next(
         (at for at, count in zip(reversed(minutes), reversed(counts), strict=True) if count), None
     )
-    return {
-        "invocations_per_minute": mean_of(counts[-LAST_MINUTES:]),
-        "silent_minutes": _silence(evidence, last),
-        "active_minutes_since_modified": sum(at in active for at in since),
-        "idle_minutes_since_modified": sum(at not in active for at in since),
-    }
+    return Signals(
+        silent_minutes=_silence(evidence, last),
+        active_minutes_since_modified=sum(at in active for at in since),
+        idle_minutes_since_modified=sum(at not in active for at in since),
+    )
 
 
 def _last_sign_of_life(evidence: Evidence) -> datetime | None:

@@ -22,11 +22,6 @@ ON_TIME_SECONDS = 30
 """An age beyond what a window makes normal, below which what came in was done."""
 
 
-def shared_readers(evidence: Evidence) -> int:
-    """How many others are known to share the stream's throughput."""
-    return sum(reader.shared_throughput and reader.enabled for reader in evidence.readers or ())
-
-
 def on_time(evidence: Evidence) -> frozenset[datetime]:
     """The minutes in which nothing lagged."""
     late = normal_age_seconds(evidence) + ON_TIME_SECONDS
@@ -54,9 +49,9 @@ def _records_per_unit(
     """Stream records for each unit of write capacity, while all that was written was read at once
     by every reader."""
     read = counts_of(evidence, Metric.READ_RECORDS, minutes)
-    if read is None or evidence.readers is None:
+    if read is None or evidence.shared_readers is None:
         return None
-    kept_up, readers = on_time(evidence), 1 + shared_readers(evidence)
+    kept_up, readers = on_time(evidence), 1 + evidence.shared_readers
     pairs = [
         (count, unit)
         for at, count, unit in zip(minutes, read, units, strict=True)

@@ -9,6 +9,7 @@ pushed, and the calls of the stream's other readers are not its own.
 from datetime import datetime
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     LAST_MINUTES,
     STREAM_FAMILY,
@@ -72,23 +73,23 @@ def _polled_and_passed(evidence: Evidence) -> list[tuple[datetime, float, float]
     ]
 
 
-def measure_filter(evidence: Evidence, _: Thresholds) -> dict[str, object]:
+def measure_filter(evidence: Evidence, _: Thresholds, __: Signals) -> Signals:
     """What a filter lets through, and what of that nobody has taken yet."""
     if evidence.mapping is None or not evidence.mapping.filters_events:
-        return {}
+        return Signals()
     read, share = _polled_and_passed(evidence), pass_share(evidence)
     invoked = series_of(evidence, Metric.INVOCATIONS) or Series()
     last = max((at for at, count in invoked.points if count), default=None)
     minutes = minutes_seen(evidence, STREAM_FAMILY)
     written = counts_of(evidence, Metric.INCOMING_RECORDS, minutes)
-    return {
-        "pass_share": share,
-        "written_per_minute": mean_of((written or ())[-LAST_MINUTES:]),
-        "polled_per_minute": mean_of(polled for _, polled, _ in read[-LAST_MINUTES:]),
-        "passed_since_invoked": None
+    return Signals(
+        pass_share=share,
+        written_per_minute=mean_of((written or ())[-LAST_MINUTES:]),
+        polled_per_minute=mean_of(polled for _, polled, _ in read[-LAST_MINUTES:]),
+        passed_since_invoked=None
         if share is None
         else sum(passed for at, _, passed in read if last is None or at > last),
-    }
+    )
 
 
 def _retention(evidence: Evidence) -> float | None:
@@ -100,21 +101,20 @@ def _maximum_age(evidence: Evidence) -> float | None:
     return float(most) if most > 0 else None
 
 
-def measure_losses(evidence: Evidence, age: float | None, minutes: int) -> dict[str, object]:
+def measure_losses(evidence: Evidence, thresholds: Thresholds, known_so_far: Signals) -> Signals:
     """What is lost, or soon will be, and what the mapping's own counts say of it."""
+    age, minutes = known_so_far.age_seconds, thresholds.recent_minutes + 2
     retention, most = _retention(evidence), _maximum_age(evidence)
     kept = min(known((retention, most)), default=None)
     binds = most is not None and most == kept
-    return {
-        "expires_in_seconds": None if kept is None or age is None else max(0.0, kept - age),
-        "retention_left_seconds": None if retention is None or age is None else retention - age,
-        "maximum_age_seconds": most if binds else None,
-        "drops_for_age": age >= _AT_THE_LIMIT * most
-        if binds and age is not None and most
-        else None,
-        "dropped_per_minute": _lately(evidence, Metric.DROPPED_EVENTS, minutes),
-        "destination_failures_per_minute": _failed_deliveries(evidence, minutes),
-    }
+    return Signals(
+        expires_in_seconds=None if kept is None or age is None else max(0.0, kept - age),
+        retention_left_seconds=None if retention is None or age is None else retention - age,
+        maximum_age_seconds=most if binds else None,
+        drops_for_age=age >= _AT_THE_LIMIT * most if binds and age is not None and most else None,
+        dropped_per_minute=_lately(evidence, Metric.DROPPED_EVENTS, minutes),
+        destination_failures_per_minute=_failed_deliveries(evidence, minutes),
+    )
 
 
 def _failed_deliveries(evidence: Evidence, minutes: int) -> float | None:

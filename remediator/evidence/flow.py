@@ -1,14 +1,15 @@
 """Arrival, processing and backlog, in records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import fmean, median, median_low
 
 from remediator.evidence.age import ages
-from remediator.evidence.arrivals import arrivals_of, shared_readers
+from remediator.evidence.arrivals import arrivals_of
 from remediator.evidence.explained import filters_unseen, pass_share
 from remediator.evidence.lanes import Stream, measure_lanes
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     LAST_MINUTES,
     MINUTE,
@@ -24,9 +25,7 @@ from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 
-def measure_flow(
-    evidence: Evidence, thresholds: Thresholds, known_so_far: Mapping[str, object]
-) -> dict[str, object]:
+def measure_flow(evidence: Evidence, thresholds: Thresholds, known_so_far: Signals) -> Signals:
     minutes = each_minute(minutes_seen(evidence, STREAM_FAMILY))
     arrivals = arrivals_of(evidence, minutes)
     whole = filled(arrivals) if arrivals else None
@@ -37,26 +36,24 @@ def measure_flow(
     rate = max(newest, default=None)
     lately = known((arrivals or ())[-2 * LAST_MINUTES :])
     peak = max(lately, default=None)
-    surely = _within_what_the_age_allows(rate, peak, known_so_far.get("age_slope"))
-    successes = known_so_far.get("successes_per_minute")
+    surely = _within_what_the_age_allows(rate, peak, known_so_far.age_slope)
     done = _counted(evidence, minutes)
-    return {
-        "arrival_per_second": None if arrival is None else arrival / 60,
-        "peak_arrival_per_second": None if peak is None else peak / 60,
-        "usual_arrival_per_second": _usual_per_second(arrivals),
-        "processed_per_second": None if rate is None else rate / 60,
-        "head_per_second": _head_rate(evidence, minutes, whole) if whole else None,
-        "least_processed_per_second": min(newest) / 60 if newest else None,
-        "usual_processed_per_second": _usual_per_second(processed),
-        "records_per_batch": _per_batch(evidence, surely, successes),
-        "backlog_records": _backlog(
+    return Signals(
+        arrival_per_second=None if arrival is None else arrival / 60,
+        peak_arrival_per_second=None if peak is None else peak / 60,
+        usual_arrival_per_second=_usual_per_second(arrivals),
+        processed_per_second=None if rate is None else rate / 60,
+        head_per_second=_head_rate(evidence, minutes, whole) if whole else None,
+        least_processed_per_second=min(newest) / 60 if newest else None,
+        usual_processed_per_second=_usual_per_second(processed),
+        records_per_batch=_per_batch(evidence, surely, known_so_far.successes_per_minute),
+        backlog_records=_backlog(
             evidence, minutes, whole, filled(done) if done else None, known_so_far, arrival
         )
         if whole and arrival is not None
         else None,
-        "arrived_since_oldest": _since_oldest(evidence, minutes, arrivals, known_so_far),
-        **measure_lanes(evidence, thresholds, known_so_far, Stream(minutes, arrivals, processed)),
-    }
+        arrived_since_oldest=_since_oldest(evidence, minutes, arrivals, known_so_far),
+    ) | measure_lanes(evidence, thresholds, known_so_far, Stream(minutes, arrivals, processed))
 
 
 def _usual_per_second(counts: Sequence[float | None] | None) -> float | None:
@@ -69,11 +66,11 @@ def _since_oldest(
     evidence: Evidence,
     minutes: Sequence[datetime],
     arrivals: Sequence[float | None] | None,
-    known_so_far: Mapping[str, object],
+    known_so_far: Signals,
 ) -> float | None:
     """``None`` where a minute of it was not seen, or the window does not reach back so far."""
-    age = known_so_far.get("age_seconds")
-    if arrivals is None or not isinstance(age, float):
+    age = known_so_far.age_seconds
+    if arrivals is None or age is None:
         return None
     since = evidence.gathered_at - timedelta(seconds=age) - MINUTE
     if not minutes or minutes[0] > since:
@@ -108,12 +105,12 @@ def _arrived_between(
 
 
 def _within_what_the_age_allows(
-    rate: float | None, arrival: float | None, slope: object
+    rate: float | None, arrival: float | None, slope: float | None
 ) -> float | None:
     """Pollers read ahead, so records read are not yet done: an age that grows by ``slope``
     seconds a second says that no more than arrival × (1 − slope) is. ``arrival``: the highest of
     late, since a burst's records are what is being done."""
-    if rate is None or not arrival or not isinstance(slope, float) or not 0 < slope < 1:
+    if rate is None or not arrival or slope is None or not 0 < slope < 1:
         return rate
     return min(rate, arrival * (1 - slope))
 
@@ -170,7 +167,7 @@ def _read_by_minute(
     """With enhanced fan-out of its own, what is pushed; else what the stream's only reader read."""
     if evidence.target.consumer_arn is not None:
         return counts_of(evidence, Metric.PUSHED_RECORDS, minutes)
-    alone = evidence.readers is not None and not shared_readers(evidence)
+    alone = evidence.shared_readers == 0
     return counts_of(evidence, Metric.READ_RECORDS, minutes) if alone else None
 
 
@@ -187,16 +184,14 @@ def _difference(
     )
 
 
-def _per_batch(evidence: Evidence, rate: float | None, successes: object) -> float | None:
+def _per_batch(evidence: Evidence, rate: float | None, successes: float | None) -> float | None:
     """Records per successful invocation, within the mapping's batch size."""
     if evidence.mapping is None:
         return None
     most = float(evidence.mapping.batch_size)
     if most == 1:
         return 1.0
-    if rate is None or not isinstance(successes, float) or successes <= 0:
-        return None
-    if filters_unseen(evidence):
+    if rate is None or not successes or filters_unseen(evidence):
         return None
     return min(most, max(1.0, rate / successes))
 
@@ -206,20 +201,20 @@ def _backlog(
     minutes: Sequence[datetime],
     arrivals: Sequence[float],
     done: Sequence[float] | None,
-    known_so_far: Mapping[str, object],
+    known_so_far: Signals,
     arrival_per_minute: float,
 ) -> float | None:
     """Records that arrived in the last ``age_seconds``, less what is known to be done.
 
     ``done``: records by minute, where they were counted and not only read ahead.
     """
-    age, slope = known_so_far.get("age_seconds"), known_so_far.get("age_slope")
-    if not isinstance(age, float):
+    age = known_so_far.age_seconds
+    if age is None:
         return None
     head, end = evidence.gathered_at - timedelta(seconds=age), minutes[-1] + MINUTE
     before = max(0.0, (minutes[0] - head).total_seconds())
     unpublished = max(0.0, (evidence.gathered_at - max(end, head)).total_seconds())
-    stands_still = isinstance(slope, float) and slope >= _STANDS_STILL
+    stands_still = (known_so_far.age_slope or 0.0) >= _STANDS_STILL
     waiting = (
         _arrived_since(head, minutes, arrivals, together=stands_still)
         + fmean(arrivals) / 60 * before

@@ -1,12 +1,13 @@
 """What a lane gets done in a second of work, now, usually, and before more of them ran."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
 from typing import NamedTuple
 
 from remediator.evidence.arrivals import on_time
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, series_of
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
@@ -21,19 +22,19 @@ class Stream(NamedTuple):
 
 
 def measure_lanes(
-    evidence: Evidence, thresholds: Thresholds, known: Mapping[str, object], stream: Stream
-) -> dict[str, object]:
+    evidence: Evidence, thresholds: Thresholds, known: Signals, stream: Stream
+) -> Signals:
     worked = _worked(evidence, stream.minutes, stream.processed)
     in_time = _worked_in_time(evidence, stream.minutes, stream.arrivals)
     usual = _usual_lane_rate(worked or in_time)
-    return {
-        "lane_rate": _lane_rate(evidence, worked, known.get("duration_ms")),
-        "usual_lane_rate": usual,
-        "narrow_lane_rate": _narrow_lane_rate(
-            evidence, worked, known.get("usual_concurrency"), thresholds.saturation_ratio
+    return Signals(
+        lane_rate=_lane_rate(evidence, worked, known.duration_ms),
+        usual_lane_rate=usual,
+        narrow_lane_rate=_narrow_lane_rate(
+            evidence, worked, known.usual_concurrency, thresholds.saturation_ratio
         ),
-        "slowdown": _slowdown(evidence, known.get("duration_ms"), usual),
-    }
+        slowdown=_slowdown(evidence, known.duration_ms, usual),
+    )
 
 
 _READ_AHEAD_MINUTES = 5
@@ -65,12 +66,12 @@ def _worked_in_time(
     return [entry for entry in _worked(evidence, minutes, arrivals) if entry[0] in kept_up]
 
 
-def _lane_rate(evidence: Evidence, worked: Worked, took_ms: object) -> float | None:
+def _lane_rate(evidence: Evidence, worked: Worked, took_ms: float | None) -> float | None:
     """Records done per second of lane work; no more than full batches are."""
     rate = _pooled(worked[-_READ_AHEAD_MINUTES:])
     if rate is None or evidence.mapping is None:
         return None
-    if not isinstance(took_ms, float) or took_ms <= 0:
+    if not took_ms:
         return rate
     return min(rate, evidence.mapping.batch_size * 1000 / took_ms)
 
@@ -80,11 +81,11 @@ def _pooled(worked: Worked) -> float | None:
 
 
 def _narrow_lane_rate(
-    evidence: Evidence, worked: Worked, usual: object, ratio: float
+    evidence: Evidence, worked: Worked, usual: float | None, ratio: float
 ) -> float | None:
     """What a lane got done just before more of them ran than usual; ``None`` where no more run."""
     running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
-    if running is None or not isinstance(usual, float):
+    if running is None or usual is None:
         return None
     begin, narrow = None, 0
     for at, count in reversed(running.points):
@@ -102,7 +103,7 @@ def _usual_lane_rate(worked: Worked) -> float | None:
     return median(done / work for _, done, work in older) if older else None
 
 
-def _slowdown(evidence: Evidence, took_ms: object, usual: float | None) -> float | None:
-    if evidence.mapping is None or not isinstance(took_ms, float) or not usual:
+def _slowdown(evidence: Evidence, took_ms: float | None, usual: float | None) -> float | None:
+    if evidence.mapping is None or took_ms is None or not usual:
         return None
     return took_ms / 1000 / evidence.mapping.batch_size * usual

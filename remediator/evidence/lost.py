@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import MINUTE, series_of
 from remediator.model import Evidence
 from remediator.policy import Thresholds
 
 
-def measure_lost(evidence: Evidence, _: Thresholds) -> dict[str, object]:
+def measure_lost(evidence: Evidence, _: Thresholds, __: Signals) -> Signals:
     """Events lost since the mapping was last changed; missing where neither count was published.
 
     A delivery that fails drops what it was to deliver (Lambda Developer Guide:
@@ -16,13 +17,13 @@ def measure_lost(evidence: Evidence, _: Thresholds) -> dict[str, object]:
     """
     changed = evidence.mapping.last_modified if evidence.mapping else None
     if changed is None:
-        return {}
+        return Signals()
     dropped = _since(evidence, Metric.DROPPED_EVENTS, changed)
     refused = _since(evidence, Metric.DESTINATION_FAILURES, changed)
     if refused and _before(evidence, Metric.DESTINATION_FAILURES, changed):
         refused = None
     seen = [count for count in (dropped, refused) if count is not None]
-    return {"lost_events": sum(seen)} if seen else {}
+    return Signals(lost_events=sum(seen) if seen else None)
 
 
 def _since(evidence: Evidence, metric: Metric, moment: datetime) -> float | None:

@@ -40,24 +40,17 @@ class Metric(StrEnum):
     READ_CALLS = "read_calls"
     READ_THROTTLES = "read_throttles"
     READ_THROTTLE_SHARE = "read_throttle_share"
-    WRITE_THROTTLES = "write_throttles"
     POLLED_EVENTS = "polled_events"
     FILTERED_EVENTS = "filtered_events"
     INVOKED_EVENTS = "invoked_events"
     FAILED_INVOKE_EVENTS = "failed_invoke_events"
     DROPPED_EVENTS = "dropped_events"
-    DESTINATION_EVENTS = "destination_events"
     DESTINATION_FAILURES = "destination_delivery_failures"
     CPU_TOTAL_TIME_MS = "cpu_total_time_ms"
-    MEMORY_UTILISATION_PERCENT = "memory_utilisation_percent"
     CONSUMER_BEHIND_MS = "consumer_behind_ms"
     PUSHED_RECORDS = "pushed_records"
-    SUBSCRIBE_REFUSALS = "subscribe_rate_exceeded"
     SHARD_INCOMING_RECORDS = "shard_incoming_records"
-    SHARD_INCOMING_BYTES = "shard_incoming_bytes"
     SHARD_ITERATOR_AGE_MS = "shard_iterator_age_ms"
-    SHARD_OUTGOING_RECORDS = "shard_outgoing_records"
-    SHARD_READ_THROTTLES = "shard_read_throttles"
 
 
 class Scope(StrEnum):
@@ -126,13 +119,7 @@ LAMBDA_METRICS: Mapping[Metric, Source] = {
         "AWS/Lambda", "FailedInvokeEventCount", "Sum", Scope.MAPPING
     ),
     Metric.DROPPED_EVENTS: Source("AWS/Lambda", "DroppedEventCount", "Sum", Scope.MAPPING),
-    Metric.DESTINATION_EVENTS: Source(
-        "AWS/Lambda", "OnFailureDestinationDeliveredEventCount", "Sum", Scope.MAPPING
-    ),
     Metric.CPU_TOTAL_TIME_MS: Source("LambdaInsights", "cpu_total_time", "Average", Scope.INSIGHTS),
-    Metric.MEMORY_UTILISATION_PERCENT: Source(
-        "LambdaInsights", "memory_utilization", "Maximum", Scope.INSIGHTS
-    ),
 }
 """The same for both kinds of stream."""
 
@@ -151,29 +138,18 @@ KINESIS_METRICS: Mapping[Metric, Source] = {
     Metric.READ_THROTTLE_SHARE: Source(
         "AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Average", Scope.STREAM
     ),
-    Metric.WRITE_THROTTLES: Source(
-        "AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", Scope.STREAM
-    ),
     Metric.CONSUMER_BEHIND_MS: Source(
         "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", "Maximum", Scope.CONSUMER
     ),
     Metric.PUSHED_RECORDS: Source(
         "AWS/Kinesis", "SubscribeToShardEvent.Records", "Sum", Scope.CONSUMER
     ),
-    Metric.SUBSCRIBE_REFUSALS: Source(
-        "AWS/Kinesis", "SubscribeToShard.RateExceeded", "Sum", Scope.CONSUMER
-    ),
 }
 
 KINESIS_SHARD_METRICS: Mapping[Metric, Source] = {
     Metric.SHARD_INCOMING_RECORDS: Source("AWS/Kinesis", "IncomingRecords", "Sum", Scope.SHARD),
-    Metric.SHARD_INCOMING_BYTES: Source("AWS/Kinesis", "IncomingBytes", "Sum", Scope.SHARD),
     Metric.SHARD_ITERATOR_AGE_MS: Source(
         "AWS/Kinesis", "IteratorAgeMilliseconds", "Maximum", Scope.SHARD
-    ),
-    Metric.SHARD_OUTGOING_RECORDS: Source("AWS/Kinesis", "OutgoingRecords", "Sum", Scope.SHARD),
-    Metric.SHARD_READ_THROTTLES: Source(
-        "AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Sum", Scope.SHARD
     ),
 }
 

@@ -7,6 +7,7 @@ from statistics import fmean, median
 
 from remediator.evidence.age import course, still_since
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
@@ -14,7 +15,6 @@ from remediator.evidence.series import (
     counts_of,
     lanes_of,
     mean_of,
-    metric_delay,
     minutes_seen,
     newest_of,
     series_of,
@@ -24,16 +24,14 @@ from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 
-def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
-    delay = metric_delay(evidence)
-    if delay is None:
-        delay = thresholds.metric_delay_seconds
+def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
+    delay = known.late_by(thresholds.metric_delay_seconds)
     failed_events = newest_of(
         series_of(evidence, Metric.FAILED_INVOKE_EVENTS),
         evidence.gathered_at - timedelta(seconds=delay),
         thresholds.recent_minutes,
     )
-    found: dict[str, object] = {"failed_events_per_minute": mean_of(failed_events)}
+    found = Signals(failed_events_per_minute=mean_of(failed_events))
     invocations = series_of(evidence, Metric.INVOCATIONS)
     errors = series_of(evidence, Metric.ERRORS)
     if invocations is None or errors is None or not invocations.points or not errors.points:
@@ -46,24 +44,24 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds) -> dict[str, obje
     begin = _failing_from(over)
     failing = active[begin + 1 :]
     own = _of_streams(evidence, failing)
-    return found | {
-        "error_share": min(1.0, _weighted(newest)),
-        "error_minutes": sum(bad > 0 for _, _, bad in newest),
-        "failing_minutes": sum(over[-LAST_MINUTES:]),
-        "failing_since": active[begin][0] if begin < len(active) else None,
-        "successes_per_minute": fmean(_succeeded(newest)),
-        "least_successes_per_minute": min(_succeeded(newest)),
-        "newest_error_share": min(1.0, newest[-1][2] / newest[-1][1]),
-        "usual_successes_per_minute": _usual_successes(active, begin),
-        "failing_successes_per_minute": median(_succeeded(failing)) if failing else None,
-        "stands_still_by_chance": _by_chance(evidence, active),
-        "successes_before_modified": _successes_before(evidence, own),
-        "successes_since_modified": _successes_since(
+    return found | Signals(
+        error_share=min(1.0, _weighted(newest)),
+        error_minutes=sum(bad > 0 for _, _, bad in newest),
+        failing_minutes=sum(over[-LAST_MINUTES:]),
+        failing_since=active[begin][0] if begin < len(active) else None,
+        successes_per_minute=fmean(_succeeded(newest)),
+        least_successes_per_minute=min(_succeeded(newest)),
+        newest_error_share=min(1.0, newest[-1][2] / newest[-1][1]),
+        usual_successes_per_minute=_usual_successes(active, begin),
+        failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
+        stands_still_by_chance=_by_chance(evidence, active),
+        successes_before_modified=_successes_before(evidence, own),
+        successes_since_modified=_successes_since(
             evidence, own if begin < len(active) else _of_streams(evidence, active)
         ),
-        "quiet_before_modified": _quiet_before(evidence, own),
-        "failures_grew": _failures_grew(evidence, failing),
-    }
+        quiet_before_modified=_quiet_before(evidence, own),
+        failures_grew=_failures_grew(evidence, failing),
+    )
 
 
 def _active(evidence: Evidence, invocations: Series) -> "Minutes":
@@ -181,7 +179,7 @@ def _failures_grew(evidence: Evidence, failing: Minutes) -> float | None:
     return median(after) / median(before)
 
 
-def measure_throttles(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     minutes = minutes_seen(evidence, INVOCATION_FAMILY)
     throttles = counts_of(evidence, Metric.THROTTLES, minutes)
     account = newest_of(
@@ -189,7 +187,7 @@ def measure_throttles(evidence: Evidence, thresholds: Thresholds) -> dict[str, o
         evidence.gathered_at,
         thresholds.recent_minutes,
     )
-    found: dict[str, object] = {"account_throttles_per_minute": mean_of(account)}
+    found = Signals(account_throttles_per_minute=mean_of(account))
     if throttles is None:
         return found
     invoked = counts_of(evidence, Metric.INVOCATIONS, minutes) or (0.0,) * len(throttles)
@@ -201,8 +199,8 @@ def measure_throttles(evidence: Evidence, thresholds: Thresholds) -> dict[str, o
     shares = [refused / tried if tried else 0.0 for refused, tried in seen[-LAST_MINUTES:]]
     if not shares:
         return found
-    return found | {
-        "throttle_share": mean_of(shares),
-        "throttled_minutes": sum(share >= thresholds.throttle_share for share in shares),
-        "attempts_per_second": max(tried for _, tried in seen[-LAST_MINUTES:]) / 60,
-    }
+    return found | Signals(
+        throttle_share=mean_of(shares),
+        throttled_minutes=sum(share >= thresholds.throttle_share for share in shares),
+        attempts_per_second=max(tried for _, tried in seen[-LAST_MINUTES:]) / 60,
+    )

@@ -6,15 +6,17 @@ that never arrived. More lanes cannot work than the mapping has. No record is ol
 keeps it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 from typing import NamedTuple
 
+from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES
 from remediator.model import Evidence
-
-Known = Mapping[str, object]
+from remediator.policy import Thresholds
 
 _JUMP_SLACK_SECONDS = 120.0
 """Between the greatest ages of two minutes lie up to two minutes; more is no queue's doing."""
@@ -29,10 +31,10 @@ _HOUR = 3600
 
 
 class Contradiction(NamedTuple):
-    """What cannot be, in words, and the measures that are not to be believed for it."""
+    """What cannot be, in words, and the measures that are not to be believed for it, emptied."""
 
     words: str
-    unbelievable: tuple[str, ...]
+    unbelievable: Signals
 
 
 def age_jump_seconds(points: Sequence[tuple[datetime, float]]) -> float | None:
@@ -52,81 +54,81 @@ def age_jump_seconds(points: Sequence[tuple[datetime, float]]) -> float | None:
     return None if went_on else excess[last]
 
 
-def find_contradictions(evidence: Evidence, known: Known) -> tuple[Contradiction, ...]:
-    """All that is found, in the order of the table below."""
-    found = (rule(evidence, known) for rule in _RULES)
-    return tuple(each for each in found if each is not None)
-
-
-def without_contradictions(evidence: Evidence, known: Known) -> dict[str, object]:
-    """The measures, less those that cannot be; what was found stands beside them."""
-    found = find_contradictions(evidence, known)
-    gone = {name: None for each in found for name in each.unbelievable}
-    return {**known, **gone, "contradictions": tuple(each.words for each in found)}
-
-
-def _number(known: Known, name: str) -> float:
-    value = known.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _old_record(_: Evidence, known: Known) -> Contradiction | None:
-    jump = known.get("age_jump_seconds")
-    suffers = ("error_minutes", "failed_events_per_minute", "throttled_minutes")
-    if not isinstance(jump, float) or _number(known, "busy_lanes") >= _AT_WORK:
-        return None
-    if any(_number(known, name) for name in (*suffers, "read_throttled_minutes")):
-        return None
-    return Contradiction(
-        f"the age jumped by {jump:.0f} s more than the time that passed, while no lane is at work: "
-        "it is that of one old record that was read, not of records that wait",
-        ("age_slope", "still_minutes", "expires_in_seconds", "retention_left_seconds"),
+def without_contradictions(evidence: Evidence, _: Thresholds, known: Signals) -> Signals:
+    """The measures that cannot be, emptied; what was found, in the order of the table below."""
+    every = [found for rule in _RULES if (found := rule(evidence, known))]
+    return reduce(or_, (found.unbelievable for found in every), Signals()) | Signals(
+        contradictions=tuple(found.words for found in every)
     )
 
 
-def _older_than_kept(evidence: Evidence, known: Known) -> Contradiction | None:
-    kept = evidence.stream.retention_hours * _HOUR if evidence.stream else None
-    age = known.get("age_seconds")
-    if kept is None or not isinstance(age, float) or age <= kept + _HOUR:
+def _old_record(_: Evidence, known: Signals) -> Contradiction | None:
+    if known.age_jump_seconds is None or (known.busy_lanes or 0.0) >= _AT_WORK:
+        return None
+    suffers = (known.error_minutes, known.failed_events_per_minute)
+    if any((*suffers, known.throttled_minutes, known.read_throttled_minutes)):
         return None
     return Contradiction(
-        f"an age of {age / _HOUR:.0f} h cannot be in a stream that keeps records for "
-        f"{kept / _HOUR:.0f} h",
-        ("expires_in_seconds", "retention_left_seconds"),
-    )
-
-
-def _too_many_lanes(evidence: Evidence, known: Known) -> Contradiction | None:
-    busy, lanes = _number(known, "busy_lanes"), _number(known, "lanes")
-    short = 0 < _number(known, "duration_ms") < _SHORT_MS
-    if not lanes or not short or evidence.sibling_mappings or busy <= _FAR_TOO_MANY * lanes:
-        return None
-    return Contradiction(
-        f"{busy:.1f} lanes are at work where the mapping has {lanes:.0f}: others invoke the "
-        "function, too, so its work tells nothing of this mapping's",
-        ("busy_lanes", "usual_busy_lanes", "busy_share", "lane_rate", "usual_lane_rate"),
-    )
-
-
-def _never_arrived(_: Evidence, known: Known) -> Contradiction | None:
-    climbs = _number(known, "age_seconds") >= _LATE_SECONDS and _number(known, "age_slope") > 0
-    works = _number(known, "busy_lanes") >= _AT_WORK and _number(known, "successes_per_minute") > 0
-    if known.get("arrived_since_oldest") != 0.0 or not climbs or not works:
-        return None
-    return Contradiction(
-        "nothing has arrived since the oldest record is said to have come, though lanes are at "
-        "work and the age climbs: what arrives is not what is counted",
-        (
-            "arrival_per_second",
-            "peak_arrival_per_second",
-            "usual_arrival_per_second",
-            "head_per_second",
-            "backlog_records",
+        f"the age jumped by {known.age_jump_seconds:.0f} s more than the time that passed, while "
+        "no lane is at work: it is that of one old record that was read, not of records that wait",
+        Signals(
+            age_slope=None,
+            still_minutes=None,
+            expires_in_seconds=None,
+            retention_left_seconds=None,
         ),
     )
 
 
-_RULES: Sequence[Callable[[Evidence, Known], Contradiction | None]] = (
+def _older_than_kept(evidence: Evidence, known: Signals) -> Contradiction | None:
+    kept = evidence.stream.retention_hours * _HOUR if evidence.stream else None
+    age = known.age_seconds
+    if kept is None or age is None or age <= kept + _HOUR:
+        return None
+    return Contradiction(
+        f"an age of {age / _HOUR:.0f} h cannot be in a stream that keeps records for "
+        f"{kept / _HOUR:.0f} h",
+        Signals(expires_in_seconds=None, retention_left_seconds=None),
+    )
+
+
+def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:
+    busy, lanes = known.busy_lanes or 0.0, known.lanes
+    short = 0 < (known.duration_ms or 0.0) < _SHORT_MS
+    if not lanes or not short or evidence.sibling_mappings or busy <= _FAR_TOO_MANY * lanes:
+        return None
+    return Contradiction(
+        f"{busy:.1f} lanes are at work where the mapping has {lanes}: others invoke the "
+        "function, too, so its work tells nothing of this mapping's",
+        Signals(
+            busy_lanes=None,
+            usual_busy_lanes=None,
+            busy_share=None,
+            lane_rate=None,
+            usual_lane_rate=None,
+        ),
+    )
+
+
+def _never_arrived(_: Evidence, known: Signals) -> Contradiction | None:
+    climbs = (known.age_seconds or 0.0) >= _LATE_SECONDS and (known.age_slope or 0.0) > 0
+    works = (known.busy_lanes or 0.0) >= _AT_WORK and (known.successes_per_minute or 0.0) > 0
+    if known.arrived_since_oldest != 0.0 or not climbs or not works:
+        return None
+    return Contradiction(
+        "nothing has arrived since the oldest record is said to have come, though lanes are at "
+        "work and the age climbs: what arrives is not what is counted",
+        Signals(
+            arrival_per_second=None,
+            peak_arrival_per_second=None,
+            usual_arrival_per_second=None,
+            head_per_second=None,
+            backlog_records=None,
+        ),
+    )
+
+
+_RULES: Sequence[Callable[[Evidence, Signals], Contradiction | None]] = (
     _old_record,
     _older_than_kept,
     _too_many_lanes,

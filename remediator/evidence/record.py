@@ -1,6 +1,7 @@
 """What the readings of one Evidence amount to, as one frozen record."""
 
 from datetime import datetime
+from typing import Self
 
 from remediator.model import Record
 
@@ -12,7 +13,6 @@ class Signals(Record):
     """Iterator age at ``gathered_at``: the newest datapoint, moved on at its slope."""
     age_slope: float | None = None
     """Seconds of age gained per second; 1 means that the oldest record does not move."""
-    age_peak_seconds: float | None = None
     still_minutes: float | None = None
     """For how long the oldest record has not moved, but for the time between two tries."""
     stream_age_seconds: float | None = None
@@ -20,7 +20,6 @@ class Signals(Record):
     falling: bool | None = None
     onset: datetime | None = None
     """When the age began to climb."""
-    invocations_per_minute: float | None = None
     silent_minutes: float | None = None
     """How long nothing has been invoked, by the metrics; 0 while there are invocations."""
     successes_per_minute: float | None = None
@@ -166,6 +165,10 @@ class Signals(Record):
     """How late CloudWatch is: since the end of the newest minute that was published."""
     contradictions: tuple[str, ...] = ()
     """What cannot be, in words; the measures concerned are ``None``."""
+
+    def __or__(self, more: Self) -> Self:
+        """These, with what ``more`` was given, be it ``None``."""
+        return self.model_copy(update={name: getattr(more, name) for name in more.model_fields_set})
 
     def late_by(self, assumed_seconds: float) -> float:
         """How many seconds CloudWatch is late; ``assumed_seconds`` where that did not show."""

@@ -8,7 +8,7 @@ left out. What contradicts itself is a finding and no measure.
 """
 
 from remediator.evidence.age import alarming_ages, measure_age, measure_invocations
-from remediator.evidence.explained import measure_filter
+from remediator.evidence.explained import measure_filter, measure_losses
 from remediator.evidence.flow import measure_flow
 from remediator.evidence.lost import measure_lost
 from remediator.evidence.outcomes import measure_errors, measure_throttles
@@ -20,8 +20,9 @@ from remediator.evidence.work import measure_reads, measure_shards, measure_work
 from remediator.model import Evidence
 from remediator.policy import Thresholds
 
-PARTS = (
+_PARTS = (
     measure_age,
+    measure_losses,
     measure_invocations,
     measure_errors,
     measure_throttles,
@@ -30,18 +31,19 @@ PARTS = (
     measure_reads,
     measure_shards,
     measure_filter,
+    measure_flow,
+    measure_witness,
+    without_contradictions,
 )
+"""In order: each part sees what those before it found."""
 
 
 def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
     """All measures of one Evidence."""
-    evidence = without_incomplete_minute(evidence)
-    values: dict[str, object] = {}
-    for part in PARTS:
-        values |= part(evidence, thresholds)
-    values |= measure_flow(evidence, thresholds, values)
-    values |= measure_witness(evidence, thresholds, values)
-    return Signals.model_validate(without_contradictions(evidence, values))
+    evidence, signals = without_incomplete_minute(evidence), Signals()
+    for part in _PARTS:
+        signals |= part(evidence, thresholds, signals)
+    return signals
 
 
 __all__ = ["LAST_MINUTES", "MINUTE", "Signals", "alarming_ages", "measure"]

@@ -10,6 +10,7 @@ from datetime import datetime
 from statistics import median
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, MINUTE, counts_of, series_of, slope
 from remediator.model import Evidence, Series, SourceKind
 from remediator.policy import Thresholds
@@ -21,18 +22,15 @@ READ_AHEAD_RECORDS = 1000
 up, reads go on as if nothing were wrong."""
 
 
-def measure_witness(
-    evidence: Evidence, thresholds: Thresholds, known: Mapping[str, object]
-) -> dict[str, object]:
-    since = known.get("failing_since") or known.get("onset")
-    if not isinstance(since, datetime):
-        return {}
-    return {
-        "event_share": _event_share(evidence, since),
-        **_batches(evidence, since, known),
-        "others_move": _others_move(evidence, since, thresholds.stuck_slope),
-        **_reads(evidence, since),
-    }
+def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
+    since = known.failing_since or known.onset
+    if since is None:
+        return Signals()
+    alone = Signals(
+        event_share=_event_share(evidence, since),
+        others_move=_others_move(evidence, since, thresholds.stuck_slope),
+    )
+    return alone | _batches(evidence, since, known) | _reads(evidence, since)
 
 
 def stream_invocations(evidence: Evidence) -> Counts | None:
@@ -85,29 +83,28 @@ def _event_share(evidence: Evidence, since: datetime) -> float | None:
     return median(map(done, failing)) / usual if failing and usual else None
 
 
-def _batches(evidence: Evidence, since: datetime, known: Mapping[str, object]) -> dict[str, object]:
+def _batches(evidence: Evidence, since: datetime, known: Signals) -> Signals:
     """Every error may have been of another trigger: what is left surely succeeded."""
     counts, whole = stream_invocations(evidence), _invocations(evidence)
     errors = _beside(evidence, Metric.ERRORS, sorted(counts or ()))
     if counts is None or not errors:
-        return {}
+        return Signals()
     failing = _failing([at for at in counts if at in errors], since)
     usual = _usual(counts.__getitem__, list(counts), since)
     if not failing or not usual:
-        return {}
+        return Signals()
     done = [max(0.0, counts[at] - errors[at]) for at in failing]
     least = min(*done[-LAST_MINUTES:], median(done))
     alone = usual >= 0.9 * _usual(whole.__getitem__, list(whole), since)
-    return {
-        "batch_share": least / usual * (_longer(known) if alone else 1.0),
-        "others_invoke": not alone,
-    }
+    return Signals(
+        batch_share=least / usual * (_longer(known) if alone else 1.0), others_invoke=not alone
+    )
 
 
-def _longer(known: Mapping[str, object]) -> float:
+def _longer(known: Signals) -> float:
     """Fewer invocations may get as much done: of larger batches, which take longer."""
-    takes, took = known.get("duration_ms"), known.get("usual_duration_ms")
-    if not isinstance(takes, float) or not isinstance(took, float) or not took:
+    takes, took = known.duration_ms, known.usual_duration_ms
+    if takes is None or not took:
         return 1.0
     return max(1.0, takes / took)
 
@@ -128,7 +125,7 @@ def _others_move(evidence: Evidence, since: datetime, stuck_slope: float) -> boo
     return younger and climbs is not None and climbs < stuck_slope / 2
 
 
-def _reads(evidence: Evidence, since: datetime) -> dict[str, object]:
+def _reads(evidence: Evidence, since: datetime) -> Signals:
     reads, arrived = _own_reads(evidence), _by_minute(evidence, Metric.INCOMING_RECORDS)
     shards, mapping = evidence.open_shards, evidence.mapping
     errors = _beside(evidence, Metric.ERRORS, sorted(reads))
@@ -136,31 +133,31 @@ def _reads(evidence: Evidence, since: datetime) -> dict[str, object]:
     failing = _failing(both, since)
     usual = _usual(arrived.__getitem__, both, since)
     if not failing or not usual or not shards or mapping is None:
-        return {}
+        return Signals()
     usually_read = _usual(reads.__getitem__, both, since)
     if evidence.target.kind is SourceKind.DYNAMODB:
         arrived = dict.fromkeys(both, usually_read)  # capacity units are no records
     elif not 0.8 * usual <= usually_read <= 1.25 * usual:
-        return {}  # somebody else reads it, or this one was late before
+        return Signals()  # somebody else reads it, or this one was late before
     came, read = sum(arrived[at] for at in failing), sum(reads[at] for at in failing)
     if not came:
-        return {}
+        return Signals()
     again = _read_again(evidence, failing, usually_read, since)
     at_most = sum(_beside(evidence, Metric.ERRORS, failing).values())
-    return {
-        "read_share": max(0.0, read - again) / came,
-        "read_share_at_least": max(0.0, read - at_most * mapping.batch_size) / came,
-        "reads_dropped": shards > 1 and 0.9 * (shards - 1) <= shards * read / came <= shards - 0.5,
-        "reads_outrun": sum(count for at, count in reads.items() if at > since)
+    return Signals(
+        read_share=max(0.0, read - again) / came,
+        read_share_at_least=max(0.0, read - at_most * mapping.batch_size) / came,
+        reads_dropped=shards > 1 and 0.9 * (shards - 1) <= shards * read / came <= shards - 0.5,
+        reads_outrun=sum(count for at, count in reads.items() if at > since)
         > shards * max(READ_AHEAD_RECORDS, mapping.batch_size * mapping.parallelization_factor),
-    }
+    )
 
 
 def _own_reads(evidence: Evidence) -> Counts:
     """What is read for this mapping and nobody else."""
     if evidence.target.consumer_arn is not None:
         return _by_minute(evidence, Metric.PUSHED_RECORDS)
-    if evidence.readers is None or any(r.shared_throughput and r.enabled for r in evidence.readers):
+    if evidence.shared_readers != 0:
         return {}
     return _by_minute(evidence, Metric.READ_RECORDS)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from statistics import fmean
 
-from remediator.evidence.age import measure_age
 from remediator.evidence.metrics import Metric
+from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
@@ -26,41 +26,32 @@ from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 
-def measure_work(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
-    now, recent = evidence.gathered_at, thresholds.recent_minutes + 2
-    onset = measure_age(evidence, thresholds).get("onset")
-    before = onset if isinstance(onset, datetime) else None
+def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
+    now, recent, onset = evidence.gathered_at, thresholds.recent_minutes + 2, known.onset
     duration = series_of(evidence, Metric.DURATION_MS)
     running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
     lanes = lanes_of(evidence)
     work = _work(evidence)
     busy = _busy(evidence, work)
-    return {
-        "duration_ms": mean_of(newest_of(duration, now, recent)[-LAST_MINUTES:]),
-        "usual_duration_ms": usual_of(duration, before, LAST_MINUTES),
-        "duration_max_ms": median_of(
-            newest_of(series_of(evidence, Metric.DURATION_MAX_MS), now, recent)[-LAST_MINUTES:]
-        ),
-        "concurrency": max(newest_of(running, now, recent)[-LAST_MINUTES:], default=None),
-        "usual_concurrency": usual_of(running, before, LAST_MINUTES),
-        "account_concurrency": max(
-            newest_of(series_of(evidence, Metric.ACCOUNT_CONCURRENT_EXECUTIONS), now, recent),
-            default=None,
-        ),
-        "unreserved_in_use": max(
-            newest_of(series_of(evidence, Metric.UNRESERVED_CONCURRENT_EXECUTIONS), now, recent),
-            default=None,
-        ),
-        "claimed_concurrency": max(
-            newest_of(series_of(evidence, Metric.CLAIMED_ACCOUNT_CONCURRENCY), now, recent),
-            default=None,
-        ),
-        "lanes": lanes,
-        "busy_lanes": busy,
-        "usual_busy_lanes": usual_of(work, before, LAST_MINUTES),
-        "busy_share": busy / lanes if busy is not None and lanes else None,
-        "cpu_share": _cpu_share(evidence),
-    }
+
+    def lately(metric: Metric) -> tuple[float, ...]:
+        return newest_of(series_of(evidence, metric), now, recent)
+
+    return Signals(
+        duration_ms=mean_of(lately(Metric.DURATION_MS)[-LAST_MINUTES:]),
+        usual_duration_ms=usual_of(duration, onset, LAST_MINUTES),
+        duration_max_ms=median_of(lately(Metric.DURATION_MAX_MS)[-LAST_MINUTES:]),
+        concurrency=max(lately(Metric.CONCURRENT_EXECUTIONS)[-LAST_MINUTES:], default=None),
+        usual_concurrency=usual_of(running, onset, LAST_MINUTES),
+        account_concurrency=max(lately(Metric.ACCOUNT_CONCURRENT_EXECUTIONS), default=None),
+        unreserved_in_use=max(lately(Metric.UNRESERVED_CONCURRENT_EXECUTIONS), default=None),
+        claimed_concurrency=max(lately(Metric.CLAIMED_ACCOUNT_CONCURRENCY), default=None),
+        lanes=lanes,
+        busy_lanes=busy,
+        usual_busy_lanes=usual_of(work, onset, LAST_MINUTES),
+        busy_share=busy / lanes if busy is not None and lanes else None,
+        cpu_share=_cpu_share(evidence),
+    )
 
 
 def _work(evidence: Evidence) -> Series | None:
@@ -104,7 +95,7 @@ def _cpu_share(evidence: Evidence) -> float | None:
     return spent / paid_for if paid_for else None
 
 
-def measure_reads(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+def measure_reads(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     minutes = minutes_seen(evidence, STREAM_FAMILY)[-LAST_MINUTES - LOST_AT_MOST :]
     throttles = counts_of(evidence, Metric.READ_THROTTLES, minutes)
     calls = counts_of(evidence, Metric.READ_CALLS, minutes)
@@ -113,22 +104,19 @@ def measure_reads(evidence: Evidence, thresholds: Thresholds) -> dict[str, objec
     volume = counts_of(evidence, Metric.READ_BYTES, minutes)
     read_bytes = mean_of(known(volume or ())[-LAST_MINUTES:])
     mean_calls = mean_of(known(calls or ())[-LAST_MINUTES:])
-    readers = evidence.readers
-    return {
-        "read_throttle_share": mean_of(shares),
-        "read_throttled_minutes": None
+    return Signals(
+        read_throttle_share=mean_of(shares),
+        read_throttled_minutes=None
         if not shares
         else sum(share >= thresholds.read_throttle_share for share in shares),
-        "read_bytes_share": read_bytes / (60 * 2 * 2**20 * shards)
+        read_bytes_share=read_bytes / (60 * 2 * 2**20 * shards)
         if read_bytes is not None and shards
         else None,
-        "read_calls_share": mean_calls / (60 * 5 * shards)
+        read_calls_share=mean_calls / (60 * 5 * shards)
         if mean_calls is not None and shards
         else None,
-        "other_shared_readers": None
-        if readers is None
-        else sum(reader.shared_throughput and reader.enabled for reader in readers),
-    }
+        other_shared_readers=evidence.shared_readers,
+    )
 
 
 def _read_shares(
@@ -151,20 +139,20 @@ def _read_shares(
     )
 
 
-def measure_shards(evidence: Evidence, thresholds: Thresholds) -> dict[str, object]:
+def measure_shards(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     if not evidence.shard_metrics:
-        return {}
+        return Signals()
     ages = {
         shard: slope([(at, value / 1000) for at, value in series.points])
         for shard, metrics in evidence.shard_metrics.items()
         if (series := metrics.get(Metric.SHARD_ITERATOR_AGE_MS)) and series.points
     }
-    return {
-        "stuck_shards": sum((g or 0) >= thresholds.stuck_slope for g in ages.values())
+    return Signals(
+        stuck_shards=sum((g or 0) >= thresholds.stuck_slope for g in ages.values())
         if ages
         else None,
-        "hot_shard": _hot_shard(evidence, thresholds),
-    }
+        hot_shard=_hot_shard(evidence, thresholds),
+    )
 
 
 def _hot_shard(evidence: Evidence, thresholds: Thresholds) -> str | None:
