@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from remediator.errors import InputError
 from remediator.model import Mode, Record
@@ -20,6 +21,9 @@ class Settings(Record):
     mode: Mode | None = None
     """``None``: the policy file's mode."""
     target_function: str | None = None
+    """Name or pattern of what opted in; several with commas between."""
+    tagged_functions_only: Literal["no", "yes"] = "no"
+    """Whether a function has to carry the tag remediator=managed, too."""
     policy_file: Path = ROOT / "policies" / "guardrails.yml"
     journal_table: str | None = None
     """Nothing is changed without; a plan by hand can do without."""
@@ -43,6 +47,11 @@ class Settings(Record):
             raise InputError(f"{PREFIX}JOURNAL_TABLE is not set: the name of the journal's table")
         if given.get("mode", Mode.PLAN) not in set(Mode):
             raise InputError(f"{PREFIX}MODE: expected {' or '.join(Mode)}, got {given['mode']!r}")
+        tagged = given.get("tagged_functions_only", "no")
+        if tagged not in {"no", "yes"}:
+            raise InputError(
+                f"{PREFIX}TAGGED_FUNCTIONS_ONLY: expected no or yes, got {tagged[:60]!r}"
+            )
         threshold = given.get("iterator_age_threshold_seconds", "1")
         if not _SECONDS.fullmatch(threshold) or int(threshold) < 1:
             raise InputError(

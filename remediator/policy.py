@@ -286,6 +286,7 @@ class Policy(_Section):
     downstream_alarms: tuple[str, ...] = ()
     maintenance_windows: tuple[MaintenanceWindow, ...] = ()
     streams_of_ours: tuple[str, ...] = ()
+    tagged_functions_only: bool = False
     overrides: tuple[Override, ...] = ()
 
     def remedy(self, name: RemedyName) -> RemedyPolicy:

@@ -56,6 +56,8 @@ def policy_of(settings: Settings) -> Policy:
             update={"alarm_seconds": settings.iterator_age_threshold_seconds}
         )
         update["thresholds"] = thresholds
+    if settings.tagged_functions_only == "yes":
+        update["tagged_functions_only"] = True
     return policy.model_copy(update=update)
 
 

@@ -227,6 +227,7 @@ def environment() -> Mapping[str, Any]:
 UNSET = {
     "mode": "the policy file's `mode`",
     "target_function": "a plan may be about any function",
+    "tagged_functions_only": "the policy file's `tagged_functions_only`",
     "policy_file": "`policies/guardrails.yml`",
     "journal_table": "the function refuses to run; a plan by hand can do without",
     "notices_topic_arn": "nobody is told by SNS",

@@ -671,6 +671,14 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.BLOCK,
         "autonomy",
     ),
+    "functions opt in by a tag, and this one did not": (
+        FACTOR,
+        slow_consumer(),
+        Policy(tagged_functions_only=True),
+        CALM,
+        Decision.BLOCK,
+        "opted_in",
+    ),
     "the tags were not seen, and they matter": (
         FACTOR,
         slow_consumer(),

@@ -178,7 +178,10 @@ def test_the_alarm_watches_the_target_at_the_threshold_in_milliseconds() -> None
     )
 
 
-@pytest.mark.parametrize("alarm", ["IteratorAgeAlarm", "EarlyWarningAlarm"])
+ALARMS = ("IteratorAgeAlarm", "EarlyWarningAlarm", "FleetIteratorAgeAlarm")
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
 def test_an_alarm_calls_the_remediator_on_alarm_and_on_ok(alarm: str) -> None:
     delivery = {"Fn::If": ["DeliverBySns", "${AlarmTopic}", "${RemediatorFunction.Arn}"]}
     found = written_out(properties(alarm))
@@ -186,7 +189,7 @@ def test_an_alarm_calls_the_remediator_on_alarm_and_on_ok(alarm: str) -> None:
     assert found["OKActions"] == [delivery]
 
 
-@pytest.mark.parametrize("alarm", ["IteratorAgeAlarm", "EarlyWarningAlarm"])
+@pytest.mark.parametrize("alarm", ALARMS)
 def test_only_the_accounts_own_alarm_may_invoke_and_may_so_before_it_first_calls(
     alarm: str,
 ) -> None:

@@ -41,6 +41,14 @@ def test_each_attempt_of_one_request_is_a_lease_holder_of_its_own() -> None:
     assert first.holder.startswith("request-1")
 
 
+def test_where_functions_opt_in_by_a_tag_the_policy_says_so_and_never_the_other_way() -> None:
+    told = {"REMEDIATOR_TAGGED_FUNCTIONS_ONLY": "yes"}
+    settings = Settings.from_environment(told, needs_journal=False)
+    assert wiring.policy_of(settings).tagged_functions_only
+    with pytest.raises(InputError, match="expected no or yes, got 'true'"):
+        Settings.from_environment({"REMEDIATOR_TAGGED_FUNCTIONS_ONLY": "true"}, needs_journal=False)
+
+
 @pytest.mark.parametrize("told", ["9" * 5000, "1e3", "²", "-5", "0"])
 def test_a_threshold_that_is_no_whole_number_of_seconds_is_refused_by_name(told: str) -> None:
     environ = {"REMEDIATOR_ITERATOR_AGE_THRESHOLD_SECONDS": told}

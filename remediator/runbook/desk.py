@@ -111,8 +111,10 @@ class Desk(NamedTuple):
         return target
 
     def opted_in(self, target: Target) -> bool:
-        pattern = self.deployment.target_function
-        return pattern is None or fnmatchcase(target.function, pattern)
+        patterns = self.deployment.target_function
+        return patterns is None or any(
+            fnmatchcase(target.function, pattern.strip()) for pattern in patterns.split(",")
+        )
 
     def mode_for(
         self, incident: Incident, target: Target | None, policy: Policy | None = None

@@ -38,6 +38,20 @@ def test_the_alarm_watches_the_target_at_the_threshold_in_milliseconds() -> None
 
 
 @pytest.mark.parametrize(
+    ("alarms", "made"),
+    [
+        ("function", {"IteratorAgeAlarm", "EarlyWarningAlarm"}),
+        ("fleet", {"FleetIteratorAgeAlarm"}),
+        ("none", set()),
+    ],
+)
+def test_one_stack_watches_one_function_or_all_of_them(alarms: str, made: set[str]) -> None:
+    deployed = stack(TargetFunction="orders-*", Alarms=alarms, TaggedFunctionsOnly="yes")
+    found = set(deployed.resources("AWS::CloudWatch::Alarm"))
+    assert found - {"RemediatorErrorsAlarm", "DeadLettersAlarm"} == made
+
+
+@pytest.mark.parametrize(
     ("delivery", "action"),
     [
         pytest.param(

@@ -100,6 +100,16 @@ def _unknown_policy(ask: Inquiry) -> Word:
     return block("the function's tags were not seen, and the policy has overrides by tag")
 
 
+def _not_opted_in(ask: Inquiry) -> Word:
+    """Where functions opt in by a tag, one that was not seen to carry it is left alone."""
+    function = ask.evidence.function
+    if not ask.policy.tagged_functions_only:
+        return None
+    if function is not None and function.tags.get("remediator") == "managed":
+        return None
+    return block("the function was not seen to carry the tag remediator=managed")
+
+
 _LOSSLESS = frozenset({RemedyName.ISOLATE_POISON, RemedyName.EXTEND_RETENTION})
 """What does not depend on how a function is scaled."""
 
@@ -217,6 +227,7 @@ GUARDRAILS: Mapping[str, Callable[[Inquiry], Word]] = {
     "freeze": _frozen,
     "maintenance_window": _maintenance,
     "unknown_policy": _unknown_policy,
+    "opted_in": _not_opted_in,
     "stopped_on_purpose": _stopped_by_a_human,
     "managed_instances": _managed_instances,
     "durable_function": _durable,

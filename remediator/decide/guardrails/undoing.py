@@ -19,7 +19,9 @@ class Undo(StrEnum):
     """A person asks for it."""
 
 
-_THEIRS = frozenset({"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy"})
+_THEIRS = frozenset(
+    {"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy", "opted_in"}
+)
 """Do not hold for a value that was the owner's own before, and that the approval of the change
 has covered: what may be lost by it is asked below."""
 _PACE = frozenset({"cooldown", "budget"})
