@@ -16,7 +16,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from remediator import wiring
+from remediator import arns, wiring
 from remediator.environment import Settings
 from remediator.events.intake import understand
 from remediator.model import Incident, Report, Status
@@ -87,7 +87,7 @@ def _caller(context: Any) -> Caller:
     arn, name = (getattr(context, at, None) for at in ("invoked_function_arn", "function_name"))
     return Caller(
         request_id=str(getattr(context, "aws_request_id", None) or "no-request-id"),
-        function_arn=arn if isinstance(arn, str) and arn.startswith("arn:") else None,
+        function_arn=arn if isinstance(arn, str) and arns.parsed(arn) else None,
         function_name=name if isinstance(name, str) and name else None,
     )
 
@@ -98,8 +98,8 @@ def _home(caller: Caller, settings: Settings) -> tuple[str | None, str | None]:
     An event about another's resource is refused (see ``remediator.events.intake``).
     """
     known = (caller.function_arn, settings.quarantine_queue_arn, settings.notices_topic_arn)
-    parts = [arn.split(":") for arn in known if arn and arn.count(":") >= 5]
-    accounts, regions = {part[4] for part in parts}, {part[3] for part in parts}
+    found = [arn for arn in map(arns.parsed, known) if arn]
+    accounts, regions = {arn.account_id for arn in found}, {arn.region for arn in found}
     return (
         accounts.pop() if len(accounts) == 1 else None,
         regions.pop() if len(regions) == 1 else None,

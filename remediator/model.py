@@ -21,6 +21,8 @@ from pydantic import (
     computed_field,
 )
 
+from remediator import arns
+
 Value: TypeAlias = bool | int | str | None
 """What a setting can hold. ``None`` is "not set", which differs from 0."""
 
@@ -202,12 +204,14 @@ class Target(Record):
     @property
     def account_id(self) -> str:
         """Account of the function, from its ARN."""
-        return self.function_arn.split(":")[4]
+        arn = arns.parsed(self.function_arn)
+        return arn.account_id if arn else ""
 
     @property
     def region(self) -> str:
         """Region of the function, from its ARN."""
-        return self.function_arn.split(":")[3]
+        arn = arns.parsed(self.function_arn)
+        return arn.region if arn else ""
 
 
 # --- evidence ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
+from remediator import arns
 from remediator import policy as policies
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.clients import Clients, clients_of, default_clients
@@ -143,11 +144,10 @@ def _scheduler(
 def _own_arn(settings: Settings, caller: Caller, door: Door) -> str | None:
     """Our function's ARN from what the runtime and the stack say, where the context has none."""
     name = door.environ.get("AWS_LAMBDA_FUNCTION_NAME") or caller.function_name
-    queue = settings.quarantine_queue_arn
+    queue = arns.parsed(settings.quarantine_queue_arn)
     if not name or not queue:
         return None
-    partition, _, region, account = queue.split(":")[1:5]
-    return f"arn:{partition}:lambda:{region}:{account}:function:{name}"
+    return f"arn:{queue.partition}:lambda:{queue.region}:{queue.account_id}:function:{name}"
 
 
 __all__ = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto.utilities.arns import parse_arn
 
 from lab.bridge.bridge import forget_moto, from_moto
 from lab.bridge.network import plugged
@@ -124,12 +125,13 @@ def _create_in_moto(stack: Stack, destinations: Mapping[str, str]) -> None:
             for logical, properties in stack.resources(kind).items():
                 create(stack.physical_name(logical), properties)
         for arn, state in destinations.items():
-            if state != "missing" and arn.split(":")[3] in {"", stack.region}:
+            if state != "missing" and parse_arn(arn).region in {"", stack.region}:
                 _create_destination(arn, stack.region)
 
 
 def _create_destination(arn: str, region: str) -> None:
-    service, name = arn.split(":")[2], arn.rpartition(":")[2]
+    there = parse_arn(arn)
+    service, name = there.service, there.resource_id
     fifo = {"FifoQueue" if service == "sqs" else "FifoTopic": "true"}
     attributes = fifo if name.endswith(".fifo") else {}
     if service == "sqs":

@@ -8,6 +8,8 @@ import json
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
+from moto.utilities.arns import parse_arn
+
 from lab.bridge.alarms import Alarm, State, stamp
 
 Delivery = Literal["lambda", "sns", "eventbridge"]
@@ -25,14 +27,6 @@ def alarm_event(alarm: Alarm, delivery: Delivery) -> dict[str, Any]:
     return {"lambda": _lambda_action, "sns": _sns, "eventbridge": _eventbridge}[delivery](alarm)
 
 
-def _account(alarm: Alarm) -> str:
-    return alarm.arn.split(":")[4]
-
-
-def _region(alarm: Alarm) -> str:
-    return alarm.arn.split(":")[3]
-
-
 def _id(alarm: Alarm) -> str:
     return str(uuid5(NAMESPACE_URL, f"{alarm.arn} {alarm.state.at.isoformat()}"))
 
@@ -41,9 +35,9 @@ def _lambda_action(alarm: Alarm) -> dict[str, Any]:
     return {
         "source": "aws.cloudwatch",
         "alarmArn": alarm.arn,
-        "accountId": _account(alarm),
+        "accountId": parse_arn(alarm.arn).account,
         "time": stamp(alarm.state.at),
-        "region": _region(alarm),
+        "region": parse_arn(alarm.arn).region,
         "alarmData": _alarm_data(alarm),
     }
 
@@ -104,9 +98,9 @@ def _eventbridge(alarm: Alarm) -> dict[str, Any]:
         "id": _id(alarm),
         "detail-type": "CloudWatch Alarm State Change",
         "source": "aws.cloudwatch",
-        "account": _account(alarm),
+        "account": parse_arn(alarm.arn).account,
         "time": alarm.state.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": _region(alarm),
+        "region": parse_arn(alarm.arn).region,
         "resources": [alarm.arn],
         "detail": _alarm_data(alarm),
     }
@@ -114,6 +108,7 @@ def _eventbridge(alarm: Alarm) -> dict[str, Any]:
 
 def _sns(alarm: Alarm) -> dict[str, Any]:
     topic = next((arn for arn in alarm.actions if ":sns:" in arn), "arn:aws:sns:::alarms")
+    region = parse_arn(alarm.arn).region
     notification = {
         "Type": "Notification",
         "MessageId": _id(alarm),
@@ -123,8 +118,8 @@ def _sns(alarm: Alarm) -> dict[str, Any]:
         "Timestamp": alarm.state.at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
         "SignatureVersion": "1",
         "Signature": "not-checked-by-lambda",
-        "SigningCertUrl": f"https://sns.{_region(alarm)}.amazonaws.com/certificate.pem",
-        "UnsubscribeUrl": f"https://sns.{_region(alarm)}.amazonaws.com/?Action=Unsubscribe",
+        "SigningCertUrl": f"https://sns.{region}.amazonaws.com/certificate.pem",
+        "UnsubscribeUrl": f"https://sns.{region}.amazonaws.com/?Action=Unsubscribe",
         "MessageAttributes": {},
     }
     record = {
@@ -137,14 +132,15 @@ def _sns(alarm: Alarm) -> dict[str, Any]:
 
 
 def _region_name(alarm: Alarm) -> str:
-    return _REGION_NAMES.get(_region(alarm), _region(alarm))
+    region = str(parse_arn(alarm.arn).region)
+    return _REGION_NAMES.get(region, region)
 
 
 def _sns_message(alarm: Alarm) -> dict[str, Any]:
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.properties.get("AlarmDescription"),
-        "AWSAccountId": _account(alarm),
+        "AWSAccountId": parse_arn(alarm.arn).account,
         "AlarmConfigurationUpdatedTimestamp": stamp(alarm.created_at),
         "NewStateValue": alarm.state.value,
         "NewStateReason": alarm.state.reason,

@@ -6,7 +6,6 @@ Source: CloudWatch API Reference, DescribeAlarms and PutCompositeAlarm (AlarmRul
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from remediator.aws.arns import same_region
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
 from remediator.aws.reading import utc
@@ -35,7 +34,7 @@ def _name(wanted: str, region: str) -> str:
     arn = names.alarm_arn(wanted)
     if arn is None:
         return wanted
-    same_region(arn.region, region, f"alarm {arn.name}")
+    names.same_region(arn.region, region, f"alarm {arn.name}")
     return arn.name
 
 

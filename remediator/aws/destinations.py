@@ -8,15 +8,15 @@ s3:GetBucketLocation, since HeadBucket would need the permission to list what is
 """
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from remediator.arns import Arn
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.errors import PermanentError, RemediatorError
-from remediator.events.names import ARN, REGION
+from remediator.events import names
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,36 +41,27 @@ class Destination(NamedTuple):
         return {Use.USABLE: True, Use.UNUSABLE: False}.get(self.use)
 
 
-_PLACE = rf"(?P<region>{REGION}):(?P<account>\d{{12}})"
-_QUEUE = re.compile(rf"{ARN}:sqs:{_PLACE}:(?P<name>[A-Za-z0-9_-]{{1,80}}(?:\.fifo)?)")
-_TOPIC = re.compile(rf"{ARN}:sns:{_PLACE}:(?P<name>[A-Za-z0-9_-]{{1,256}}(?:\.fifo)?)")
-_BUCKET = re.compile(rf"{ARN}:s3:::(?P<name>[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9])")
-
 _FIFO = Destination(Use.UNUSABLE, "Lambda does not send failed records to a FIFO queue or topic")
 
 
 def look(clients: Clients, arn: str) -> Destination:
     """What can be said of a destination. Never raises: what is not seen is unknown."""
-    for pattern, see in _KINDS.items():
-        if found := pattern.fullmatch(arn):
-            seen = _carefully(see, clients, arn, found.groupdict())
-            if seen.use is not Use.USABLE:
-                _LOG.info("destination %s is %s: %s", arn, seen.use, seen.reason)
-            return seen
-    return Destination(Use.UNKNOWN, "neither a queue, nor a topic, nor a bucket")
+    found = names.destination(arn)
+    if found is None:
+        return Destination(Use.UNKNOWN, "neither a queue, nor a topic, nor a bucket")
+    seen = _carefully(clients, arn, found)
+    if seen.use is not Use.USABLE:
+        _LOG.info("destination %s is %s: %s", arn, seen.use, seen.reason)
+    return seen
 
 
-Found = Mapping[str, str]
-See = Callable[[Clients, str, Found], Destination]
-
-
-def _carefully(see: See, clients: Clients, arn: str, found: Found) -> Destination:
-    if found["name"].endswith(".fifo"):
+def _carefully(clients: Clients, arn: str, found: Arn) -> Destination:
+    if found.resource.endswith(".fifo"):
         return _FIFO
-    if found.get("region", clients.region) != clients.region:
-        return Destination(Use.UNKNOWN, f"it lies in {found['region']}")
+    if found.region not in {"", clients.region}:
+        return Destination(Use.UNKNOWN, f"it lies in {found.region}")
     try:
-        return see(clients, arn, found)
+        return _KINDS[found.service](clients, arn, found)
     except PermanentError as error:
         use = Use.UNUSABLE if error.code in NOT_FOUND else Use.UNKNOWN
         return Destination(use, str(error))
@@ -78,31 +69,35 @@ def _carefully(see: See, clients: Clients, arn: str, found: Found) -> Destinatio
         return Destination(Use.UNKNOWN, str(error))
 
 
-def _queue(clients: Clients, _: str, found: Found) -> Destination:
+def _queue(clients: Clients, _: str, found: Arn) -> Destination:
     with aws_errors("sqs"):
         answer = clients.sqs.get_queue_url(
-            QueueName=found["name"], QueueOwnerAWSAccountId=found["account"]
+            QueueName=found.resource, QueueOwnerAWSAccountId=found.account_id
         )
         return Destination(Use.USABLE, answer["QueueUrl"])
 
 
-def _topic(clients: Clients, arn: str, _: Found) -> Destination:
+def _topic(clients: Clients, arn: str, _: Arn) -> Destination:
     with aws_errors("sns"):
         attributes = clients.sns.get_topic_attributes(TopicArn=arn)["Attributes"]
         fifo = attributes.get("FifoTopic", "false") == "true"
         return _FIFO if fifo else Destination(Use.USABLE, attributes["TopicArn"])
 
 
-def _bucket(clients: Clients, _: str, found: Found) -> Destination:
+def _bucket(clients: Clients, _: str, found: Arn) -> Destination:
     with aws_errors("s3"):
-        answer = clients.s3.get_bucket_location(Bucket=found["name"])
+        answer = clients.s3.get_bucket_location(Bucket=found.resource)
         place = _OLD_NAMES.get(known := answer["LocationConstraint"], known)
     if place != clients.region:
         return Destination(Use.UNKNOWN, f"the bucket lies in {place}")
-    return Destination(Use.USABLE, found["name"])
+    return Destination(Use.USABLE, found.resource)
 
 
 _OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 """As GetBucketLocation says them."""
 
-_KINDS: Mapping[re.Pattern[str], See] = {_QUEUE: _queue, _TOPIC: _topic, _BUCKET: _bucket}
+_KINDS: Mapping[str, Callable[[Clients, str, Arn], Destination]] = {
+    "sqs": _queue,
+    "sns": _topic,
+    "s3": _bucket,
+}

@@ -12,10 +12,11 @@ Source: Lambda API Reference, ListEventSourceMappings and ListAliases.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from remediator.aws import arns, questions, reading
+from remediator.aws import questions, reading
 from remediator.aws.asking import Question, Reply
 from remediator.aws.clients import Clients
 from remediator.aws.reading import Answer
+from remediator.aws.series import owner_elsewhere
 from remediator.model import Gap, Reader, Target
 
 Replies = Mapping[str, Reply]
@@ -62,7 +63,7 @@ def seen(aim: Target, replies: Replies) -> Neighbours:
     The readers of a stream in another account are mostly there, too, where we cannot list them.
     """
     around = _seen(aim, replies)
-    owner = arns.owner_elsewhere(aim)
+    owner = owner_elsewhere(aim)
     if owner is None or around.readers is None:
         return around
     hidden = Gap(reading="readers", reason=f"the stream lies in account {owner}, as others may")

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from remediator.aws import arns
 from remediator.aws.failures import whole
 from remediator.errors import InputError
 from remediator.events import names
@@ -37,7 +36,7 @@ def utc(moment: datetime) -> datetime:
 def target(answer: Answer) -> Target | None:
     """What a mapping joins; ``None`` unless it reads a Kinesis or a DynamoDB stream."""
     text = answer.get("EventSourceArn") or ""
-    source = arns.stream(text)
+    source = names.stream_arn(text)
     watched = _function_of(answer)
     if source is None or watched is None:
         return None

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, NamedTuple
 
-from remediator.aws import arns
 from remediator.aws.reading import is_kinesis, utc
+from remediator.events import names
 from remediator.evidence.metrics import KINESIS_SHARD_METRICS, METRICS, Metric, Scope, Source
 from remediator.model import Gap, Series, Shard, StreamState, Target
 
@@ -60,9 +60,9 @@ def queries(
 
 def _dimensions(scope: Scope, aim: Target) -> tuple[Dimensions, ...]:
     """Where a metric may be kept, the most telling place first."""
-    if scope in _OF_STREAM and arns.owner_elsewhere(aim):
+    if scope in _OF_STREAM and owner_elsewhere(aim):
         return ()  # a stream of this name in our account is another one
-    function, consumer = {"FunctionName": aim.function}, arns.consumer_name(aim)
+    function, consumer = {"FunctionName": aim.function}, _consumer_name(aim)
     qualified = {"FunctionName": aim.function, "Resource": f"{aim.function}:{aim.qualifier}"}
     table = {"TableName": aim.stream}
     label = aim.source_arn.rpartition("/stream/")[2]
@@ -82,9 +82,21 @@ def _dimensions(scope: Scope, aim: Target) -> tuple[Dimensions, ...]:
 _OF_STREAM = frozenset({Scope.STREAM, Scope.CONSUMER, Scope.SHARD, Scope.TABLE, Scope.TABLE_STREAM})
 
 
+def owner_elsewhere(aim: Target) -> str | None:
+    """The account of the stream where that is not the function's: its metrics are kept there."""
+    source = names.stream_arn(aim.source_arn)
+    return source.account_id if source and source.account_id != aim.account_id else None
+
+
+def _consumer_name(aim: Target) -> str | None:
+    """The registered consumer that a mapping reads through, if it does."""
+    source = names.stream_arn(aim.consumer_arn)
+    return source.consumer if source else None
+
+
 def kept_elsewhere(aim: Target) -> tuple[Gap, ...]:
     """One gap for each metric that CloudWatch keeps in the account of the stream alone."""
-    owner = arns.owner_elsewhere(aim)
+    owner = owner_elsewhere(aim)
     if owner is None:
         return ()
     reason = f"the stream lies in account {owner}, and so do its metrics"
@@ -99,7 +111,7 @@ def _shard_queries(
     aim: Target, stream: StreamState | None, shards: Iterable[Shard], room: int
 ) -> tuple[Query, ...]:
     """Shards' metrics, the open shards' first, for as many shards as one call has room for."""
-    if stream is None or not is_kinesis(aim) or arns.owner_elsewhere(aim):
+    if stream is None or not is_kinesis(aim) or owner_elsewhere(aim):
         return ()
     on = {
         metric: source

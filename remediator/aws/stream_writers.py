@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from remediator.aws import arns, reading
+from remediator.aws import reading
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
 from remediator.aws.limits import Values, number, only, refusal
 from remediator.aws.reading import Answer
+from remediator.events import names
 from remediator.model import Shard
 
 
@@ -79,7 +80,7 @@ _RANGE = re.compile(r"(?P<stream>[^#]+)#(?P<first>\d{1,39})-(?P<last>\d{1,39})")
 
 def _range(name: str) -> _Range:
     found = _RANGE.fullmatch(name)
-    if found is None or arns.stream(found["stream"]) is None:
+    if found is None or names.stream_arn(found["stream"]) is None:
         raise refusal(f"expected a range as stream-arn#first-last, got {name[:300]!r}")
     return _Range(found["stream"], int(found["first"]), int(found["last"]))
 

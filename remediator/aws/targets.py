@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from remediator.aws import reading, series
-from remediator.aws.arns import same_region
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.aws.reading import Answer
@@ -70,7 +69,7 @@ class TargetFinder:
 
     def _by_uuid(self, named: Named) -> Iterable[Answer]:
         uuid = named.watched.event_source_mapping or ""
-        same_region(named.region, self._clients.region, f"mapping {uuid}")
+        names.same_region(named.region, self._clients.region, f"mapping {uuid}")
         try:
             with aws_errors("lambda"):
                 found = self._clients.lambda_.get_event_source_mapping(UUID=uuid)
@@ -89,7 +88,7 @@ class TargetFinder:
         """
         function = named.watched.function or ""
         qualifier = alias or named.watched.qualifier
-        same_region(named.region, self._clients.region, f"function {function}")
+        names.same_region(named.region, self._clients.region, f"function {function}")
         looks = (f"{function}:{qualifier}", function) if qualifier else (function,)
         seen: list[Answer] = []
         for name in looks:
@@ -102,7 +101,7 @@ class TargetFinder:
     def _by_stream(self, named: Named) -> Iterable[Answer]:
         """The stream's own mappings, and those of its registered consumers."""
         text = named.watched.stream or ""
-        same_region(named.region, self._clients.region, f"stream {text}")
+        names.same_region(named.region, self._clients.region, f"stream {text}")
         arn = text if named.region else self._stream_arn(text)
         shared = self._mappings(EventSourceArn=arn) if arn else []
         if arn is None or ":kinesis:" not in arn:

@@ -10,20 +10,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from remediator import arns
+from remediator.arns import Arn
 from remediator.errors import InputError
 from remediator.escaping import visible
-from remediator.model import Watched
+from remediator.model import SourceKind, Watched
 
-ARN = r"arn:aws[a-z-]*"
-REGION = r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}"
-"""A Region's code in any partition: eu-west-1, us-gov-east-1, eusc-de-east-1, us-isob-east-1."""
-
-_ARN = ARN
-_REGION = rf"(?P<region>{REGION})"
+_ARN = r"arn:aws[a-z-]*"
+_REGION = r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d{1,2})"
+"""In any partition: eu-west-1, us-gov-east-1, eusc-de-east-1, us-isob-east-1."""
 _ACCOUNT = r"(?P<account>\d{12})"
 _NAME = r"(?P<name>[a-zA-Z0-9_-]{1,64})"
 _QUALIFIER = r"(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128})"
-_STREAM = r"[a-zA-Z0-9_.-]{1,128}"
+_STREAM = r"(?P<name>[a-zA-Z0-9_.-]{1,128})"
 _UUID = r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 
 _FUNCTION = re.compile(
@@ -37,16 +36,23 @@ _MAPPING = re.compile(
 )
 _STREAM_NAME = re.compile(_STREAM, re.ASCII)
 _KINESIS_ARN = re.compile(
-    rf"(?P<arn>{_ARN}:kinesis:{_REGION}:{_ACCOUNT}:stream/{_STREAM})(?:/consumer/[\w.:-]{{1,150}})?",
+    rf"(?P<arn>{_ARN}:kinesis:{_REGION}:{_ACCOUNT}:stream/{_STREAM})"
+    r"(?:/consumer/(?P<consumer>[a-zA-Z0-9_.-]{1,128})(?::\d{1,20})?)?",
     re.ASCII,
 )
 _DYNAMODB_ARN = re.compile(
     rf"(?P<arn>{_ARN}:dynamodb:{_REGION}:{_ACCOUNT}"
-    r":table/[a-zA-Z0-9_.-]{1,255}/stream/[0-9T:.-]{1,40})",
+    r":table/(?P<name>[a-zA-Z0-9_.-]{1,255})/stream/[0-9T:.-]{1,40})",
     re.ASCII,
 )
 _ALARM_ARN = re.compile(
     rf"{_ARN}:cloudwatch:{_REGION}:{_ACCOUNT}:alarm:(?P<name>.{{1,255}})", re.ASCII
+)
+_STREAM_ARNS = {SourceKind.KINESIS: _KINESIS_ARN, SourceKind.DYNAMODB: _DYNAMODB_ARN}
+_DESTINATION = re.compile(
+    rf"{_ARN}:(?:(?:sqs|sns):{_REGION}:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}(?:\.fifo)?"
+    r"|s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])",
+    re.ASCII,
 )
 _INCIDENT = re.compile(r"inc-[0-9a-f]{20}")
 _ACCOUNT_ID = re.compile(_ACCOUNT, re.ASCII)
@@ -79,6 +85,20 @@ class Here(NamedTuple):
         ):
             if theirs and ours and theirs != ours:
                 raise InputError(f"expected {what} {ours}, got something in {what} {theirs}")
+
+
+class StreamArn(NamedTuple):
+    """A stream's ARN, taken apart."""
+
+    arn: str
+    """The stream's own, without the consumer."""
+    kind: SourceKind
+    name: str
+    """The Kinesis stream's or the DynamoDB table's name."""
+    account_id: str
+    region: str
+    consumer: str | None = None
+    """The registered consumer's name, where the ARN is a consumer's."""
 
 
 class AlarmArn(NamedTuple):
@@ -116,14 +136,34 @@ def stream(value: object) -> Named:
 
     Raises InputError for anything else.
     """
-    text = value if isinstance(value, str) else ""
-    by_arn = _KINESIS_ARN.fullmatch(text) or _DYNAMODB_ARN.fullmatch(text)
-    if by_arn:
-        return Named(Watched(stream=by_arn["arn"]), by_arn["account"], by_arn["region"])
+    arn = stream_arn(value)
+    if arn:
+        return Named(Watched(stream=arn.arn), arn.account_id, arn.region)
     found = _match(
         _STREAM_NAME, value, "a Kinesis stream's name, or a Kinesis or DynamoDB stream ARN"
     )
     return Named(Watched(stream=found[0]))
+
+
+def stream_arn(value: object) -> StreamArn | None:
+    """The ARN of a stream, or of a stream's consumer; ``None`` for anything else."""
+    for kind, pattern in _STREAM_ARNS.items():
+        if isinstance(value, str) and (found := pattern.fullmatch(value)):
+            part = found.groupdict()
+            place = part["account"], part["region"]
+            return StreamArn(part["arn"], kind, part["name"], *place, part.get("consumer"))
+    return None
+
+
+def destination(value: str) -> Arn | None:
+    """The ARN of a queue, a topic or a bucket; ``None`` for anything else."""
+    return arns.parsed(value) if _DESTINATION.fullmatch(value) else None
+
+
+def same_region(named: str | None, ours: str, what: str) -> None:
+    """Raise InputError when a name spells out another Region than the one that we call."""
+    if named is not None and named != ours:
+        raise InputError(f"{what} lies in {named}; this remediator works in {ours}")
 
 
 def new_incident_id(*parts: str) -> str:
@@ -177,9 +217,9 @@ def _account(said: object) -> str | None:
 
 
 def _places_in(value: str) -> Iterator[tuple[str | None, str | None]]:
-    arn, partial = value.split(":", 5), _PARTIAL.match(value)
-    if arn[0] == "arn" and len(arn) == 6:
-        yield account_id(arn[4]), region(arn[3])
+    arn, partial = arns.parsed(value), _PARTIAL.match(value)
+    if arn:
+        yield account_id(arn.account_id), region(arn.region)
     elif partial:
         yield partial[1], None
     else:

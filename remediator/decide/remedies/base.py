@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from remediator import arns
 from remediator.decide.forecast import Flow
 from remediator.evidence.signals import Signals
 from remediator.model import (
@@ -82,12 +83,12 @@ def captures_for_a_person(here: Situation) -> bool:
 
 
 def _is_plain_queue(here: Situation) -> bool:
-    parts = (here.quarantine_arn or "").split(":")
-    plain = len(parts) == _ARN_PARTS and parts[2] == "sqs" and not parts[-1].endswith(".fifo")
-    return plain and parts[3] == here.evidence.target.region
+    queue = arns.parsed(here.quarantine_arn)
+    if queue is None or queue.service != "sqs" or queue.resource.endswith(".fifo"):
+        return False
+    return queue.region == here.evidence.target.region
 
 
-_ARN_PARTS = 6
 UNBOUNDED_AGE_SECONDS = 604_800
 """The longest that AWS takes, and an old default: unbounded in all but name."""
 
