@@ -26,6 +26,8 @@ DEMO = ("nothing", "double_shards", "remediator")
 SEEDS = 20
 WILD_SEEDS = 3
 COMPARED_SEEDS = 3
+DIFFERENT = 3
+"""As with ``remediator plan --against``."""
 WILD_WORLDS = 1000
 WILD_FIRST_SEED = 10_000
 
@@ -190,8 +192,14 @@ def compare(
     ],
     scenario: Scenarios = None,
     seeds: Annotated[int, typer.Option(min=1)] = COMPARED_SEEDS,
+    exit_code: Annotated[  # noqa: FBT002 - typer's way
+        bool, typer.Option("--exit-code", help="End in 3 if anything is decided differently.")
+    ] = False,
 ) -> None:
-    """The remediator under two policies or more, over the same incidents."""
+    """The remediator under two policies or more, over the same incidents.
+
+    Times and losses, then what is decided differently from under the first policy.
+    """
     names = [_known_scenario(name) for name in scenario or SCENARIOS]
     todo = [
         Job(name, seed, ("remediator",), path.read_text(encoding="utf-8"), str(path))
@@ -200,7 +208,12 @@ def compare(
         for name in names
     ]
     console = Console()
-    showing.show_comparison(console, _played(console, todo))
+    episodes = _played(console, todo)
+    showing.show_comparison(console, episodes)
+    found = showing.differences_of(episodes)
+    showing.show_differences(console, found)
+    if exit_code and found:
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command("wild")

@@ -63,6 +63,15 @@ class ForecastLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuledOn:
+    """A change that was planned: of which setting, what was ruled, and why."""
+
+    what: str
+    said: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """One run of the remediator, as its report tells it; empty words are what it did not say."""
 
@@ -79,6 +88,7 @@ class Note:
     forecast: tuple[ForecastLine, ...] = ()
     wished: tuple[str, ...] = ()
     """Names of the remedies that it planned, allowed or not."""
+    rulings: tuple[RuledOn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from lab.bridge import Report
-from lab.episode import ForecastLine, Note, PathStep, SettingChange
+from lab.episode import ForecastLine, Note, PathStep, RuledOn, SettingChange
+from remediator.model import PlannedChange
+from remediator.render.differences import ruled
 
 IN_EFFECT = frozenset({"applied", "settling"})
 CRASHED = "crashed"
@@ -74,7 +76,13 @@ def _note(report: Report, at: float) -> Note:
         path=tuple(map(_step, diagnosis.get("path", []))),
         forecast=tuple(map(_option, result.get("forecast") or ())),
         wished=tuple(dict.fromkeys(change["remedy"] for change in changes)),
+        rulings=tuple(map(_ruled_on, changes)),
     )
+
+
+def _ruled_on(change: Mapping[str, Any]) -> RuledOn:
+    what, decided = ruled(PlannedChange.model_validate(change))
+    return RuledOn(what=what, said=decided.said, because=decided.because)
 
 
 def _step(step: Mapping[str, Any]) -> PathStep:

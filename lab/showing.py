@@ -13,6 +13,7 @@ from lab.baselines import STRATEGIES
 from lab.episode import Episode, ForecastLine, Note, SettingChange
 from lab.scenarios import SCENARIOS, Scenario
 from lab.scores import Score, misses, score, scores, seconds, told
+from remediator.render.differences import Decided, Difference, differences
 
 
 def show_scenario(console: Console, scenario: Scenario, seed: int) -> None:
@@ -213,3 +214,42 @@ def _compared(episodes: Sequence[Episode]) -> list[str]:
         str(row.lost),
         str(row.starved),
     ]
+
+
+def differences_of(episodes: Sequence[Episode]) -> list[Difference]:
+    """What the remediator decided differently in the same incident: under each later policy,
+    against the first. Of each setting, what it ruled when it first came to it."""
+    first, *others = dict.fromkeys(episode.policy for episode in episodes)
+    under = {(e.policy, e.scenario, e.seed): e for e in episodes}
+    return [
+        difference
+        for policy in others
+        for (of, scenario, seed), episode in under.items()
+        if of == policy
+        for difference in differences(
+            f"{scenario} seed {seed}",
+            Path(policy).name,
+            _decided(under[first, scenario, seed]),
+            _decided(episode),
+            f"said {episode.said_cause or 'nothing'}, and planned other changes or none",
+        )
+    ]
+
+
+def _decided(episode: Episode) -> dict[str, Decided]:
+    rulings = [ruling for note in episode.notes for ruling in note.rulings]
+    return {"cause": Decided(episode.said_cause)} | {
+        one.what: Decided(one.said, one.because) for one in reversed(rulings)
+    }
+
+
+def show_differences(console: Console, found: Sequence[Difference]) -> None:
+    """One row for each thing that was decided differently."""
+    if not found:
+        console.print("Every decision is the same.")
+        return
+    heads = ["policy", "of what", "was", "now", "because"]
+    table = _table("What is decided differently", "incident", heads)
+    for one in found:
+        table.add_row(*map(escape, one))
+    console.print(table)

@@ -4,6 +4,7 @@ options    what can be said on the command line
 outside    environment, clock, terminal and AWS, as the commands find them
 showing    formats and exit codes
 failures   errors in words, and what to do about them
+saved      answers from saved evidence
 looking, acting, journal, tables    the commands
 """
 

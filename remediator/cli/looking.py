@@ -1,31 +1,30 @@
 """plan, explain, collect: they look, and change nothing."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import typer
 
-from remediator import replay
-from remediator.cli import options, showing
-from remediator.cli.failures import complain, usage
+from remediator.cli import options, saved, showing
+from remediator.cli.failures import usage
 from remediator.cli.options import Command, Format
-from remediator.cli.outside import Outside, Place, offline, open_office
+from remediator.cli.outside import Outside, Place, open_office
 from remediator.errors import InputError
 from remediator.events import intake
 from remediator.model import Bundle, Incident, Mode, Report
-from remediator.render import pages
 
 PANEL = "Look, and change nothing"
 
 
 def plan(
     context: typer.Context,
+    bundles: options.Bundles = None,
     function: options.Function = None,
     mapping: options.Mapping = None,
     stream: options.Stream = None,
     evidence: options.Evidence = None,
+    against: options.Against = None,
     policy: options.Policy = None,
     journal: options.Journal = None,
     deployment: options.Deployment = None,
@@ -36,19 +35,26 @@ def plan(
     """Show what would be done, and why. Only reads; the exit code tells CI.
 
     0: nothing to do. 3: changes are proposed. 4: they are, but the policy blocks them. 1: nothing
-    could be read, or a bundle cannot be understood.
+    could be read, or a bundle cannot be understood. Of several bundles the gravest counts, in this
+    order: 1, 4, 3, 0.
+
+    With --against: 0, the decisions are the same; 3, they differ.
     """
     place = Place(profile, region, policy, journal, deployment)
-    if evidence:
-        about = Subject(function, mapping, stream, tuple(evidence))
-        raise typer.Exit(_saved(context.obj, about, place, shown))
-    found = look(context.obj, Subject(function, mapping, stream), place)
+    about = Subject(function, mapping, stream, (*(bundles or ()), *(evidence or ())))
+    if against:
+        known = _known(context.obj, about, place)
+        raise typer.Exit(saved.show_compared(context.obj, known, against, policy, shown))
+    if about.saved:
+        raise typer.Exit(saved.answers(context.obj, about.saved, policy, shown))
+    found = look(context.obj, about, place)
     showing.report(context.obj, found, shown)
     raise showing.end(found)
 
 
 def explain(
     context: typer.Context,
+    bundles: options.Bundles = None,
     function: options.Function = None,
     mapping: options.Mapping = None,
     stream: options.Stream = None,
@@ -62,11 +68,11 @@ def explain(
 ) -> None:
     """As plan, with every reading that each question leant on. Ends in 0 whatever it finds."""
     place = Place(profile, region, policy, journal, deployment)
-    if evidence:
-        about = Subject(function, mapping, stream, tuple(evidence))
-        code = _saved(context.obj, about, place, shown, readings=True)
-        raise typer.Exit(ERROR if code == ERROR else 0)
-    found = look(context.obj, Subject(function, mapping, stream), place)
+    about = Subject(function, mapping, stream, (*(bundles or ()), *(evidence or ())))
+    if about.saved:
+        code = saved.answers(context.obj, about.saved, policy, shown, readings=True)
+        raise typer.Exit(saved.ERROR if code == saved.ERROR else 0)
+    found = look(context.obj, about, place)
     showing.report(context.obj, found, shown, readings=True)
 
 
@@ -84,17 +90,32 @@ def collect(
 
     It holds settings, counts and tags; never what is in the stream's records.
     """
-    outside: Outside = context.obj
-    asked = incident(one_of(function, mapping, stream), outside.clock(), Mode.PLAN)
-    desk = open_office(outside, Place(profile, region, policy)).runbook(Mode.PLAN)
+    about = Subject(function, mapping, stream)
+    bundle = _collected(context.obj, about, Place(profile, region, policy))
+    _write(bundle.model_dump_json(indent=2) + "\n", out)
+
+
+def _collected(outside: Outside, about: "Subject", place: Place) -> Bundle:
+    """Everything that can be read of a target."""
+    asked = incident(
+        one_of(about.function, about.mapping, about.stream), outside.clock(), Mode.PLAN
+    )
+    desk = open_office(outside, place).runbook(Mode.PLAN)
     aim = desk.choose_target(asked)
     window = desk.policy.thresholds.metric_window_minutes * 60
-    bundle = Bundle(
+    return Bundle(
         collected_by=options.version_text(),
         policy_digest=desk.policy.digest,
         evidence=desk.sensor.read(aim, outside.clock(), window),
     )
-    _write(bundle.model_dump_json(indent=2) + "\n", out)
+
+
+def _known(outside: Outside, about: "Subject", place: Place) -> list[tuple[str, Bundle]]:
+    """The evidence by its name: bundles, or what AWS says now."""
+    files = about.saved
+    if files:
+        return [(str(file), saved.read_bundle(file)) for file in saved.named(files)]
+    return [("now", _collected(outside, about, place))]
 
 
 class Named(NamedTuple):
@@ -132,6 +153,16 @@ class Subject(NamedTuple):
     stream: str | None
     evidence: tuple[Path, ...] = ()
 
+    @property
+    def saved(self) -> tuple[Path, ...]:
+        """The evidence's files. Raises a usage error where something in AWS was named as well."""
+        if self.evidence and (self.function or self.mapping or self.stream):
+            raise typer.BadParameter(
+                "the evidence says what it is about: leave the others out",
+                param_hint="'--evidence'",
+            )
+        return self.evidence
+
 
 def look(outside: Outside, about: Subject, place: Place) -> Report:
     """The plan, from AWS."""
@@ -139,61 +170,6 @@ def look(outside: Outside, about: Subject, place: Place) -> Report:
         one_of(about.function, about.mapping, about.stream), outside.clock(), Mode.PLAN
     )
     return open_office(outside, place).runbook(Mode.PLAN).respond(asked)
-
-
-def _saved(
-    outside: Outside, about: Subject, place: Place, shown: Format, *, readings: bool = False
-) -> int:
-    """Answer each saved bundle, and say what came of it; the gravest exit code."""
-    if about.function or about.mapping or about.stream:
-        raise typer.BadParameter(
-            "the evidence says what it is about: leave the others out", param_hint="'--evidence'"
-        )
-    answers = [_answer(outside, file, place.policy) for file in about.evidence]
-    found = [answer.report for answer in answers if answer.report is not None]
-    if shown is Format.JSON and len(answers) > 1:
-        showing.data([report.model_dump(mode="json") for report in found])
-    else:
-        for report in found:
-            showing.report(outside, report, shown, readings=readings)
-    for answer in answers:
-        if answer.report is None or len(answers) > 1:
-            complain(answer.told)
-    return showing.gravest(answer.code for answer in answers)
-
-
-ERROR = 1
-
-
-class Answered(NamedTuple):
-    """One bundle's answer: its report unless it could not be read, its line, its exit code."""
-
-    report: Report | None
-    told: str
-    code: int
-
-
-def _answer(outside: Outside, file: Path, policy: Path | None) -> Answered:
-    try:
-        bundle = read_bundle(file)
-    except InputError as error:
-        return Answered(None, f"Error: {error}", ERROR)
-    function = Named("function", bundle.evidence.target.function)
-    desk = offline(outside, bundle, policy)
-    report = desk.respond(incident(function, desk.clock(), Mode.PLAN))
-    code = showing.end(report).exit_code
-    return Answered(report, f"{file}: {pages.headline(report)} (exit code {code})", code)
-
-
-def read_bundle(file: Path) -> Bundle:
-    """A saved bundle. Raises InputError that says where it is wrong and what was expected."""
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"evidence {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"evidence {file}: expected UTF-8, {error.reason}") from error
-    return replay.bundle(text, str(file))
 
 
 def _write(text: str, out: Path | None) -> None:
@@ -212,7 +188,8 @@ COMMANDS = (
         PANEL,
         plan,
         "Examples:  remediator plan --function orders   ·   "
-        "remediator plan --evidence bundle.json --format github",
+        "remediator plan incidents/*.json --format github   ·   "
+        "remediator plan incidents/*.json --against old.yml --policy new.yml",
     ),
     Command(
         "explain",

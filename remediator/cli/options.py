@@ -67,13 +67,26 @@ Stream = Annotated[
         " is taken.",
     ),
 ]
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[BUNDLE]...", help="As --evidence, one after the other."),
+]
 Evidence = Annotated[
     list[Path] | None,
     typer.Option(
         "--evidence",
         metavar="FILE",
-        help="Offline: a bundle saved by 'remediator collect'; - for standard input. Without AWS."
-        " May be repeated: each is answered, and the gravest exit code is the command's.",
+        help="Offline: a bundle saved by 'remediator collect', or a pattern as 'incidents/*.json';"
+        " - for standard input. Without AWS. May be repeated: each is answered, and the gravest"
+        " exit code is the command's.",
+    ),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        "--against",
+        metavar="FILE",
+        help="Another policy: show only what is decided differently from under that one.",
     ),
 ]
 Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="As inc-0123456789abcdef0123.")]

@@ -111,12 +111,17 @@ def _said(place: Place) -> dict[str, str]:
 
 def offline(outside: Outside, bundle: Bundle, policy: Path | None) -> Runbook:
     """The runbook that stands on a saved bundle. Raises InputError for a wrong policy file."""
-    settings = Settings.from_environment(
+    settings = offline_settings(outside, policy)
+    return wiring.offline(bundle, wiring.policy_of(settings), settings.quarantine_queue_arn)
+
+
+def offline_settings(outside: Outside, policy: Path | None) -> Settings:
+    """What environment and command line say, without AWS. Raises InputError for what is wrong."""
+    return Settings.from_environment(
         {key: value for key, value in outside.environ.items() if key.startswith(PREFIX)}
         | _said(Place(policy=policy)),
         needs_journal=False,
     )
-    return wiring.offline(bundle, wiring.policy_of(settings), settings.quarantine_queue_arn)
 
 
 def policy_of(office: Office) -> Policy:

@@ -95,7 +95,7 @@ def report(outside: Outside, found: Report, shown: Format, *, readings: bool = F
     page = pages.report(found, readings=readings)
     if shown is Format.GITHUB:
         typer.echo(github.annotations(found), nl=False)
-        _step_summary(outside, page)
+        step_summary(outside, page)
         return
     plain_page(page, shown)
 
@@ -121,7 +121,7 @@ def data(value: Any) -> None:
     typer.echo(json_text(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
-def _step_summary(outside: Outside, page: Page) -> None:
+def step_summary(outside: Outside, page: Page) -> None:
     """GitHub shows what is appended to this file on the run's page."""
     file = outside.environ.get("GITHUB_STEP_SUMMARY")
     if file:

@@ -24,10 +24,10 @@ def annotations(report: Report) -> str:
     subject = report.target.function if report.target else report.incident_id
     level = _LEVELS.get(report.outcome.status, "notice")
     found = cause(report.diagnosis) if report.diagnosis else name(report.outcome.status)
-    lines = [_command(level, f"remediator: {subject}", f"{found}. {_summary(report)}")]
+    lines = [command(level, f"remediator: {subject}", f"{found}. {_summary(report)}")]
     plan = report.guarded_plan
     lines += [
-        _command(level, f"remediator: {subject}", _change(guarded))
+        command(level, f"remediator: {subject}", _change(guarded))
         for guarded in (plan.changes if plan else ())
     ]
     return "\n".join(lines) + "\n"
@@ -51,5 +51,12 @@ def _change(guarded: GuardedChange) -> str:
     )
 
 
-def _command(level: str, title: str, message: str) -> str:
-    return f"::{level} title={annotation_property(title)}::{annotation(message)}"
+def command(
+    level: str, title: str, message: str, *, file: str | None = None, line: int | None = None
+) -> str:
+    """One workflow command; with a file and a line, GitHub shows it there in a pull request."""
+    place = {"file": file, "line": line, "title": title}
+    said = ",".join(
+        f"{key}={annotation_property(value)}" for key, value in place.items() if value is not None
+    )
+    return f"::{level} {said}::{annotation(message)}"
