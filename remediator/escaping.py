@@ -7,6 +7,7 @@ Names, reasons and messages are other people's. Whatever is written anywhere pas
     annotation     data of a GitHub workflow command; annotation_property: one of its properties
     markdown       text inside Markdown: no tags, links, mentions, fences or headings
     fenced         lines as a code block that they cannot close
+    chat           text of a chat's notification; chat_code: a command in it, to be copied
     json_text      JSON that is printed
     command        a shell line that runs as pasted
 
@@ -74,10 +75,28 @@ _MARKDOWN = re.compile(r"([\\`*\[~|]|://|(?<=www)\.|^(?=[#>+=-]))")
 
 def markdown(text: object) -> str:
     """Text inside Markdown: it becomes no tag, link, mention, fence, heading or list."""
-    plain = visible(text).strip()
-    told = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    told = _entities(visible(text).strip())
     shown = _MARKDOWN.sub(r"\\\1", told).replace("@", "@\u200b")
     return printed(shown)
+
+
+_CHAT = re.compile(r"([*~`@]|://|(?<=www)\.)")
+
+
+def chat(text: object) -> str:
+    """Text inside a chat's Markdown: it becomes no link, mention or format (Slack, "Formatting
+    text for app surfaces"; Teams is given the same)."""
+    return _CHAT.sub("\u200b\\1", _entities(visible(text)))
+
+
+def chat_code(text: object) -> str:
+    """A command as code, where it cannot end it itself; else as text."""
+    shown = visible(text)
+    return chat(shown) if "`" in shown else f"`{_entities(shown)}`"
+
+
+def _entities(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def fenced(lines: Iterable[str], language: str = "sh") -> str:

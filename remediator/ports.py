@@ -9,6 +9,7 @@ from remediator.model import (
     Evidence,
     Incident,
     Record,
+    Report,
     Resource,
     Target,
     Value,
@@ -196,13 +197,39 @@ class Scheduler(Protocol):
 
 
 class Notice(Record):
-    """News for people and for other systems: plain words first, the machine's part after."""
+    """News: a screen of plain words for people, a chat's notification, the machine's part."""
 
     kind: str
     subject: str
     text: str
+    chat: Mapping[str, Any] = {}
+    """A custom notification of Amazon Q Developer in chat applications; empty: none."""
     incident: Incident | None = None
     detail: Mapping[str, Any] = {}
+
+
+class LeftOut(Record):
+    """In place of a report that is too long for an event; it stands in the journal."""
+
+    left_out: str
+
+
+class Event(Record):
+    """The detail of an EventBridge event, as other systems get it; its schema is published.
+
+    Its source is ``remediator``, its detail type the ``kind``.
+    """
+
+    kind: str
+    """What happened: a status of the report's outcome, or ``recovered``, ``handed_over``,
+    ``frozen``, ``unfrozen``."""
+    subject: str
+    """The news in one line."""
+    text: str
+    """One screen for people."""
+    incident: Incident | None = None
+    detail: Report | LeftOut
+    """The report, without its incident."""
 
 
 class Notifier(Protocol):

@@ -31,8 +31,8 @@ def moment(at: datetime | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; nothing for what is not known."""
-    return "" if value is None else f"{value:,.4g}" if value < 1e6 else f"{value:,.0f}"
+    """Four significant digits, or all before the point; nothing for what is not known."""
+    return "" if value is None else f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}"
 
 
 def setting(value: Value) -> str:
@@ -59,8 +59,8 @@ def standing(found: Report) -> tuple[tuple[str, str], ...]:
     if found.diagnosis is not None:
         facts += [
             ("oldest record", _old(found.age_seconds)),
-            ("backlog", _backlog(found.backlog_records)),
-            ("over", _over(found)),
+            ("backlog", backlog(found.backlog_records)),
+            ("over", over(found)),
         ]
     if found.target is not None:
         facts.append(("in effect", in_effect(found.in_effect) or "nothing of ours"))
@@ -71,11 +71,12 @@ def _old(seconds: float | None) -> str:
     return "not seen" if seconds is None else f"{duration(seconds)} old"
 
 
-def _backlog(records: float | None) -> str:
+def backlog(records: float | None) -> str:
+    """How much waits."""
     return "not seen" if records is None else f"about {number(round(records))} records"
 
 
-def _over(found: Report) -> str:
+def over(found: Report) -> str:
     """When the backlog is gone: as things are, and with what is planned."""
     nothing = next((o for o in found.forecast if o.option == "nothing"), None)
     if nothing is None:

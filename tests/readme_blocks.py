@@ -132,6 +132,12 @@ def _fewer_options(lines: Sequence[str]) -> Iterator[str]:
             yield line
 
 
+def notice() -> str:
+    """What somebody is mailed: the golden file of a notice."""
+    told = (ROOT / "tests/golden/messages/acted.txt").read_text(encoding="utf-8")
+    return f"{FENCE}text\n{told}{FENCE}\n"
+
+
 def annotations() -> str:
     """The same plan as GitHub shows it on a pull request."""
     output, _ = said("plan", "--evidence", EXAMPLE, "--format", "github")
@@ -341,6 +347,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "commands": partial(command_table, "remediator"),
     "lab-commands": partial(command_table, "remediator-lab"),
     "annotations": annotations,
+    "notice": notice,
     "targets": target_table,
 }
 

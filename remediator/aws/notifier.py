@@ -1,6 +1,7 @@
 """News for people by SNS, and for other systems as events on EventBridge's default bus.
 
-Source: SNS API Reference, Publish (a subject is at most 100 printable ASCII characters);
+Source: SNS API Reference, Publish (a subject is at most 100 printable ASCII characters; with
+MessageStructure json, each protocol gets its own text, and the rest gets ``default``);
 EventBridge API Reference, PutEvents.
 """
 
@@ -51,7 +52,10 @@ class AwsNotifier:
     def _publish(self, notice: Notice) -> None:
         with aws_errors("sns"):
             self._clients.sns.publish(
-                TopicArn=self._topic or "", Subject=subject(notice.subject), Message=message(notice)
+                TopicArn=self._topic or "",
+                Subject=subject(notice.subject),
+                Message=message(notice),
+                MessageStructure="json",
             )
 
     def _put_event(self, notice: Notice) -> None:
@@ -79,18 +83,25 @@ def subject(text: str) -> str:
 
 
 def message(notice: Notice) -> str:
-    """Plain words first, the machine's part after a line of dashes."""
-    data = json.dumps(_machine_part(notice), indent=1, sort_keys=True)
-    return f"{notice.text[:_LONGEST_TEXT]}\n\n---\n{data}\n"
+    """What each kind of subscriber gets: plain words; by HTTPS, the chat's notification.
+
+    Amazon Q Developer in chat applications subscribes by HTTPS, and drops what is no notification
+    of its own schema.
+    """
+    forms = {"default": notice.text[:_LONGEST_TEXT]}
+    if notice.chat:
+        forms["https"] = json.dumps(notice.chat)
+    return json.dumps(forms)
 
 
 def _machine_part(notice: Notice) -> dict[str, Any]:
-    """What another system needs. A detail that is too long stays in the journal."""
+    """What another system needs (ports: Event). A detail that is too long stays in the journal."""
     detail = json.dumps(notice.detail, default=str)
     fits = len(detail) <= _LONGEST_DETAIL
     return {
         "kind": notice.kind,
         "subject": notice.subject,
+        "text": notice.text[:_LONGEST_TEXT],
         "incident": notice.incident.model_dump(mode="json") if notice.incident else None,
         "detail": json.loads(detail) if fits else {"left_out": f"{len(detail)} characters"},
     }

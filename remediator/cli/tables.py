@@ -14,6 +14,7 @@ from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES
 from remediator.decide.tree import TREE
 from remediator.environment import Settings
 from remediator.model import Bundle, Report
+from remediator.ports import Event
 from remediator.render import markdown, pages
 from remediator.render import tree as drawing
 from remediator.render.page import Table
@@ -30,6 +31,7 @@ class Schema(StrEnum):
 
     REPORT = "report"
     EVIDENCE = "evidence"
+    EVENT = "event"
 
 
 def tree(shown: Shown = Format.TEXT) -> None:
@@ -51,9 +53,11 @@ def _records(table: Table | None) -> list[dict[str, str]]:
 
 
 def schema(
-    of: Annotated[Schema, typer.Argument(help="The report, or the evidence bundle.")],
+    of: Annotated[
+        Schema, typer.Argument(help="The report, the evidence bundle, or the EventBridge event.")
+    ],
 ) -> None:
-    """Print a JSON Schema: of the report, or of the evidence that collect saves."""
+    """Print a JSON Schema: of the report, the evidence that collect saves, or the event sent."""
     showing.data(schemas()[of])
 
 
@@ -63,6 +67,7 @@ def schemas() -> dict[Schema, dict[str, Any]]:
     return {
         Schema.REPORT: draft | Report.model_json_schema(mode="serialization"),
         Schema.EVIDENCE: draft | Bundle.model_json_schema(mode="serialization"),
+        Schema.EVENT: draft | Event.model_json_schema(mode="serialization"),
     }
 
 

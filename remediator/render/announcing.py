@@ -1,112 +1,35 @@
 """What people and other systems are told: notices, the poison packet. Pure.
 
-Plain words first, the machine's part after. Nothing of a record's payload is in here.
+Nothing of a record's payload is in here.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from remediator.escaping import command, visible
+from remediator.escaping import command
 from remediator.evidence.signals import Signals
 from remediator.model import (
-    ChangeResult,
     Evidence,
     Option,
     PoisonPacket,
     Report,
     SourceKind,
-    Status,
 )
 from remediator.ports import Notice
-from remediator.wording import name, offered, setting, standing
-
-_HEADLINES = {
-    Status.PLANNED: "would act",
-    Status.APPLIED: "acted",
-    Status.PARTLY_APPLIED: "acted in part",
-    Status.FAILED: "could not act",
-    Status.CONFLICT: "left a human's change alone",
-    Status.BLOCKED: "was held back",
-    Status.AWAITING_APPROVAL: "asks for approval",
-    Status.NOTHING_TO_DO: "does nothing",
-    Status.ESCALATED: "needs a person",
-    Status.ROLLED_BACK: "rolled back",
-    Status.RESTORED: "restored",
-    Status.RECORDED: "took note",
-}
+from remediator.render import message
 
 
 def notice(report: Report, kind: str | None = None) -> Notice:
-    """The notice of a report: who, what, why, what next."""
-    kind = kind or report.outcome.status.value
-    headline = _HEADLINES.get(report.outcome.status, report.outcome.status.value)
-    if kind == "recovered":
-        headline = "saw it recover"
-    about = _about(report)
+    """The notice of a report, in each of its forms."""
+    told = message.message(report, kind or report.outcome.status.value)
     return Notice(
-        kind=kind,
-        subject=f"remediator {headline}: {visible(about)}",
-        text="\n".join(map(visible, _lines(report, headline, about))),
+        kind=told.kind,
+        subject=told.subject,
+        text=message.mail(told),
+        chat=message.chat_notification(told, report),
         incident=report.incident,
         detail=report.model_dump(mode="json", exclude={"incident"}),
     )
-
-
-def _about(report: Report) -> str:
-    """Whom and why in a few words: what was done, where no consumer was looked at."""
-    if report.target is None:
-        return report.outcome.reason or report.incident_id
-    if report.diagnosis is None:
-        return ", ".join(filter(None, (report.target.function, report.outcome.reason)))
-    return f"{report.target.function}, {report.diagnosis.cause}"
-
-
-def _lines(report: Report, headline: str, about: str) -> list[str]:
-    lines = [f"The remediator {headline} (mode {report.mode}): {about}."]
-    lines += [f"Incident: {report.incident_id}."] if report.target else []
-    lines += [f"{label[0].upper()}{label[1:]}: {value}." for label, value in standing(report)]
-    if report.diagnosis:
-        lines += [f"Cause: {report.diagnosis.cause}."]
-        lines += [
-            f"- {step.question} {step.answer}: {step.because}" for step in report.diagnosis.path
-        ]
-    for guarded in report.guarded_plan.changes if report.guarded_plan else ():
-        change, ruling = guarded.change, guarded.ruling
-        lines.append(
-            f"{change.setting}: {setting(change.before)} -> {setting(change.after)} "
-            f"({ruling.decision}, {ruling.guardrail}: {ruling.reason}). {change.why}"
-        )
-    lines += [f"Outcome: {name(report.outcome.status)}. {report.outcome.reason}".strip()]
-    lines += [_result(result) for result in report.outcome.results]
-    lines += [*report.notes, *filter(None, (report.escalation, _next(report)))]
-    return [*lines, *_offers(report)]
-
-
-def _result(result: ChangeResult) -> str:
-    change = result.change
-    detail = f", {result.detail}" if result.detail else ""
-    return (
-        f"- {name(result.status)}: {change.setting} {setting(change.before)} -> "
-        f"{setting(change.after)} of {change.resource}{detail}"
-    )
-
-
-def _offers(report: Report) -> list[str]:
-    """Commands that run as pasted."""
-    lines = []
-    if report.outcome.status is Status.AWAITING_APPROVAL:
-        named = report.incident_id, "--plan", report.plan.digest
-        lines.append(f"Approve with: {offered(report, 'approve', *named)}")
-    if report.in_effect:
-        lines.append(f"Undo with: {offered(report, 'rollback', report.incident_id)}")
-    return lines
-
-
-def _next(report: Report) -> str:
-    follow_up = report.follow_up
-    if follow_up.at is None:
-        return follow_up.because
-    return f"Next look at {follow_up.at:%F %T} UTC. {follow_up.because}".strip()
 
 
 def poison_packet(evidence: Evidence, signals: Signals) -> PoisonPacket:

@@ -1,6 +1,7 @@
 """Values in words, as ``remediator.wording`` says them."""
 
 from remediator.wording import (
+    backlog,
     by_hand,
     duration,
     in_effect,
@@ -8,11 +9,13 @@ from remediator.wording import (
     name,
     number,
     offered,
+    over,
     setting,
     standing,
 )
 
 __all__ = [
+    "backlog",
     "by_hand",
     "duration",
     "in_effect",
@@ -20,6 +23,7 @@ __all__ = [
     "name",
     "number",
     "offered",
+    "over",
     "setting",
     "standing",
 ]

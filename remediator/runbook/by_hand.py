@@ -180,7 +180,8 @@ def set_freeze(desk: Desk, command: SetFreeze) -> Report:
         journal.unfreeze(command.scope)
         why = f": {command.reason}" if command.reason else ""
         said = f"{command.scope} is no longer frozen, by {by}{why}"
-    incident = Incident(incident_id=f"freeze-{command.scope}", at=now)
+    whom = None if command.scope == "all" else Watched(function=command.scope)
+    incident = Incident(incident_id=f"freeze-{command.scope}", at=now, watched=whom)
     report = desk.brief(incident, Status.RECORDED, said)
     desk.tell(report, "frozen" if command.on else "unfrozen")
     return report

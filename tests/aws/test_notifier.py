@@ -35,18 +35,17 @@ def entry(aws: World) -> dict[str, Any]:
     return dict(one)
 
 
-def test_people_get_plain_words_and_then_the_machine_s_part(
-    aws: World, notifier: AwsNotifier
-) -> None:
-    notifier.notify(NOTICE)
+def test_people_get_plain_words_and_a_chat_its_own_form(aws: World, notifier: AwsNotifier) -> None:
+    notifier.notify(NOTICE.model_copy(update={"chat": {"version": "1.0", "source": "custom"}}))
     sent = aws.params_of("sns:Publish")
     assert (sent["TopicArn"], sent["Subject"]) == (
         TOPIC,
         "consumer: ParallelizationFactor 1 10",
     )
-    words, _, data = sent["Message"].partition("\n\n---\n")
-    assert words == NOTICE.text
-    assert json.loads(data)["incident"]["incident_id"] == "inc-1"
+    assert sent["MessageStructure"] == "json"
+    forms = json.loads(sent["Message"])
+    assert forms["default"] == NOTICE.text
+    assert json.loads(forms["https"]) == {"version": "1.0", "source": "custom"}
 
 
 def test_other_systems_get_an_event_of_our_source(aws: World, notifier: AwsNotifier) -> None:
@@ -85,8 +84,7 @@ def test_a_detail_that_is_too_long_is_left_out_and_the_news_is_sent(
     sent = json.loads(entry(aws)["Detail"])
     assert sent["subject"] == NOTICE.subject
     assert "left_out" in sent["detail"]
-    assert message(long).startswith(NOTICE.text)
-    assert len(message(long).encode()) < 256 * 1024
+    assert json.loads(message(long)) == {"default": NOTICE.text}
 
 
 @pytest.mark.parametrize(

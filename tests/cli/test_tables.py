@@ -35,7 +35,7 @@ def test_the_trees_diagram_has_an_arrow_for_every_answer() -> None:
     assert diagram.count("-.->|unseen|") == len(TREE)
 
 
-@pytest.mark.parametrize("of", ["report", "evidence"])
+@pytest.mark.parametrize("of", ["report", "evidence", "event"])
 def test_the_published_schemas_are_those_of_the_records(of: str) -> None:
     """If not: make schema."""
     published = (ROOT / "schemas" / f"{of}.schema.json").read_text()

@@ -1,5 +1,6 @@
 """The remediator itself, unmodified, from the alarm to the lever."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from lab.plant import (
     StreamSpec,
     World,
 )
+from remediator.render.message import LINES
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FUNCTION = "orders-consumer"
@@ -64,6 +66,9 @@ def test_an_alarm_leads_to_the_lever(delivery: Delivery) -> None:
     assert acted["diagnosis"]["cause"] == "slow_consumer"
     assert writes(rehearsal)[0] == "lambda:UpdateEventSourceMapping"
     assert rehearsal.notices
+    for told in (json.loads(notice["Message"]) for notice in rehearsal.notices):
+        assert len(told["default"].splitlines()) <= LINES
+        assert json.loads(told["https"])["metadata"]["threadId"].startswith("inc-")
 
 
 def test_plan_mode_changes_nothing() -> None:
