@@ -3,6 +3,7 @@
 Names, reasons and messages are other people's. Whatever is written anywhere passes one of these:
 
     visible        one line of text for people: nothing in it that a terminal would obey
+    field_path     where a field of a document stands, whatever its names are
     printed        whole lines for standard output or error: no workflow commands among them
     annotation     data of a GitHub workflow command; annotation_property: one of its properties
     markdown       text inside Markdown: no tags, links, mentions, fences or headings
@@ -14,6 +15,7 @@ Names, reasons and messages are other people's. Whatever is written anywhere pas
 HTML is the template engine's (it escapes by itself).
 """
 
+import json
 import re
 import shlex
 import unicodedata
@@ -46,6 +48,20 @@ def shortened(text: object, most: int = 60) -> str:
     """As ``visible``, of a name that may be as long as it likes."""
     told = visible(str(text)[: most + 1])
     return told if len(told) <= most else f"{told[:most]}…"
+
+
+_PLAIN_NAME = re.compile(r"[^\s.:\"]+")
+
+
+def field_path(location: Iterable[object]) -> str:
+    """Where a field stands, as ``a.b.0``: a name that would blur the path or its end is quoted."""
+    told = map(shortened, location)
+    parts = (name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name in told)
+    return ".".join(parts) or "(top)"
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
 
 
 def paragraphs(text: object) -> str:

@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails
 
 from remediator import plain_yaml
 from remediator.errors import InputError
-from remediator.escaping import shortened, visible
+from remediator.escaping import field_path, visible
 from remediator.model import Mode, RemedyName
 
 
@@ -383,7 +383,7 @@ _PLAINER = {
 def _complaint(problem: ErrorDetails, document: plain_yaml.Document) -> str:
     """One wrong field: the line, its path, what is expected there, and what was found."""
     location = tuple(part for part in problem["loc"] if part != "[key]")
-    path = ".".join(shortened(part) for part in location) or "(top)"
+    path = field_path(location)
     message = _PLAINER.get(problem["type"], problem["msg"]).removeprefix("Value error, ")
     given = f", got {_shown(problem['input'])}"
     if problem["type"] == "missing":

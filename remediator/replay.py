@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from remediator.errors import InputError, PermanentError
-from remediator.escaping import shortened, visible
+from remediator.escaping import field_path, visible
 from remediator.events import names
 from remediator.model import Bundle, Evidence, Resource, Target, Value, Watched
 from remediator.ports import DescribedAlarm
@@ -78,7 +78,7 @@ def bundle(text: str, name: str) -> Bundle:
 
 
 def _wrong(name: str, location: Sequence[int | str], message: str) -> InputError:
-    path = ".".join(shortened(part) for part in location) or "(top)"
+    path = field_path(location)
     return InputError(
         f"evidence {visible(name)}: {path}: {visible(message)[:300]}. "
         "Expected what 'remediator collect' saves."

@@ -1,12 +1,14 @@
 """What comes from outside is shown, and obeyed by nothing: one way for each kind of output."""
 
 import json
+import re
 import shlex
 import subprocess
 
 import pytest
 
-from remediator import escaping
+from remediator import escaping, policy, replay
+from remediator.errors import InputError
 from tests.fuzz.mutating import HOSTILE
 from tests.fuzz.test_fuzz import harmless_lines, harmless_markdown
 
@@ -55,3 +57,19 @@ def test_a_line_that_is_printed_is_no_workflow_command(line: str, shown: str) ->
 def test_a_name_that_is_too_long_is_cut_and_says_so() -> None:
     assert escaping.shortened("x" * 100) == "x" * 60 + "…"
     assert escaping.shortened("x" * 60) == "x" * 60
+
+
+@pytest.mark.parametrize("word", [*HOSTILE, "", " ", "a.b", "a: b", 'a"b'])
+def test_a_field_s_path_ends_where_it_ends_whatever_the_field_is_called(word: str) -> None:
+    path = escaping.field_path(("evidence", word, 0))
+    inside = re.fullmatch(r'evidence\.("(?:[^"\\]|\\.)*"|[^\s.:"]+)\.0', path)
+    assert inside, path
+    harmless_lines(escaping.printed(path))
+
+
+@pytest.mark.parametrize("word", [*HOSTILE, "", " "])
+def test_what_is_wrong_in_a_bundle_or_a_policy_is_named_first(word: str) -> None:
+    with pytest.raises(InputError, match=r"^evidence b\.json: \S"):
+        replay.bundle(json.dumps({word: 1}), "b.json")
+    with pytest.raises(InputError, match=r"^p\.yml:1: \S"):
+        policy.parse(json.dumps({word: 1}), "p.yml")
