@@ -6,6 +6,7 @@ have said is refused with the path of its field.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from remediator.errors import InputError, PermanentError
 from remediator.escaping import field_path, visible
 from remediator.events import names
-from remediator.model import Bundle, Evidence, Resource, Target, Value, Watched
+from remediator.model import Bundle, Evidence, Resource, Series, Target, Value, Watched
 from remediator.ports import DescribedAlarm
 
 
@@ -90,6 +91,8 @@ Found = Iterator[tuple[tuple[int | str, ...], str]]
 
 def _implausible(value: object, path: tuple[int | str, ...] = ()) -> Found:
     """Everything that no AWS could have said, with its path."""
+    if isinstance(value, Series):
+        yield from _out_of_step(value, path)
     if isinstance(value, BaseModel):
         parts: Any = ((field, getattr(value, field)) for field in type(value).model_fields)
     elif isinstance(value, Mapping):
@@ -105,6 +108,14 @@ def _implausible(value: object, path: tuple[int | str, ...] = ()) -> Found:
         return
     for part, inner in parts:
         yield from _implausible(inner, (*path, part))
+
+
+def _out_of_step(series: Series, path: tuple[int | str, ...]) -> Found:
+    """A series' point that does not come after the one before: oldest first, each minute once."""
+    times = [at for at, _ in series.points]
+    for number, (earlier, later) in enumerate(pairwise(times), 1):
+        if all(at.tzinfo for at in (earlier, later)) and earlier >= later:
+            yield (*path, "points", number, 0), "expected a later time than the point before has"
 
 
 def _complaint(value: object, path: tuple[int | str, ...]) -> str:

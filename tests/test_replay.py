@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from remediator import wiring
-from remediator.errors import PermanentError
-from remediator.model import Incident, Resource, ResourceKind, Status, Watched
+from remediator import replay, wiring
+from remediator.errors import InputError, PermanentError
+from remediator.evidence.metrics import Metric
+from remediator.model import Incident, Resource, ResourceKind, Series, Status, Watched
 from remediator.policy import Policy
 from remediator.replay import NoActuator, SavedSensor
 from tests.evidence import MAPPING, NOW, bundle, evidence, slow_consumer
@@ -34,6 +35,20 @@ def test_nothing_can_be_read_or_changed_behind_it() -> None:
     with pytest.raises(PermanentError, match="cannot be changed"):
         hands.write(RESOURCE, {"parallelization_factor": 2})
     assert hands.settled(RESOURCE)
+
+
+@pytest.mark.parametrize("told", [(0, 0), (1, 0), (0, 1, 1, 2)])
+def test_a_series_that_is_out_of_step_is_refused_with_the_point_that_is(told: list[int]) -> None:
+    """No AWS tells a minute twice or going back, and what is computed takes that as given."""
+    saved = bundle(slow_consumer())
+    minutes = [NOW - timedelta(minutes=10 - at) for at in told]
+    age = Series(points=tuple((at, 90_000.0) for at in minutes))
+    metrics = {**saved.evidence.metrics, Metric.ITERATOR_AGE_MS: age}
+    spoilt = saved.evidence.model_copy(update={"metrics": metrics})
+    wrong = next(n for n in range(1, len(told)) if told[n] <= told[n - 1])
+    where = rf"evidence\.metrics\.iterator_age_ms\.points\.{wrong}\.0: expected a later time"
+    with pytest.raises(InputError, match=where):
+        replay.bundle(bundle(spoilt).model_dump_json(), "b.json")
 
 
 def test_a_plan_offline_is_made_at_the_time_of_the_evidence() -> None:

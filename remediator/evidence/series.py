@@ -199,8 +199,7 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
         dict(points).get(family[-1], 0.0) < usual / 2
         for witness in _WITNESSES
         if len(points := evidence.metrics.get(witness, Series()).points) >= 3
-        and (older := [value for at, value in points[-4:] if at != family[-1]])
-        and (usual := median(older)) > 0
+        and (usual := median(value for at, value in points[-4:] if at != family[-1])) > 0
     ]
     return _until(evidence, family[-1]) if halved and all(halved) else evidence
 
