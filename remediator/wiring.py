@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from remediator import arns
@@ -26,6 +26,9 @@ from remediator.policy import Policy
 from remediator.replay import NoActuator, SavedSensor
 from remediator.runbook import Deployment, Runbook
 from remediator.state import Freeze
+
+if TYPE_CHECKING:
+    from remediator.aws.alarm_keeper import AlarmKeeper
 
 
 class Door(NamedTuple):
@@ -117,6 +120,13 @@ def offline(bundle: Bundle, policy: Policy, quarantine_arn: str | None) -> Runbo
     )
 
 
+def alarm_keeper(clients: Clients) -> "AlarmKeeper":
+    """Who lists and makes the alarms of chosen functions, for people."""
+    from remediator.aws.alarm_keeper import AlarmKeeper  # noqa: PLC0415 - the function starts sooner
+
+    return AlarmKeeper(clients)
+
+
 def _slots(settings: Settings, caller: Caller, clients: Clients, *, acting: bool) -> Reserve | None:
     """The pace that the deployment's processes share; not for a plan by hand, which only reads."""
     in_lambda = caller.function_name is not None
@@ -155,6 +165,7 @@ __all__ = [
     "Clients",
     "Deployed",
     "Door",
+    "alarm_keeper",
     "clients_of",
     "deployed",
     "identity",

@@ -5,12 +5,12 @@ outside    environment, clock, terminal and AWS, as the commands find them
 showing    formats and exit codes
 failures   errors in words, and what to do about them
 saved      answers from saved evidence
-looking, acting, journal, tables    the commands
+looking, acting, journal, alarms, tables    the commands
 """
 
 import typer
 
-from remediator.cli import acting, journal, looking, tables
+from remediator.cli import acting, alarms, journal, looking, tables
 from remediator.cli.failures import Commands
 from remediator.cli.options import Version
 from remediator.cli.outside import Outside
@@ -37,7 +37,13 @@ def remediator(context: typer.Context, version: Version = False) -> None:  # noq
     context.obj = context.obj or Outside.real()
 
 
-for commands in (looking.COMMANDS, acting.COMMANDS, journal.COMMANDS, tables.COMMANDS):
+for commands in (
+    looking.COMMANDS,
+    acting.COMMANDS,
+    journal.COMMANDS,
+    alarms.COMMANDS,
+    tables.COMMANDS,
+):
     for command in commands:
         app.command(command.name, rich_help_panel=command.panel, epilog=command.example)(
             command.run

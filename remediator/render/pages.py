@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from remediator.alarming import Step as AlarmStep
+from remediator.alarming import Verb
 from remediator.model import (
     Diagnosis,
     Gap,
@@ -506,6 +508,21 @@ def policy(found: Policy, file: str) -> Page:
         tuple((label, value) for label, value in facts if value),
         (Section("Remedies", table=table),) if rows else (),
     )
+
+
+def alarm_steps(steps: Sequence[AlarmStep], *, done: bool) -> Page:
+    """What becomes of the alarms of chosen functions, one row each."""
+    if not steps:
+        return Page("No stream consumer goes by that name, and no alarm of ours is left", Tone.CALM)
+    moved = [one for one in steps if one.verb is not Verb.KEEP]
+    rows = tuple(
+        (one.verb.value, one.function, duration(one.before), duration(one.after), one.why)
+        for one in steps
+    )
+    table = Table(("what", "function", "calls above", "will call above", "because"), rows)
+    told = "changed" if done else "to change"
+    title = f"Alarms: {len(moved)} {told}, {len(steps) - len(moved)} as they should be"
+    return Page(title, Tone.CAREFUL if moved else Tone.GOOD, sections=(Section("", table=table),))
 
 
 def freeze(found: Freeze | None, scopes: Sequence[str]) -> Page:
