@@ -9,12 +9,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test test-long histories check format readme schema lab benchmark \
+.PHONY: help setup demo browser test test-long e2e histories check format readme schema lab benchmark \
 	bench lock \
 	build build-RemediatorFunction clean need-python
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-26s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-zA-Z0-9-]+:.*## / {printf "  %-26s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 need-python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found. Install one, or name it:" \
@@ -73,6 +73,24 @@ test-long: setup ## Run the long properties and storms
 histories: setup ## Live through 10,000 long fault histories, each checked at every write
 	@$(BIN)/pytest -n $(WORKERS) -m long tests/test_safe_hands.py -k any_long_mixture
 
+# The endpoints' environment, apart from ours; set up again only when its lock changes.
+E2E       := build/e2e
+E2E_VENV  := .venv-e2e
+$(E2E_VENV)/.locked: requirements/e2e.txt $(BIN)/.installed
+	@test -x $(E2E_VENV)/bin/python || $(BIN)/python -m venv $(E2E_VENV)
+	@echo "Setting up $(E2E_VENV) ..."
+	@$(E2E_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement requirements/e2e.txt
+	@touch $@
+
+# A test spends most of its time waiting for an endpoint's own timers: several at once.
+e2e: setup $(E2E_VENV)/.locked ## Deploy what is built to an AWS that nobody here wrote, on this machine, and live through incidents
+	@$(MAKE) --no-print-directory build-RemediatorFunction ARTIFACTS_DIR=$(E2E)/artifact \
+		LAMBDA_ARCH=$$(uname -m) \
+		LAMBDA_PYTHON=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	@E2E_PYTHON=$(E2E_VENV)/bin/python E2E_ARTIFACT=$(E2E)/artifact \
+		$(BIN)/pytest tests/e2e -n 4 --dist worksteal --durations 0 -p no:cacheprovider
+
 check: setup ## Hold format, lint, types, floors, template and permissions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -112,6 +130,7 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgr
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt $(addprefix --no-emit-package ,$(SDK)) \
 		-o requirements/runtime.txt
 	@echo boto3 | $(COMPILE) - -c requirements/dev.txt -o requirements/sdk.txt
+	@$(COMPILE) --group e2e -o requirements/e2e.txt
 
 # --- The artifact ---------------------------------------------------------------------------------
 

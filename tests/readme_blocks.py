@@ -193,7 +193,7 @@ def exit_codes() -> str:
 
 def make_targets() -> dict[str, str]:
     """Every documented target of the Makefile, and what it is for."""
-    found = re.findall(r"^([a-zA-Z-]+):.*?## (.+)$", MAKEFILE.read_text("utf-8"), re.MULTILINE)
+    found = re.findall(r"^([a-zA-Z0-9-]+):.*?## (.+)$", MAKEFILE.read_text("utf-8"), re.MULTILINE)
     return dict(found)
 
 

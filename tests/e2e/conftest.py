@@ -1,0 +1,58 @@
+"""What ``make e2e`` sets up, and an end for whatever hangs."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.ministack import MiniStack, ministack
+
+_LONGEST_SECONDS = 150
+
+
+@pytest.fixture(autouse=True)
+def _hard_limit() -> Iterator[None]:
+    """No test may hang: neither in its body nor in what it waits for."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"not done after {_LONGEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, _LONGEST_SECONDS)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def _made_by_make(variable: str) -> Path:
+    if variable not in os.environ:
+        pytest.fail(f"{variable} is not set: these tests are run by `make e2e`")
+    return Path(os.environ[variable]).absolute()
+
+
+@pytest.fixture(scope="session")
+def endpoints_python() -> Path:
+    """The interpreter that has the endpoints, and nothing of ours."""
+    return _made_by_make("E2E_PYTHON")
+
+
+@pytest.fixture(scope="session")
+def artifact() -> Path:
+    """What ``make build`` builds, for that interpreter."""
+    return _made_by_make("E2E_ARTIFACT")
+
+
+@pytest.fixture
+def aws(endpoints_python: Path, tmp_path: Path) -> Iterator[MiniStack]:
+    """An empty account, in which everybody may do everything."""
+    with ministack(endpoints_python, tmp_path) as empty:
+        yield empty
+
+
+@pytest.fixture
+def strict_aws(endpoints_python: Path, tmp_path: Path) -> Iterator[MiniStack]:
+    """An empty account that holds everybody to their policies."""
+    with ministack(endpoints_python, tmp_path, enforces_iam=True) as empty:
+        yield empty
