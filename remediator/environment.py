@@ -27,6 +27,8 @@ class Settings(Record):
     policy_file: Path = ROOT / "policies" / "guardrails.yml"
     journal_table: str | None = None
     """Nothing is changed without; a plan by hand can do without."""
+    shared_journal: str | None = None
+    """Another stack's journal, which stands in the place of our own: one for account and Region."""
     notices_topic_arn: str | None = None
     quarantine_queue_arn: str | None = None
     follow_up_role_arn: str | None = None
@@ -52,6 +54,8 @@ class Settings(Record):
             raise InputError(
                 f"{PREFIX}TAGGED_FUNCTIONS_ONLY: expected no or yes, got {tagged[:60]!r}"
             )
+        if "shared_journal" in given:
+            given["journal_table"] = given["shared_journal"]
         threshold = given.get("iterator_age_threshold_seconds", "1")
         if not _SECONDS.fullmatch(threshold) or int(threshold) < 1:
             raise InputError(

@@ -20,6 +20,7 @@ _STANDS_FOR = {
     "AWS::Region": "eu-west-1",
     "AWS::AccountId": "111122223333",
     "TargetFunction": "orders",
+    "SharedJournal": "first-journal",
     "FreezeParameter": "/remediator/freeze",
     "Notices": "arn:aws:sns:eu-west-1:111122223333:notices",
     "LogGroup.Arn": "arn:aws:logs:eu-west-1:111122223333:log-group:remediator:*",

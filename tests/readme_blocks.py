@@ -235,6 +235,7 @@ UNSET = {
     "target_function": "a plan may be about any function",
     "tagged_functions_only": "the policy file's `tagged_functions_only`",
     "policy_file": "`policies/guardrails.yml`",
+    "shared_journal": "the journal is the stack's own",
     "journal_table": "the function refuses to run; a plan by hand can do without",
     "notices_topic_arn": "nobody is told by SNS",
     "quarantine_queue_arn": "retries are bounded only with a destination of the mapping's own",

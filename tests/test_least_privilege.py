@@ -66,6 +66,7 @@ def place(uuid: str, stream: str) -> Place:
         REGION,
         {
             "TargetFunction": "consumer",
+            "SharedJournal": "",
             "Journal.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}",
             "FollowUpRole.Arn": ROLE_OF_FOLLOW_UPS,
             "Notices": TOPIC,
@@ -444,6 +445,7 @@ def place_of(rehearsal: Rehearsal) -> Place:
         spec.region,
         {
             "TargetFunction": CONSUMER,
+            "SharedJournal": "",
             "Notices": stack.arn("Notices"),
             "FreezeParameter": "/remediator/freeze",
             **arns,

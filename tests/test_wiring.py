@@ -49,6 +49,11 @@ def test_where_functions_opt_in_by_a_tag_the_policy_says_so_and_never_the_other_
         Settings.from_environment({"REMEDIATOR_TAGGED_FUNCTIONS_ONLY": "true"}, needs_journal=False)
 
 
+def test_a_second_stack_joins_the_first_ones_journal() -> None:
+    told = {"REMEDIATOR_JOURNAL_TABLE": "mine", "REMEDIATOR_SHARED_JOURNAL": "the-first-ones"}
+    assert Settings.from_environment(told).journal_table == "the-first-ones"
+
+
 @pytest.mark.parametrize("told", ["9" * 5000, "1e3", "²", "-5", "0"])
 def test_a_threshold_that_is_no_whole_number_of_seconds_is_refused_by_name(told: str) -> None:
     environ = {"REMEDIATOR_ITERATOR_AGE_THRESHOLD_SECONDS": told}
