@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from remediator.errors import PermanentError, TemporaryError
 from remediator.model import (
-    OLD_DEFAULT_RETRIES,
     Change,
     ChangeResult,
     ChangeStatus,
@@ -30,6 +30,7 @@ from remediator.model import (
     Value,
 )
 from remediator.ports import Actuator, Journal
+from remediator.settings_table import CAPTURED, Setting, lowers, of
 from remediator.state import (
     LEASE_SECONDS,
     ChangeState,
@@ -282,8 +283,11 @@ class Executor(NamedTuple):
             if held is None:
                 continue
             lost = _not_ours(group, held)
-            if "maximum_retry_attempts" in lost and held.get("maximum_retry_attempts") != -1:
-                lost.add("on_failure_destination")  # what captures belongs to what gives up
+            lost |= {  # what captures belongs to what gives up
+                by.name
+                for row, by in CAPTURED
+                if row.name in lost and held.get(row.name) != row.never[0]
+            }
             gone = [change for change in group if change.setting in lost]
             if gone:
                 state = self._move(
@@ -374,7 +378,7 @@ class Executor(NamedTuple):
         this turn's time is used up."""
         if resource.kind is not ResourceKind.HASH_RANGE:
             return False
-        made = [done for done in results if done.change.resource.kind is ResourceKind.HASH_RANGE]
+        made = [done for done in results if of(done.change).one_by_one]
         settling = any(done.status is ChangeStatus.SETTLING for done in made)
         return settling or bool(made and self.clock() - began > RESHARD_PATIENCE)
 
@@ -543,18 +547,18 @@ def _written(group: Sequence[Change], held: Held) -> dict[str, Value]:
     the consumer's role may write there only in a call that names it, and refuses the whole of it
     (Lambda Developer Guide: kinesis-on-failure-destination). Invariant 1."""
     wanted = {change.setting: change.after for change in group}
-    captured_by = held.get("on_failure_destination")
-    if captured_by is not None and any(map(_gives_up_sooner, group)):
-        return {"on_failure_destination": captured_by, **wanted}
-    return wanted
+    sooner = [of(change) for change in group if _gives_up_sooner(change)]
+    captured = {
+        by.name: held[by.name]
+        for row, by in CAPTURED
+        if row in sooner and held.get(by.name) is not None
+    }
+    return captured | wanted
 
 
 def _gives_up_sooner(change: Change) -> bool:
-    if change.setting != "maximum_retry_attempts" or change.after in _UNBOUNDED:
-        return False
-    before, after = change.before, change.after
-    more = isinstance(before, int) and isinstance(after, int) and after >= before
-    return before in _UNBOUNDED or not more
+    never = of(change).never
+    return change.after not in never and (change.before in never or lowers(change))
 
 
 def _is_there(group: Sequence[Change], held: Held) -> bool:
@@ -567,7 +571,7 @@ def _by_resource(changes: Iterable[Change]) -> list[tuple[Resource, list[Change]
 
 
 def _one_after_another(changes: Sequence[Change]) -> tuple[Change, ...]:
-    return tuple(change for change in changes if change.resource.kind is ResourceKind.HASH_RANGE)
+    return tuple(change for change in changes if of(change).one_by_one)
 
 
 def _groups(changes: Iterable[Change]) -> dict[tuple[Resource, str], list[Change]]:
@@ -575,8 +579,7 @@ def _groups(changes: Iterable[Change]) -> dict[tuple[Resource, str], list[Change
     of them."""
     groups: dict[tuple[Resource, str], list[Change]] = {}
     for change in changes:
-        together = change.resource.kind is ResourceKind.EVENT_SOURCE_MAPPING
-        key = change.resource, "" if together else change.setting
+        key = change.resource, "" if of(change).restarts else change.setting
         groups.setdefault(key, []).append(change)
     return groups
 
@@ -657,13 +660,16 @@ def _is_applied(state: IncidentState, change: Change) -> bool:
     return any(t.change == change and t.state is ChangeState.APPLIED for t in state.changes)
 
 
-_CAPTURE = ("maximum_retry_attempts", "on_failure_destination")
+def _tied(group: Sequence[Change]) -> list[tuple[Setting, Setting]]:
+    """Of what gives records up and what captures them, the pairs of which one is changed."""
+    changed = [of(change) for change in group]
+    return [pair for pair in CAPTURED if pair[0] in changed or pair[1] in changed]
 
 
 def _compared(group: Sequence[Change]) -> list[str]:
     """What is read before a write: what it changes, and what makes that safe."""
-    changed = [change.setting for change in group]
-    return list(dict.fromkeys((*changed, *(_CAPTURE if set(_CAPTURE) & set(changed) else ()))))
+    beside = (row.name for row in chain(*_tied(group)))
+    return list(dict.fromkeys((*(change.setting for change in group), *beside)))
 
 
 def _as_planned(group: Sequence[Change], held: Held) -> bool:
@@ -685,14 +691,11 @@ def _uncaptured(group: Sequence[Change], held: Mapping[str, Value]) -> str:
     mapping shows as its default is unbounded in all but name, and may be put back.
     """
     then = {**held, **{change.setting: change.after for change in group}}
-    attempts = then.get("maximum_retry_attempts", -1)
-    changed = {change.setting for change in group} & set(_CAPTURE)
-    if not changed or attempts in _UNBOUNDED or then["on_failure_destination"] is not None:
-        return ""
-    return f"retries end after {attempts}, and nothing would capture the record (invariant 1)"
-
-
-_UNBOUNDED = (-1, OLD_DEFAULT_RETRIES)
+    return "; ".join(
+        f"{row.name} is {then[row.name]}, and nothing would capture the record (invariant 1)"
+        for row, by in _tied(group)
+        if then[row.name] not in row.never and then[by.name] is None
+    )
 
 
 def _ends_as(held: Held, *, settle: Settle, group: Sequence[Change], done: ChangeState) -> bool:

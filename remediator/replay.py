@@ -16,6 +16,7 @@ from remediator.escaping import field_path, visible
 from remediator.events import names
 from remediator.model import Bundle, Evidence, Resource, Series, Target, Value, Watched
 from remediator.ports import DescribedAlarm
+from remediator.settings_table import SETTINGS
 
 
 class SavedSensor:
@@ -159,16 +160,14 @@ _MOST = 1e15
 _RANGES: Mapping[str, tuple[int, float]] = {
     "window_seconds": (60, 30 * 86_400),
     "period_seconds": (1, 86_400),
-    "parallelization_factor": (1, 10),
-    "batch_size": (1, 10_000),
-    "batching_window_seconds": (0, 300),
-    "maximum_retry_attempts": (-1, 10_000),
-    "maximum_record_age_seconds": (-1, 604_800),
+    **{
+        row.name: (min((row.bounds[0], *row.never)), row.bounds[1])
+        for row in SETTINGS.values()
+        if row.bounds is not None
+    },
     "tumbling_window_seconds": (0, 900),
     "memory_mb": (1, 1_000_000),
     "timeout_seconds": (1, 86_400),
-    "retention_hours": (1, 8760),
-    "reserved_concurrency": (0, 10**7),
     "concurrency_limit": (0, 10**7),
     "unreserved_concurrency": (0, 10**7),
     "open_shards": (0, 10**6),

@@ -19,6 +19,7 @@ from remediator.model import (
     ResourceKind,
     Target,
 )
+from remediator.settings_table import gives_up
 
 WRITTEN_AS = 2
 """Which version of these records this code writes. A journal may hold others, older and newer:
@@ -76,11 +77,7 @@ class TrackedChange(Record):
     @property
     def endangers(self) -> bool:
         """Whether it gives records up while it stays: it must not be left behind."""
-        before, after = self.change.before, self.change.after
-        if self.change.setting == "retention_hours":
-            return isinstance(before, int) and isinstance(after, int) and after < before
-        bounds = {"maximum_retry_attempts", "maximum_record_age_seconds"}
-        return self.change.setting in bounds and after != -1
+        return gives_up(self.change)
 
 
 def in_effect(tracked: TrackedChange) -> InEffect:

@@ -94,8 +94,7 @@ _DONE = frozenset({Status.APPLIED, Status.PARTLY_APPLIED})
 
 def _chosen(found: Report) -> Option | None:
     """The forecast's option that the plan would take."""
-    factors = [c.after for c in found.plan.changes if c.setting == "parallelization_factor"]
-    names = {f"parallelization_factor {factor}" for factor in factors}
+    names = {f"{change.setting} {change.after}" for change in found.plan.changes}
     return next((option for option in found.forecast if option.option in names), None)
 
 

@@ -34,7 +34,7 @@ class ReadOnlyActuator:
         Raises PermanentError for a setting that the resource does not have and as AWS answers,
         TemporaryError when it may work later.
         """
-        present = self._hands[resource.kind].read(resource.id)
+        present = self._hands[resource.kind].read(resource.id, settings)
         unknown = [setting for setting in settings if setting not in present]
         if unknown:
             raise PermanentError(f"{resource} has no {', '.join(unknown)}", code="OutOfRange")

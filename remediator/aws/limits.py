@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from remediator.errors import PermanentError
 from remediator.model import Value
+from remediator.settings_table import Setting
 
 Values: TypeAlias = Mapping[str, Value]
 
@@ -14,18 +15,22 @@ def refusal(message: str) -> PermanentError:
     return PermanentError(message, code="OutOfRange")
 
 
-def number(setting: str, value: Value, low: int, high: int) -> int:
+def number(row: Setting, value: Value) -> int:
     """A whole number within AWS's bounds. Raises PermanentError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise refusal(f"{setting}: AWS takes {low} to {high}, not {value!r}")
+    low, high = row.bounds or (0, 0)
+    fits = isinstance(value, int) and (low <= value <= high or value in row.never)
+    if isinstance(value, bool) or not isinstance(value, int) or not fits:
+        beside = "".join(f"{one} or " for one in row.never if one < low)
+        raise refusal(f"{row.name}: AWS takes {beside}{low} to {high}, not {value!r}")
     return value
 
 
-def only(values: Values, *known: str) -> tuple[str, Value]:
-    """The one setting to write, where AWS has a call for each: two would not be one write.
+def only(values: Values, row: Setting) -> Value:
+    """The value of the one setting to write, where AWS has a call for each: two would not be one
+    write.
 
-    Raises PermanentError for none, for several and for an unknown one.
+    Raises PermanentError for none, for several and for another one.
     """
-    if len(values) != 1 or not set(values) <= set(known):
-        raise refusal(f"expected one of {', '.join(known)}, got {', '.join(values) or 'nothing'}")
-    return next(iter(values.items()))
+    if list(values) != [row.name]:
+        raise refusal(f"expected {row.name} alone, got {', '.join(values) or 'nothing'}")
+    return values[row.name]

@@ -16,12 +16,14 @@ from remediator.model import (
     FunctionState,
     MappingState,
     Reader,
+    ResourceKind,
     Shard,
     SourceKind,
     StreamState,
     Target,
     Watched,
 )
+from remediator.settings_table import SETTINGS, Setting
 
 Answer = Mapping[str, Any]
 
@@ -80,18 +82,16 @@ def mapping(answer: Answer) -> MappingState:
 
 def mapping_settings(answer: Answer) -> dict[str, Any]:
     """The settings of a mapping that can be changed, by our names."""
-    destination = ((answer.get("DestinationConfig") or {}).get("OnFailure") or {}).get(
-        "Destination"
-    )
-    return {
-        "parallelization_factor": _or(answer.get("ParallelizationFactor"), 1),
-        "batch_size": _or(answer.get("BatchSize"), 100),
-        "batching_window_seconds": _or(answer.get("MaximumBatchingWindowInSeconds"), 0),
-        "bisect_on_error": bool(answer.get("BisectBatchOnFunctionError")),
-        "maximum_retry_attempts": _or(answer.get("MaximumRetryAttempts"), -1),
-        "maximum_record_age_seconds": _or(answer.get("MaximumRecordAgeInSeconds"), -1),
-        "on_failure_destination": destination or None,
-    }
+    rows = (row for row in SETTINGS.values() if row.kind is ResourceKind.EVENT_SOURCE_MAPPING)
+    return {row.name: setting(row, answer) for row in rows}
+
+
+def setting(row: Setting, answer: Answer) -> Any:
+    """What AWS shows of a setting; what is empty or absent is what AWS means by that."""
+    value: Any = answer
+    for part in row.field.split("."):
+        value = (value or {}).get(part)
+    return row.default if value in {None, ""} else value
 
 
 def _or(value: int | None, default: int) -> int:

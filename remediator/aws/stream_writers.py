@@ -9,7 +9,7 @@ DecreaseStreamRetentionPeriod).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from remediator.aws import reading
@@ -19,6 +19,7 @@ from remediator.aws.limits import Values, number, only, refusal
 from remediator.aws.reading import Answer
 from remediator.events import names
 from remediator.model import Shard
+from remediator.settings_table import RETENTION, SHARDS
 
 
 class StreamHand:
@@ -27,21 +28,20 @@ class StreamHand:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def read(self, name: str) -> Values:
+    def read(self, name: str, _: Sequence[str]) -> Values:
         """``shard_count`` is looked at only: an incident of an older version may know it."""
         summary = self._summary(name)
         with aws_errors("kinesis"):
             return {
                 "shard_count": summary["OpenShardCount"],
-                "retention_hours": summary["RetentionPeriodHours"],
+                RETENTION.name: summary[RETENTION.field],
             }
 
     def write(self, name: str, values: Values) -> None:
-        _, value = only(values, "retention_hours")
-        hours = number("retention_hours", value, 24, 8760)
+        hours = number(RETENTION, only(values, RETENTION))
         summary = self._summary(name)
         with aws_errors("kinesis"):
-            present = int(summary["RetentionPeriodHours"])
+            present = int(summary[RETENTION.field])
         if hours == present:
             return
         kinesis = self._clients.kinesis_writer
@@ -91,12 +91,12 @@ class RangeHand:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def read(self, name: str) -> Values:
+    def read(self, name: str, _: Sequence[str]) -> Values:
         """``None`` once the range is no longer made of whole shards: somebody else resharded."""
-        return {"shards": len(self._shards(_range(name))) or None}
+        return {SHARDS.name: len(self._shards(_range(name))) or None}
 
     def write(self, name: str, values: Values) -> None:
-        _, wanted = only(values, "shards")
+        wanted = only(values, SHARDS)
         span = _range(name)
         present = self._shards(span)
         actions = {(1, 2): self._split, (2, 1): self._merge}

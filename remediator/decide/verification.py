@@ -20,6 +20,7 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.policy import Policy
+from remediator.settings_table import RETRIES, of
 from remediator.state import IncidentState, Snapshot
 
 
@@ -355,12 +356,12 @@ def surer(state: IncidentState, diagnosis: Diagnosis) -> bool:
 
 def probing(state: IncidentState) -> bool:
     """Whether batches are split, and retries are not bounded: nothing can be lost by it."""
-    ours = {
-        tracked.change.setting
+    ours = [
+        of(tracked.change)
         for tracked in state.in_effect
         if tracked.change.remedy is RemedyName.ISOLATE_POISON
-    }
-    return bool(ours) and "maximum_retry_attempts" not in ours
+    ]
+    return bool(ours) and RETRIES not in ours
 
 
 def _detail(state: IncidentState) -> Detail:

@@ -95,6 +95,5 @@ def drain_time(options: tuple[Option, ...], changes: Mapping[str, object]) -> fl
 
     Other levers have none: when a poison record is isolated or a split is drained, nobody knows.
     """
-    factor = changes.get("parallelization_factor")
-    name = f"parallelization_factor {factor}"
-    return next((o.drains_in_seconds for o in options if o.option == name), None)
+    names = {f"{setting} {after}" for setting, after in changes.items()}
+    return next((o.drains_in_seconds for o in options if o.option in names), None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 
 from remediator.decide import verification
 from remediator.decide.remedies import QUIET_CAUSES
@@ -21,6 +22,7 @@ from remediator.model import (
 from remediator.render import announcing
 from remediator.runbook import memory, outcomes, owning, spending
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
+from remediator.settings_table import CAPTURED, of
 from remediator.state import (
     Entry,
     EntryKind,
@@ -157,7 +159,7 @@ def act(
 def _pause_after(look: Look, guarded: GuardedPlan) -> int:
     """Until the change shows; soon where several shards are split, one after another."""
     knobs = look.policy.follow_up
-    splits = sum(change.setting == "shards" for change in guarded.allowed)
+    splits = sum(of(change).one_by_one for change in guarded.allowed)
     return knobs.soon_seconds if splits > 1 else knobs.first_seconds
 
 
@@ -172,7 +174,7 @@ def after_refusal(
     another than we thought."""
     refused = {r.change.setting: r.detail for r in results if r.status is ChangeStatus.REFUSED}
     minimum = owning.told_minimum(refused.values())
-    uncaptured = not refused.keys().isdisjoint({"on_failure_destination", "maximum_retry_attempts"})
+    uncaptured = any(row.name in refused for row in chain(*CAPTURED))
     if minimum is None and not uncaptured:
         return None
     again = desk.guarded(

@@ -21,6 +21,7 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.runbook.desk import Look
+from remediator.settings_table import RETRIES, of, raises
 from remediator.state import (
     IncidentState,
     Stage,
@@ -59,9 +60,6 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
 
 
 LEARNED = {Cause.HOT_PARTITION_KEY, Cause.DOWNSTREAM_SATURATED}
-
-
-CONCURRENCY = {"parallelization_factor", "reserved_concurrency", "shards"}
 
 
 def target_of(state: IncidentState) -> Target:
@@ -110,7 +108,7 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     if diagnosis.cause in LEARNED:
         return any(raised(t) for t in in_effect)
     failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
-    return failing and any(t.change.setting == "maximum_retry_attempts" for t in in_effect)
+    return failing and any(of(t.change) is RETRIES for t in in_effect)
 
 
 def told_nothing(state: IncidentState) -> list[TrackedChange]:
@@ -125,7 +123,7 @@ def raised(tracked: TrackedChange) -> bool:
     """Whether a change is there to get more done; a second lane that only tells causes apart is
     no such raise, and what its records do shows nothing of what stands behind."""
     change = tracked.change
-    return change.setting in CONCURRENCY and change.remedy is not RemedyName.ISOLATE_POISON
+    return raises(change) and change.remedy is not RemedyName.ISOLATE_POISON
 
 
 def used_up(state: IncidentState, verdict: Verdict, look: Look) -> IncidentState:

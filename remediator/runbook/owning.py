@@ -6,6 +6,7 @@ from typing import Protocol
 
 from remediator.decide.guardrails.ownership import by_a_person
 from remediator.model import Evidence, MappingState, Resource, ResourceKind, Value
+from remediator.settings_table import of
 from remediator.state import ChangeState, Edit, IncidentState, TrackedChange
 
 
@@ -83,7 +84,7 @@ def _touched(changes: Sequence[TrackedChange], seen: MappingState, now: MappingS
     """Whether AWS says that a user has changed it, and it was not us: a setting we cannot see."""
     if now.last_modified == seen.last_modified or seen.last_modified is None:
         return False
-    ours = any(t.change.resource.kind is ResourceKind.EVENT_SOURCE_MAPPING for t in changes)
+    ours = any(of(t.change).restarts for t in changes)
     return not ours and bool(now.state_transition_reason) and by_a_person(now)
 
 

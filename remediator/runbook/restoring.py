@@ -1,6 +1,6 @@
 """What goes back once all is quiet, what stays, and why. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from remediator.model import (
     GuardedPlan,
     RemedyName,
     Resource,
-    ResourceKind,
     Value,
 )
 from remediator.policy import RestoreTo
 from remediator.runbook import memory
 from remediator.runbook.desk import Look
+from remediator.settings_table import of, raises
 from remediator.state import IncidentState, TrackedChange
 
 
@@ -65,7 +65,7 @@ def why_it_stays(tracked: TrackedChange, look: Look, *, held: Value, bounded: bo
     """
     change, signals = tracked.change, look.signals
     late = _restart_would_be_late(change, look)
-    if change.setting not in memory.CONCURRENCY:
+    if not raises(change):
         return Stays(tracked, late, waits=True) if late and not bounded else None
     before, after = change.before, held
     if change.remedy is RemedyName.SPLIT_SHARDS and signals.read_throttle_share != 0:
@@ -93,7 +93,7 @@ def _restart_would_be_late(change: Change, look: Look) -> str:
     )
     arriving = look.signals.arrival_per_second
     idle = arriving is not None and arriving * restart < 1
-    if change.resource.kind is not ResourceKind.EVENT_SOURCE_MAPPING or restart < allowed or idle:
+    if not of(change).restarts or restart < allowed or idle:
         return ""
     return (
         f"putting it back restarts the mapping, which delays what arrives by about {restart} s; "
@@ -139,7 +139,7 @@ def _smallest_healthy(tracked: TrackedChange, look: Look) -> Change | None:
     """ParallelizationFactor alone: shards and reservations are seldom lowered by a little."""
     change, busy = tracked.change, look.signals.busy_lanes
     shards, after = look.evidence.open_shards, change.after
-    if change.setting != "parallelization_factor" or busy is None or not shards:
+    if not of(change).fine or busy is None or not shards:
         return None
     enough = max(1, ceil(busy / look.policy.forecast.healthy_utilisation / shards))
     if not isinstance(after, int) or enough >= after:
@@ -162,22 +162,14 @@ def kept_words(stays: Sequence[Stays], lower: Sequence[Change] = ()) -> str:
     return f"; kept: {', '.join(told)}"
 
 
-_TEMPLATE: Mapping[str, str] = {
-    "parallelization_factor": "ParallelizationFactor",
-    "bisect_on_error": "BisectBatchOnFunctionError",
-    "reserved_concurrency": "ReservedConcurrentExecutions",
-    "retention_hours": "RetentionPeriodHours",
-}
-
-
 def lasting(state: IncidentState, stays: Sequence[Stays]) -> tuple[str, ...]:
     """What a person does about what stays: make it permanent, or put it back."""
     newest = memory.newest_of_each([kept.tracked for kept in stays])
     lines = [
-        f"{_TEMPLATE[t.change.setting]}: {t.change.after} in the template of {t.change.resource} "
+        f"{of(t.change).field}: {t.change.after} in the template of {t.change.resource} "
         "makes it permanent"
         for t in newest
-        if t.change.setting in _TEMPLATE
+        if of(t.change).field and not of(t.change).never
     ]
     if newest:
         lines.append(f"remediator rollback {state.incident_id} puts back what may go back")

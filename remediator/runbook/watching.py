@@ -18,13 +18,13 @@ from remediator.model import (
     Mode,
     Outcome,
     Report,
-    ResourceKind,
     Status,
     Verdict,
     VerdictName,
 )
 from remediator.runbook import acting, memory, outcomes, owning, resharding, restoring
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
+from remediator.settings_table import SHARDS, of, raises
 from remediator.state import (
     LEASE_SECONDS,
     Entry,
@@ -367,7 +367,7 @@ def hold(
 
 def free_claim(desk: Desk, state: IncidentState) -> None:
     """Give the claim back, once nothing that uses it is in effect."""
-    if not any(t.change.setting in memory.CONCURRENCY for t in state.in_effect):
+    if not any(raises(t.change) for t in state.in_effect):
         desk.need_journal().release_claim(
             state.account_id, state.region, state.incident_id, desk.clock()
         )
@@ -556,13 +556,13 @@ def may_go_back(
 
     What cannot be looked at is not known to be safe: then what only keeps records stays.
     """
-    if not any(t.change.setting in _KEEPS_RECORDS for t in which):
+    if not any(of(t.change).keeps_records for t in which):
         return list(which), []
     try:
         look = desk.look_for(memory.target_of(state), state)
     except (PermanentError, TemporaryError) as error:
         unseen = f"whether it is still needed was not seen: {error}"
-        stays = [t for t in which if t.change.setting in _KEEPS_RECORDS]
+        stays = [t for t in which if of(t.change).keeps_records]
         going = [t for t in which if t not in stays]
         return going, [restoring.Stays(t, unseen) for t in stays]
     ruled = desk.ruled_undo(state, look, which, Undo.BY_HAND, approved=True)
@@ -576,14 +576,9 @@ def _unmerged(
     the policy says that it is ours alone (invariant 10)."""
     if desk.policy.is_ours_alone(memory.target_of(state).stream):
         return list(which), []
-    shards = [t for t in which if t.change.resource.kind is ResourceKind.HASH_RANGE]
+    shards = [t for t in which if of(t.change) is SHARDS]
     because = "a merge acts on every consumer of the stream: a person's rollback merges them"
     return [t for t in which if t not in shards], [restoring.Stays(t, because) for t in shards]
-
-
-_KEEPS_RECORDS = frozenset(
-    {"retention_hours", "on_failure_destination", "maximum_record_age_seconds"}
-)
 
 
 def forget(desk: Desk, state: IncidentState, lease: Lease, reason: str) -> Report:

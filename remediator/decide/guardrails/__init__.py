@@ -18,7 +18,6 @@ from remediator.decide.guardrails.inquiry import (
     Word,
     approve,
     block,
-    lowers,
 )
 from remediator.decide.guardrails.ownership import edited_by_a_person
 from remediator.decide.guardrails.records import (
@@ -41,6 +40,7 @@ from remediator.model import (
     Ruling,
 )
 from remediator.policy import Autonomy, Policy
+from remediator.settings_table import lowers, of
 from remediator.state import Spent, TrackedChange
 
 
@@ -138,7 +138,7 @@ def _busy_resource(ask: Inquiry) -> Word:
     """What AWS is still changing is not changed again."""
     kind = ask.change.resource.kind
     mapping, stream = ask.evidence.mapping, ask.evidence.stream
-    if kind is ResourceKind.EVENT_SOURCE_MAPPING and mapping and mapping.state != "Enabled":
+    if ask.row.restarts and mapping and mapping.state != "Enabled":
         return block(f"the mapping is {mapping.state}: wait until it is Enabled")
     on_stream = kind in {ResourceKind.STREAM, ResourceKind.HASH_RANGE}
     if on_stream and stream and stream.status != "ACTIVE":
@@ -189,23 +189,12 @@ def _over_budget(ask: Inquiry) -> Word:
     return None
 
 
-_LIMITED: Mapping[str, str] = {
-    "parallelization_factor": "parallelization_factor",
-    "reserved_concurrency": "reserved_concurrency",
-    "retention_hours": "retention_hours",
-    "maximum_retry_attempts": "retry_attempts",
-}
-
-
 def _over_limit(ask: Inquiry) -> Word:
     """Invariant 6: no setting goes beyond the policy's limit; it is clipped to it."""
-    field = _LIMITED.get(ask.change.setting)
-    after, before = ask.change.after, ask.change.before
-    if field is None or not isinstance(after, int):
+    limit, after, before = ask.row.limit, ask.change.after, ask.change.before
+    if limit is None or not isinstance(after, int):
         return None
-    most = getattr(ask.policy.limits, field)
-    if field == "retry_attempts":
-        most += ask.evidence.mapping.halvings if ask.evidence.mapping else 0
+    most = limit(ask.policy.limits, ask.evidence)
     if after <= most:
         return None
     if isinstance(before, int) and before >= most and not lowers(ask.change):
@@ -343,10 +332,7 @@ def guard_undo(
 
 
 def _splits(ruled: Sequence[GuardedChange]) -> int:
-    return sum(
-        guarded.change.resource.kind is ResourceKind.HASH_RANGE and not lowers(guarded.change)
-        for guarded in ruled
-    )
+    return sum(of(one.change).one_by_one and not lowers(one.change) for one in ruled)
 
 
 def _spent_beside(

@@ -2,9 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from remediator.decide.guardrails.inquiry import Clip, Inquiry, Word, approve, block, lowers
+from remediator.decide.guardrails.inquiry import Clip, Inquiry, Word, approve, block
+from remediator.settings_table import (
+    PARALLELIZATION_FACTOR,
+    RESERVED_CONCURRENCY,
+    SHARDS,
+    lowers,
+    raises,
+)
 
-_RAISES = {"parallelization_factor", "reserved_concurrency", "shards"}
 _UNSEEN = "the account's concurrency was not seen"
 
 
@@ -61,15 +67,15 @@ def _reservation_fits(ask: Inquiry) -> Word:
 
 
 _NEIGHBOURS: Mapping[str, Callable[[Inquiry], Word]] = {
-    "parallelization_factor": _lanes_fit,
-    "shards": _shards_fit,
-    "reserved_concurrency": _reservation_fits,
+    PARALLELIZATION_FACTOR.name: _lanes_fit,
+    SHARDS.name: _shards_fit,
+    RESERVED_CONCURRENCY.name: _reservation_fits,
 }
 
 
 def downstream_is_well(ask: Inquiry) -> Word:
     """Invariant 5: nothing is raised while an alarm of what stands behind is on or unseen."""
-    if ask.change.setting not in _RAISES or lowers(ask.change):
+    if not raises(ask.change) or lowers(ask.change):
         return None
     if ask.here.warned and not ask.policy.downstream_alarms:
         return approve(

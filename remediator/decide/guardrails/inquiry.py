@@ -7,6 +7,7 @@ from typing import NamedTuple
 from remediator.decide.remedies import Situation
 from remediator.model import Change, Decision, Evidence, Mode
 from remediator.policy import Policy
+from remediator.settings_table import Setting, of
 from remediator.state import AccountLedger, Edit, Freeze, Spent
 
 
@@ -55,12 +56,15 @@ class Inquiry(NamedTuple):
         """What was read."""
         return self.here.evidence
 
-    def after(self, setting: str, otherwise: object) -> object:
+    @property
+    def row(self) -> Setting:
+        """What the changed setting is."""
+        return of(self.change)
+
+    def after(self, setting: Setting, otherwise: object) -> object:
         """What a setting of the same resource will hold once the plan is made."""
-        same = (self.change, *self.beside)
-        planned = (c.after for c in same if c.resource == self.change.resource)
-        names = (c.setting for c in same if c.resource == self.change.resource)
-        return dict(zip(names, planned, strict=True)).get(setting, otherwise)
+        same = [c for c in (self.change, *self.beside) if c.resource == self.change.resource]
+        return {change.setting: change.after for change in same}.get(setting.name, otherwise)
 
 
 class Said(NamedTuple):
@@ -90,9 +94,3 @@ def block(reason: str, until: datetime | None = None) -> Said:
 def approve(reason: str) -> Said:
     """A question to a person."""
     return Said(Decision.APPROVE, reason)
-
-
-def lowers(change: Change) -> bool:
-    """Whether the setting becomes a smaller number."""
-    before, after = change.before, change.after
-    return isinstance(before, int) and isinstance(after, int) and after < before

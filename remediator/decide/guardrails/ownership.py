@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from remediator.decide.guardrails.inquiry import Inquiry, Word, block
 from remediator.evidence.metrics import Metric
-from remediator.model import Evidence, MappingState, ResourceKind
+from remediator.model import Evidence, MappingState
 from remediator.state import Edit
 
 _RAN = (Metric.INVOCATIONS, Metric.ITERATOR_AGE_MS, Metric.THROTTLES)
@@ -13,7 +13,7 @@ _RAN = (Metric.INVOCATIONS, Metric.ITERATOR_AGE_MS, Metric.THROTTLES)
 def edited_by_a_person(ask: Inquiry) -> Word:
     """A mapping that somebody else changed while the incident was running is left alone."""
     mapping, quiet = ask.evidence.mapping, timedelta(seconds=ask.policy.cooldown.human_seconds)
-    if mapping is None or ask.change.resource.kind is not ResourceKind.EVENT_SOURCE_MAPPING:
+    if mapping is None or not ask.row.restarts:
         return None
     edit = ask.around.edit
     if edit is None and not ask.around.mapping_known:

@@ -7,22 +7,23 @@ from remediator.decide.remedies import (
     captures_for_a_person,
     drops_in_a_restart,
 )
-from remediator.model import Cause, Detail, ResourceKind
+from remediator.model import Cause, Detail
 from remediator.policy import Autonomy
+from remediator.settings_table import DESTINATION, RECORD_AGE, RETRIES
 
 
 def nothing_is_discarded(ask: Inquiry) -> Word:
     """Invariants 1 and 2: bounded retries only for a proven function, and only when captured."""
     change, mapping = ask.change, ask.evidence.mapping
-    if change.setting == "maximum_record_age_seconds" and change.after != -1:
+    if ask.row is RECORD_AGE and change.after != -1:
         return block("a maximum record age would discard the backlog (invariant 1)")
-    if change.setting != "maximum_retry_attempts" or change.after == -1:
+    if ask.row is not RETRIES or change.after == -1:
         return None
     undecided = _undecided(ask.here)
     if not ask.here.diagnosis.proven and not undecided:
         return block("the function is not proven healthy: good records could go (invariant 2)")
     held = mapping.on_failure_destination if mapping else None
-    captured = ask.after("on_failure_destination", held)
+    captured = ask.after(DESTINATION, held)
     if not isinstance(captured, str):
         return block("nothing would capture what is given up (invariant 1)")
     if not captures(ask.here, captured):
@@ -44,7 +45,7 @@ def _undecided(here: Situation) -> bool:
 def position_is_kept(ask: Inquiry) -> Word:
     """A mapping that starts at LATEST may miss records when it is updated."""
     mapping = ask.evidence.mapping
-    if ask.change.resource.kind is not ResourceKind.EVENT_SOURCE_MAPPING or mapping is None:
+    if not ask.row.restarts or mapping is None:
         return None
     if mapping.starting_position != "LATEST" or ask.policy.latest_position is Autonomy.AUTO:
         return None
@@ -56,7 +57,7 @@ def position_is_kept(ask: Inquiry) -> Word:
 
 def waits_through_a_restart(ask: Inquiry) -> Word:
     """Invariant 1: a restart must not push what waits past the mapping's maximum record age."""
-    if ask.change.resource.kind is not ResourceKind.EVENT_SOURCE_MAPPING:
+    if not ask.row.restarts:
         return None
     most = drops_in_a_restart(ask.here)
     if most is None or _captured_from_now_on(ask):
@@ -66,7 +67,7 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
         f"the mapping gives up records older than {most} s: while it restarts (about {restart} s) "
         "it would drop what waits"
     )
-    if ask.after("maximum_record_age_seconds", most) != -1:
+    if ask.after(RECORD_AGE, most) != -1:
         return block(f"{told}, and nothing captures it (invariant 1)")
     if ask.policy.record_age is Autonomy.AUTO:
         return None
@@ -76,5 +77,5 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
 
 
 def _captured_from_now_on(ask: Inquiry) -> bool:
-    wanted = ask.after("on_failure_destination", None)
+    wanted = ask.after(DESTINATION, None)
     return isinstance(wanted, str) and captures(ask.here, wanted)

@@ -3,8 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
-from remediator.decide.guardrails.inquiry import Inquiry, Word, approve, block, lowers
-from remediator.model import OLD_DEFAULT_RETRIES, Change, Evidence, Reader, Resource, ResourceKind
+from remediator.decide.guardrails.inquiry import Inquiry, Word, approve, block
+from remediator.model import Change, Evidence, Reader, Resource
+from remediator.settings_table import (
+    DESTINATION,
+    RECORD_AGE,
+    RETENTION,
+    RETRIES,
+    SHARDS,
+    Setting,
+    lowers,
+    of,
+)
 from remediator.state import ChangeState, TrackedChange
 
 
@@ -48,10 +58,7 @@ def put_back(which: Sequence[TrackedChange]) -> tuple[Change, ...]:
         key = inverse.resource, inverse.setting
         known = net.get(key, inverse)
         net[key] = known.model_copy(update={"after": inverse.after})
-    return tuple(sorted(net.values(), key=lambda change: change.setting == _CAPTURE))
-
-
-_CAPTURE = "on_failure_destination"
+    return tuple(sorted(net.values(), key=lambda change: of(change) is DESTINATION))
 
 
 Checks = Mapping[str, Callable[[Inquiry], Word]]
@@ -82,7 +89,7 @@ WAITING = frozenset({"destination_in_use", "record_age_returns"})
 def _retention_stays(ask: Inquiry, why: Undo, captured: Sequence[TrackedChange]) -> Word:
     """What is older than a shorter retention is gone for every reader, almost at once."""
     change = ask.change
-    if change.setting != "retention_hours" or not lowers(change):
+    if ask.row is not RETENTION or not lowers(change):
         return None
     stays = f"the retention stays at {change.before} h until a person lowers it"
     if why is not Undo.BY_HAND:
@@ -129,8 +136,7 @@ def _unseen_reader(evidence: Evidence) -> str | None:
 def _metadata_only(evidence: Evidence, captured: Sequence[TrackedChange]) -> bool:
     """Whether a destination may hold messages whose records are only in the stream: all but S3."""
     bounded = any(
-        t.change.setting == "maximum_retry_attempts" and t.state is not ChangeState.ABANDONED
-        for t in captured
+        of(t.change) is RETRIES and t.state is not ChangeState.ABANDONED for t in captured
     )
     mapping = evidence.mapping
     kept = mapping.on_failure_destination if mapping else None
@@ -142,15 +148,13 @@ def _metadata_only(evidence: Evidence, captured: Sequence[TrackedChange]) -> boo
 def _destination_in_use(ask: Inquiry) -> Word:
     """What captures stays for as long as something may still be given up."""
     change, mapping = ask.change, ask.evidence.mapping
-    if change.setting != _CAPTURE or change.after is not None:
+    if ask.row is not DESTINATION or change.after is not None:
         return None
     if mapping is None:
         return block("the mapping was not seen")
-    if _bounds(
-        ask.after("maximum_retry_attempts", mapping.maximum_retry_attempts), OLD_DEFAULT_RETRIES
-    ):
+    if _bounds(ask, RETRIES):
         return block("retries are bounded: what they give up has to be captured (invariant 1)")
-    if _bounds(ask.after("maximum_record_age_seconds", mapping.maximum_record_age_seconds), 604800):
+    if _bounds(ask, RECORD_AGE):
         return block("records are given up for their age, and have to be captured (invariant 1)")
     stream = ask.evidence.stream
     if stream is not None and (stream.max_record_kib or 0) > _ORDINARY_KIB:
@@ -169,14 +173,14 @@ def _destination_in_use(ask: Inquiry) -> Word:
 _ORDINARY_KIB = 1024
 
 
-def _bounds(value: object, practically_never: int) -> bool:
-    return not isinstance(value, int) or (value != -1 and value < practically_never)
+def _bounds(ask: Inquiry, setting: Setting) -> bool:
+    return ask.after(setting, setting.now(ask.evidence)) not in setting.never
 
 
 def _record_age_returns(ask: Inquiry) -> Word:
     """A maximum record age comes back where nothing that waits is near it."""
     change, age = ask.change, ask.here.signals.age_seconds
-    if change.setting != "maximum_record_age_seconds" or not isinstance(change.after, int):
+    if ask.row is not RECORD_AGE or not isinstance(change.after, int):
         return None
     if change.after == -1:
         return None
@@ -192,7 +196,7 @@ def _record_age_returns(ask: Inquiry) -> Word:
 
 def _others_are_asked(ask: Inquiry) -> Word:
     """Shards are not merged under other consumers without a person's word."""
-    if ask.change.resource.kind is not ResourceKind.HASH_RANGE:
+    if ask.row is not SHARDS:
         return None
     if ask.policy.is_ours_alone(ask.evidence.target.stream):
         return None

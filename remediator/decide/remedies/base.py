@@ -11,11 +11,10 @@ from remediator.model import (
     Diagnosis,
     Evidence,
     RemedyName,
-    Resource,
-    ResourceKind,
     Value,
 )
 from remediator.policy import Policy
+from remediator.settings_table import CAPTURED, DESTINATION, RECORD_AGE, Setting, of
 
 
 class Situation(NamedTuple):
@@ -55,7 +54,6 @@ class Remedy(NamedTuple):
     propose: Callable[[Situation], "tuple[Change, ...] | Pass"]
     permissions: tuple[str, ...]
     caveats: tuple[str, ...] = ()
-    reversible: bool = True
 
 
 def captures(here: Situation, destination: Value) -> bool:
@@ -89,15 +87,11 @@ def _is_plain_queue(here: Situation) -> bool:
     return queue.region == here.evidence.target.region
 
 
-UNBOUNDED_AGE_SECONDS = 604_800
-"""The longest that AWS takes, and an old default: unbounded in all but name."""
-
-
 def age_bound(here: Situation) -> int | None:
     """Seconds after which the mapping gives a record up for its age; ``None``: it does not."""
     mapping = here.evidence.mapping
     most = mapping.maximum_record_age_seconds if mapping else -1
-    return None if most in {-1, UNBOUNDED_AGE_SECONDS} else most
+    return None if most in RECORD_AGE.never else most
 
 
 def drops_in_a_restart(here: Situation) -> int | None:
@@ -115,15 +109,13 @@ def drops_in_a_restart(here: Situation) -> int | None:
 
 def restarting(here: Situation, made: tuple[Change, ...]) -> tuple[Change, ...]:
     """Changes of the mapping, with its maximum record age lifted where its restart needs that."""
-    most, destined = drops_in_a_restart(here), {c.setting: c.after for c in made}
-    captured = "on_failure_destination" in destined and captures(
-        here, destined["on_failure_destination"]
-    )
+    most = drops_in_a_restart(here)
+    captured = any(of(c) is DESTINATION and captures(here, c.after) for c in made)
     if most is None or captured or not made:
         return made
     lift = made[0].model_copy(
         update={
-            "setting": "maximum_record_age_seconds",
+            "setting": RECORD_AGE.name,
             "before": most,
             "after": -1,
             "why": f"what waits while the mapping restarts would be dropped at {most} s",
@@ -137,37 +129,30 @@ def _leaning_on(change: Change, setting: str) -> Change:
     return change.model_copy(update={"safe_only_with": (*change.safe_only_with, setting)})
 
 
-def mapping_resource(evidence: Evidence) -> Resource:
-    """The mapping, as a resource to change."""
-    return Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=evidence.target.event_source_mapping)
-
-
 def changes(
     remedy: RemedyName,
-    resource: Resource,
-    wanted: Mapping[str, tuple[Value, Value]],
+    evidence: Evidence,
+    wanted: Mapping[Setting, Value],
     why: str,
     caveats: tuple[str, ...] = (),
-    together: frozenset[str] = frozenset(),
 ) -> tuple[Change, ...]:
-    """One Change for each setting whose value differs: ``{setting: (before, after)}``.
-
-    ``together``: settings that are safe only with each other.
-    """
-    differ = {setting for setting, (before, after) in wanted.items() if before != after}
+    """One Change for each setting that holds another value by now. What gives records up is safe
+    only with what captures them (invariant 1), where both are changed."""
+    differ = {row: after for row, after in wanted.items() if row.now(evidence) != after}
     return tuple(
         Change(
             remedy=remedy,
-            resource=resource,
-            setting=setting,
-            before=before,
+            resource=row.resource(evidence),
+            setting=row.name,
+            before=row.now(evidence),
             after=after,
             why=why,
             caveats=caveats,
-            safe_only_with=tuple(sorted((together & differ) - {setting}))
-            if setting in together
-            else (),
+            safe_only_with=tuple(
+                other.name
+                for other in differ
+                if (row, other) in CAPTURED or (other, row) in CAPTURED
+            ),
         )
-        for setting, (before, after) in wanted.items()
-        if before != after
+        for row, after in differ.items()
     )

@@ -7,7 +7,8 @@ from math import ceil
 
 from remediator.decide.forecast import smallest_factor
 from remediator.decide.remedies.base import Pass, Remedy, Situation, changes
-from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Resource, ResourceKind
+from remediator.model import Cause, Change, Detail, MappingState, RemedyName
+from remediator.settings_table import RESERVED_CONCURRENCY
 
 NAME = RemedyName.RAISE_RESERVED_CONCURRENCY
 CAVEATS = (
@@ -37,8 +38,8 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
             return Pass("the account has no concurrency to spare: ask for a higher quota")
     return changes(
         NAME,
-        Resource(kind=ResourceKind.FUNCTION, id=function.name),
-        {"reserved_concurrency": (now, wanted)},
+        here.evidence,
+        {RESERVED_CONCURRENCY: wanted},
         f"every lane of the mapping can run: {wanted} instead of {now}",
         CAVEATS,
     )

@@ -6,10 +6,10 @@ from remediator.decide.remedies.base import (
     Remedy,
     Situation,
     changes,
-    mapping_resource,
     restarting,
 )
 from remediator.model import Change, RemedyName
+from remediator.settings_table import PARALLELIZATION_FACTOR
 
 NAME = RemedyName.RAISE_PARALLELIZATION_FACTOR
 CAVEATS = (
@@ -40,8 +40,8 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     factor = smallest_factor(flow, most, here.policy)
     made = changes(
         NAME,
-        mapping_resource(here.evidence),
-        {"parallelization_factor": (now, factor)},
+        here.evidence,
+        {PARALLELIZATION_FACTOR: factor},
         f"{factor} lanes a shard drain the backlog that is already there",
         CAVEATS,
     )

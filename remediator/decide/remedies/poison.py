@@ -16,12 +16,18 @@ from remediator.decide.remedies.base import (
     captures,
     captures_for_a_person,
     changes,
-    mapping_resource,
     restarting,
 )
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Value
 from remediator.policy import Autonomy
+from remediator.settings_table import (
+    BISECT,
+    DESTINATION,
+    PARALLELIZATION_FACTOR,
+    RETRIES,
+    Setting,
+)
 
 NAME = RemedyName.ISOLATE_POISON
 CAVEATS = (
@@ -31,10 +37,7 @@ CAVEATS = (
         "before they expire"
     ),
 )
-_TOGETHER = frozenset({"maximum_retry_attempts", "on_failure_destination"})
-"""Retries end only where something captures what is given up (invariant 1)."""
-
-Wanted = dict[str, tuple[Value, Value]]
+Wanted = dict[Setting, Value]
 
 
 def propose(here: Situation) -> tuple[Change, ...] | Pass:
@@ -87,7 +90,7 @@ def _stands_still(here: Situation) -> bool:
 def _split(mapping: MappingState) -> Wanted:
     if mapping.batch_size == 1 or mapping.bisect_on_error:
         return {}
-    return {"bisect_on_error": (False, True)}
+    return {BISECT: True}
 
 
 def _probes(here: Situation, mapping: MappingState) -> Wanted:
@@ -97,8 +100,8 @@ def _probes(here: Situation, mapping: MappingState) -> Wanted:
 
 
 _WHY = {
-    "bisect_on_error": "splitting failed batches isolates the record, and loses nothing",
-    "parallelization_factor": "in a second lane other keys succeed, unless the function is broken",
+    BISECT: "splitting failed batches isolates the record, and loses nothing",
+    PARALLELIZATION_FACTOR: "in a second lane other keys succeed, unless the function is broken",
 }
 
 
@@ -114,7 +117,7 @@ def _second_lane(here: Situation, mapping: MappingState) -> Wanted:
     reserved = function.reserved_concurrency if function else None
     if function is None or function.runs_on_managed_instances or reserved == 1:
         return {}
-    return {"parallelization_factor": (1, _LANES)}
+    return {PARALLELIZATION_FACTOR: _LANES}
 
 
 _LANES = 2
@@ -127,7 +130,7 @@ def _proven(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass
     if not isinstance(bounded, Pass):
         why = "other batches succeed: split, retry a few times, then capture the record"
         return _changes(here, split | bounded, why)
-    return _changes(here, split, _WHY["bisect_on_error"]) if split else bounded
+    return _changes(here, split, _WHY[BISECT]) if split else bounded
 
 
 def _asked(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass:
@@ -151,8 +154,7 @@ def _captured_at_most(here: Situation) -> str:
 
 
 def _changes(here: Situation, wanted: Wanted, why: str) -> tuple[Change, ...]:
-    made = changes(NAME, mapping_resource(here.evidence), wanted, why, CAVEATS, _TOGETHER)
-    return restarting(here, made)
+    return restarting(here, changes(NAME, here.evidence, wanted, why, CAVEATS))
 
 
 def _bounded(here: Situation, mapping: MappingState) -> Wanted | Pass:
@@ -170,8 +172,8 @@ def _bounded(here: Situation, mapping: MappingState) -> Wanted | Pass:
     # That splitting costs no retry is documented and was not measured: its tries come on top.
     enough = min(_MOST_OF_AWS, here.policy.limits.retry_attempts + mapping.halvings)
     return {
-        "maximum_retry_attempts": (now, now if mapping.retries_bounded else enough),
-        "on_failure_destination": (mapping.on_failure_destination, destination),
+        RETRIES: now if mapping.retries_bounded else enough,
+        DESTINATION: destination,
     }
 
 

@@ -1,7 +1,8 @@
 """Extend retention: first aid when expiry is near. It buys time and loses nothing."""
 
 from remediator.decide.remedies.base import Pass, Remedy, Situation, changes
-from remediator.model import Change, RemedyName, Resource, ResourceKind, SourceKind
+from remediator.model import Change, RemedyName, SourceKind
+from remediator.settings_table import RETENTION
 
 NAME = RemedyName.EXTEND_RETENTION
 CAVEATS = (
@@ -32,8 +33,8 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
         return Pass(f"retention is {stream.retention_hours} h already, the most that is allowed")
     return changes(
         NAME,
-        Resource(kind=ResourceKind.STREAM, id=here.evidence.target.source_arn),
-        {"retention_hours": (stream.retention_hours, hours)},
+        here.evidence,
+        {RETENTION: hours},
         f"the oldest record expires in {left / 3600:.1f} h",
         CAVEATS,
     )

@@ -7,7 +7,7 @@ all shards alike).
 
 from math import ceil
 
-from remediator.decide.remedies.base import Pass, Remedy, Situation, changes
+from remediator.decide.remedies.base import Pass, Remedy, Situation
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
@@ -15,10 +15,10 @@ from remediator.model import (
     Detail,
     RemedyName,
     Resource,
-    ResourceKind,
     Shard,
     SourceKind,
 )
+from remediator.settings_table import SHARDS
 
 NAME = RemedyName.SPLIT_SHARDS
 CAVEATS = (
@@ -113,16 +113,17 @@ def _can_be_split(shard: Shard) -> bool:
 
 
 def _split(here: Situation, shard: Shard, why: str) -> tuple[Change, ...]:
-    hash_range = f"{shard.first_hash_key}-{shard.last_hash_key}"
-    return changes(
-        NAME,
-        Resource(
-            kind=ResourceKind.HASH_RANGE, id=f"{here.evidence.target.source_arn}#{hash_range}"
-        ),
-        {"shards": (1, 2)},
-        why,
-        CAVEATS,
+    span = f"{here.evidence.target.source_arn}#{shard.first_hash_key}-{shard.last_hash_key}"
+    split = Change(
+        remedy=NAME,
+        resource=Resource(kind=SHARDS.kind, id=span),
+        setting=SHARDS.name,
+        before=1,
+        after=2,
+        why=why,
+        caveats=CAVEATS,
     )
+    return (split,)
 
 
 def _enough(here: Situation, shards: int) -> int:

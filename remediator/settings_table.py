@@ -1,0 +1,252 @@
+"""What a setting is: one row for each that may be changed. Whoever asks about one reads its row.
+
+A change names its setting; ``of`` finds the row. A new lever is a row here (and a file in
+``decide/remedies``): the actuator, the guardrails, budgets, undoing and saved evidence follow it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from remediator.model import OLD_DEFAULT_RETRIES, Change, Evidence, Resource, ResourceKind, Value
+from remediator.policy import Limits
+
+_RECORDS = {
+    ResourceKind.EVENT_SOURCE_MAPPING: "mapping",
+    ResourceKind.FUNCTION: "function",
+    ResourceKind.STREAM: "stream",
+}
+"""Where Evidence holds a resource's settings."""
+
+
+class Api(NamedTuple):
+    """AWS's own calls for a setting, by the SDK's names; each takes the resource as ``key``."""
+
+    get: str
+    put: str
+    key: str
+    proof: str | None = None
+    """A field that every whole answer has; ``None``: all of them may be absent."""
+    delete: str | None = None
+    """The call for "not set", where that is no value."""
+
+
+_MAPPING = Api("get_event_source_mapping", "update_event_source_mapping", "UUID", proof="UUID")
+_RESERVATION = Api(
+    "get_function_concurrency",
+    "put_function_concurrency",
+    "FunctionName",
+    delete="delete_function_concurrency",
+)
+
+
+class Setting(NamedTuple):
+    """One row."""
+
+    name: str
+    """As changes, reports and the records of Evidence name it."""
+    kind: ResourceKind
+    field: str = ""
+    """As AWS's calls and templates name it; dots lead into structures."""
+    bounds: tuple[int, int] | None = None
+    """Of a whole number, as AWS takes it."""
+    default: Value = None
+    """What it is where AWS shows nothing."""
+    api: Api | None = None
+    """``None``: what is written depends on what is there (``aws/stream_writers.py``)."""
+    limit: Callable[[Limits, Evidence], int] | None = None
+    """How far the policy lets it go."""
+    concurrency: Callable[[Evidence], int | None] | None = None
+    """Invocations at once that one unit more may bring. ``None``: it brings none, or not known."""
+    draws_on_reservation: bool = False
+    """Whether a function's own reservation pays for that, and not the account's pool."""
+    never: tuple[int, ...] = ()
+    """Values with which nothing happens, in name (beside ``bounds``) or in practice."""
+    lossy: Callable[[Value, Value], bool] = lambda _, __: False
+    """Whether records are given up by it, from one value to another, for as long as it stands."""
+    captured_by: "Setting | None" = None
+    """The setting that must hold something before this one may give records up (invariant 1)."""
+    keeps_records: bool = False
+    """Whether putting the old value back may lose records: first it is looked whether it would."""
+    fine: bool = False
+    """Whether lowering it by a little is worth a restart; else it goes back whole, or stays."""
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the mapping stands still for minutes after it. All in one call restarts once."""
+        return self.kind is ResourceKind.EVENT_SOURCE_MAPPING
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether AWS takes one such change after another, over several looks."""
+        return self.kind is ResourceKind.HASH_RANGE
+
+    def resource(self, evidence: Evidence) -> Resource:
+        """What holds it, of the pipeline that was read."""
+        target = evidence.target
+        names = {
+            ResourceKind.EVENT_SOURCE_MAPPING: target.event_source_mapping,
+            ResourceKind.FUNCTION: target.function,
+            ResourceKind.STREAM: target.source_arn,
+        }
+        return Resource(kind=self.kind, id=names[self.kind])
+
+    def now(self, evidence: Evidence) -> Value:
+        """What it holds, by what was read."""
+        value: Value = getattr(getattr(evidence, _RECORDS[self.kind]), self.name, None)
+        return value
+
+
+def _retries(limits: Limits, evidence: Evidence) -> int:
+    """The halvings that isolate one record of a full batch come on top."""
+    return limits.retry_attempts + (evidence.mapping.halvings if evidence.mapping else 0)
+
+
+def _is_set(_: Value, after: Value) -> bool:
+    return after != -1
+
+
+def _is_lower(before: Value, after: Value) -> bool:
+    return isinstance(before, int) and isinstance(after, int) and after < before
+
+
+def _lanes_of_a_shard(evidence: Evidence) -> int | None:
+    own = evidence.mapping.parallelization_factor if evidence.mapping else 1
+    return evidence.lanes_of_a_shard or own
+
+
+PARALLELIZATION_FACTOR = Setting(
+    "parallelization_factor",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "ParallelizationFactor",
+    bounds=(1, 10),
+    default=1,
+    api=_MAPPING,
+    limit=lambda limits, _: limits.parallelization_factor,
+    concurrency=lambda evidence: evidence.open_shards or 1,
+    draws_on_reservation=True,
+    fine=True,
+)
+BATCH_SIZE = Setting(
+    "batch_size",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "BatchSize",
+    bounds=(1, 10_000),
+    default=100,
+    api=_MAPPING,
+)
+BATCHING_WINDOW = Setting(
+    "batching_window_seconds",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "MaximumBatchingWindowInSeconds",
+    bounds=(0, 300),
+    default=0,
+    api=_MAPPING,
+)
+BISECT = Setting(
+    "bisect_on_error",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "BisectBatchOnFunctionError",
+    default=False,
+    api=_MAPPING,
+)
+DESTINATION = Setting(
+    "on_failure_destination",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "DestinationConfig.OnFailure.Destination",
+    api=_MAPPING,
+    keeps_records=True,
+)
+RETRIES = Setting(
+    "maximum_retry_attempts",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "MaximumRetryAttempts",
+    bounds=(0, 10_000),
+    default=-1,
+    api=_MAPPING,
+    limit=_retries,
+    never=(-1, OLD_DEFAULT_RETRIES),
+    lossy=_is_set,
+    captured_by=DESTINATION,
+)
+RECORD_AGE = Setting(
+    "maximum_record_age_seconds",
+    ResourceKind.EVENT_SOURCE_MAPPING,
+    "MaximumRecordAgeInSeconds",
+    bounds=(60, 604_800),
+    default=-1,
+    api=_MAPPING,
+    never=(-1, 604_800),
+    lossy=_is_set,
+    keeps_records=True,
+)
+RESERVED_CONCURRENCY = Setting(
+    "reserved_concurrency",
+    ResourceKind.FUNCTION,
+    "ReservedConcurrentExecutions",
+    bounds=(0, 10**6),
+    api=_RESERVATION,
+    limit=lambda limits, _: limits.reserved_concurrency,
+    concurrency=lambda _: 1,
+)
+RETENTION = Setting(
+    "retention_hours",
+    ResourceKind.STREAM,
+    "RetentionPeriodHours",
+    bounds=(24, 8760),
+    default=24,
+    limit=lambda limits, _: limits.retention_hours,
+    lossy=_is_lower,
+    keeps_records=True,
+)
+SHARDS = Setting("shards", ResourceKind.HASH_RANGE, concurrency=_lanes_of_a_shard)
+
+SETTINGS: Mapping[str, Setting] = {
+    row.name: row
+    for row in (
+        PARALLELIZATION_FACTOR,
+        BATCH_SIZE,
+        BATCHING_WINDOW,
+        BISECT,
+        RETRIES,
+        RECORD_AGE,
+        DESTINATION,
+        RESERVED_CONCURRENCY,
+        RETENTION,
+        SHARDS,
+    )
+}
+CAPTURED = tuple((row, row.captured_by) for row in SETTINGS.values() if row.captured_by)
+"""By what records are given up, and what captures them."""
+
+
+def of(change: Change) -> Setting:
+    """The row of a change's setting. What only another version of us knows has one of its own,
+    that says nothing."""
+    unknown = Setting(change.setting, change.resource.kind)
+    return SETTINGS.get(change.setting, unknown)
+
+
+def gives_up(change: Change) -> bool:
+    """Whether records are given up by it for as long as it stands: it must not be left behind."""
+    return of(change).lossy(change.before, change.after)
+
+
+def lowers(change: Change) -> bool:
+    """Whether the setting becomes a smaller number."""
+    return _is_lower(change.before, change.after)
+
+
+def raises(change: Change) -> bool:
+    """Whether it may bring more invocations at once."""
+    return of(change).concurrency is not None
+
+
+def concurrency(change: Change, evidence: Evidence) -> int:
+    """How much of the account's pool a change may come to use; negative where it gives back."""
+    row, before, after = of(change), change.before, change.after
+    if row.concurrency is None or not isinstance(before, int) or not isinstance(after, int):
+        return 0
+    function = evidence.function
+    if row.draws_on_reservation and function and function.reserved_concurrency is not None:
+        return 0
+    return (after - before) * (row.concurrency(evidence) or 0)
