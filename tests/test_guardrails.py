@@ -923,7 +923,7 @@ def _nothing_stops_us(policy: Policy, around: Circumstances) -> None:
 def _within_budget(plan: GuardedPlan, policy: Policy, around: Circumstances) -> None:
     since = around.now - timedelta(seconds=policy.budget.window_seconds)
     paid = [one for one in around.ledger.spent if one.at > since]
-    made = len({(change.remedy, change.resource) for change in plan.allowed})
+    made = len({(change.remedy, change.resource.paid_as) for change in plan.allowed})
     assert len(paid) + made <= policy.budget.per_account
     assert len([one for one in paid if one.mapping == MAPPING]) + made <= policy.budget.per_target
 
