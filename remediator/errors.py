@@ -12,10 +12,11 @@ class RemediatorError(Exception):
     """Base of every error raised on purpose by this package."""
 
 
-class InputError(RemediatorError):
+class InputError(RemediatorError, ValueError):
     """Input that cannot be understood; the message says what was expected and where it broke.
 
-    It echoes input, so it is bounded: a log and a queue take it as it is.
+    A ValueError, so that pydantic says under which field one of its models met it. It echoes
+    input, so it is bounded: a log and a queue take it as it is.
     """
 
     def __init__(self, message: str = "") -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from remediator.events.names import new_incident_id
 from remediator.events.requests import Approve, FollowUpDue, Rollback
 from remediator.model import (
     Alarm,
@@ -36,7 +37,7 @@ def transition(
 ) -> Incident:
     """One transition of the alarm on a pipeline's mapping."""
     return Incident(
-        incident_id=f"{function}-{state.lower()}-{at:%H%M%S}{word}",
+        incident_id=new_incident_id(function, state, f"{at:%H%M%S}", word),
         at=at,
         account_id=ACCOUNT,
         region=REGION,

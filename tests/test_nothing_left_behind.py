@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from lab.memory_journal import MemoryJournal
+from remediator.events.names import new_incident_id
 from remediator.events.requests import Approve, FollowUpDue, Rollback, SetFreeze
 from remediator.execution import Executor
 from remediator.model import (
@@ -528,7 +529,8 @@ def test_what_was_lowered_has_its_cool_down_though_a_raise_of_the_same_minute_ca
     ledger = journal.ledger(target.account_id, target.region)
     journal.spend(target.account_id, target.region, NOW, ledger, None, paid)
     host = started(Weather.FAIR)
-    runbook = host._runbook(Invocation("request", FollowUpDue(incident_id="x"), NOW))
+    request = FollowUpDue(incident_id=new_incident_id("x"))
+    runbook = host._runbook(Invocation("request", request, NOW))
     mine = runbook._replace(journal=journal).own_ledger(state, target)
     assert [(s.turn, s.raised) for s in mine.spent] == [(1, True), (0, False)]
 

@@ -39,6 +39,7 @@ from remediator import wiring
 from remediator.aws.clients import Clients
 from remediator.aws.pace import SHARED
 from remediator.environment import Settings
+from remediator.events.names import new_incident_id
 from remediator.events.requests import FollowUpDue
 from remediator.model import Alarm, AlarmState, Incident, Mode, Report, Status, Watched
 from remediator.policy import Budget, Policy
@@ -255,7 +256,7 @@ def _alarms(storm: Storm) -> list[tuple[datetime, float, Event]]:
 def _alarm(number: int, at: datetime) -> Incident:
     name = f"consumer-{number:04}"
     return Incident(
-        incident_id=f"storm-{number:04}",
+        incident_id=new_incident_id("storm", name),
         at=at,
         account_id=ACCOUNT,
         region=REGION,

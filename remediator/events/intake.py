@@ -4,15 +4,14 @@ Nothing in an event is trusted to be there: CloudWatch leaves out ``reasonData``
 state, ``metrics`` for composite and log alarms, ``previousState`` for contributors.
 """
 
-import math
-from datetime import UTC, datetime
+from datetime import datetime
 
 from remediator.errors import InputError
-from remediator.events import alarms, names, requests
-from remediator.events.deliveries import DELIVERIES, Event, Facts, look, parsed
-from remediator.events.names import AlarmArn, Here, Named, shown
+from remediator.events import alarms, deliveries, names, requests
+from remediator.events.deliveries import Event, Told
+from remediator.events.names import Here, Named, shown
 from remediator.events.requests import Command
-from remediator.model import Alarm, AlarmState, Incident
+from remediator.model import Alarm, Incident
 from remediator.ports import DescribedAlarm
 
 
@@ -39,8 +38,8 @@ def understand(
     if not isinstance(event, dict):
         raise InputError(f"expected a JSON object, got {shown(event)}")
     here = Here(now, default_function, account_id, region)
-    facts = next((find(event) for key, find in DELIVERIES.items() if key in event), None)
-    asked = requests.read(event, here) if facts is None else _incident(facts, here)
+    told = deliveries.read(event)
+    asked = requests.read(event, here) if told is None else _incident(*told, here)
     if asked is None:
         raise InputError(f"{_EXPECTED}; got the keys {_keys(event)}")
     return asked
@@ -79,116 +78,54 @@ _EXPECTED = (
 )
 
 
-# --- from facts to an incident -----------------------------------------------------------------
-
-
-def _incident(facts: Facts, here: Here) -> Incident:
-    if facts.of("source") not in (None, "aws.cloudwatch"):
-        raise InputError(f"source: expected 'aws.cloudwatch', got {shown(facts.of('source'))}")
-    arn = names.alarm_arn(facts.of("arn"))
-    account = names.account_id(facts.of("account")) or (arn.account_id if arn else None)
-    region = names.region(facts.of("region")) or (arn.region if arn else None)
-    here.check(account, region)
-    there = here._replace(account_id=account or here.account_id, region=region or here.region)
-    _nothing_from_elsewhere(facts, there)
-    alarm, at, children = _alarm(facts, arn), _when(facts), _children(facts, there)
-    named = None if children else _named(facts, alarm.name, there)
+def _incident(told: Told, alarm: object, here: Here) -> Incident:
+    """Everything in the alarm that names an account or a Region is held against our own."""
+    here.check(told.account_id, told.region)
+    there = here._replace(
+        account_id=told.account_id or here.account_id, region=told.region or here.region
+    )
+    for place in (*names.places(alarm), *((one.account_id, one.region) for one in told.rule)):
+        there.check(*place)
+    named = None if told.children else _named(told, there)
     return Incident(
         incident_id=names.new_incident_id(
-            *(arn or AlarmArn(alarm.name, account or "", region or "")),
-            facts.text("contributor") or "",
-            at.isoformat(timespec="milliseconds"),
-            alarm.state,
+            *(told.arn or (told.name, told.account_id or "", told.region or ""))[:3],
+            told.contributor or "",
+            told.at.isoformat(timespec="milliseconds"),
+            told.state,
         ),
-        at=at,
-        account_id=account or here.account_id,
-        region=region or here.region,
-        alarm=alarm,
+        at=told.at,
+        account_id=there.account_id,
+        region=there.region,
+        alarm=Alarm(
+            name=told.name,
+            arn=told.arn.text if told.arn else None,
+            state=told.state,
+            previous_state=told.previous_state,
+            reason=told.reason or "",
+            threshold=told.threshold,
+            late_after_seconds=alarms.late_after_seconds(told.metrics, told.threshold),
+        ),
         watched=named.watched if named else None,
-        child_alarms=children,
+        child_alarms=told.children,
     )
 
 
-def _alarm(facts: Facts, arn: AlarmArn | None) -> Alarm:
-    name = facts.text("name") or (arn.name if arn else None)
-    if name is None:
-        raise InputError(f"{_where(facts, 'name')}: expected the alarm's name, got none")
-    state = _state(facts.of("state"))
-    if state is None:
-        raise InputError(
-            f"{_where(facts, 'state')}: expected {', '.join(AlarmState)}, got "
-            f"{shown(facts.of('state'))}"
-        )
-    threshold = _number(facts.of("threshold"), look(parsed(facts.of("data")), ("threshold",)))
-    return Alarm(
-        name=name,
-        arn=facts.text("arn") if arn else None,
-        state=state,
-        previous_state=_state(facts.of("previous")),
-        reason=facts.text("reason") or "",
-        threshold=threshold,
-        late_after_seconds=alarms.late_after_seconds(facts.of("metrics"), threshold),
-    )
-
-
-def _state(value: object) -> AlarmState | None:
-    return AlarmState(value) if isinstance(value, str) and value in set(AlarmState) else None
-
-
-def _number(*values: object) -> float | None:
-    """The first finite number among the values."""
-    for value in values:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            try:
-                if math.isfinite(value):
-                    return float(value)
-            except OverflowError:
-                continue
-    return None
-
-
-def _when(facts: Facts) -> datetime:
-    """When the state changed; else when the event was sent, which is a little later."""
-    found = _time(facts.of("at")) or _time(facts.of("time"))
-    if found is None:
-        raise InputError(
-            f"{_where(facts, 'at')}: expected a time such as 2026-11-23T10:15:30.123+0000, got "
-            f"{shown(facts.of('at'))}"
-        )
-    return found
-
-
-def _time(value: object) -> datetime | None:
-    """A time as AWS writes it: ``+0000`` or ``Z``, with or without fraction; naive is UTC."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return found if found.year in _PLAUSIBLE_YEARS else None
-
-
-_PLAUSIBLE_YEARS = range(2009, 2200)
-"""CloudWatch began in 2009. Outside of these, arithmetic with a window might leave the calendar."""
-
-
-def _named(facts: Facts, alarm: str, there: Here) -> Named:
+def _named(told: Told, there: Here) -> Named:
     """What a metric or contributor alarm points at, else the function of last resort."""
     default = _default(there)
-    metrics = list(alarms.metrics(facts.of("metrics")))
+    metrics = list(alarms.metrics(told.metrics))
     # A contributor has its dimensions from the alarm's query, and means what the query is about.
     of_query = {metric.namespace for metric in metrics}
     namespace = of_query.pop() if len(of_query) == 1 else ""
-    contributor = alarms.Metric("", namespace, alarms.dimensions(facts.of("attributes")))
+    contributor = alarms.Metric("", namespace, alarms.dimensions(told.attributes))
     named = alarms.watched_by([contributor]) or alarms.watched_by(
         metrics, default.watched.function if default else None
     )
     if named is None and not alarms.about_another_thing(_that_say_something(metrics)):
         named = default
     if named is None:
-        raise InputError(_names_nothing(alarm, [contributor, *metrics]))
+        raise InputError(_names_nothing(told.name, [contributor, *metrics]))
     there.check(named.account_id, named.region)
     return named
 
@@ -217,66 +154,6 @@ def _names_nothing(alarm: str, metrics: list[alarms.Metric]) -> str:
         if found
         else f"found no dimensions{of} (log and PromQL alarms have no metrics)"
     )
-
-
-# --- composite alarms --------------------------------------------------------------------------
-
-
-def _children(facts: Facts, there: Here) -> tuple[str, ...]:
-    """Names of the alarms that a composite alarm was triggered by, else of all in its rule.
-
-    Children live in their parent's account and Region, so a name is enough to look them up.
-    """
-    listed = look(parsed(facts.of("data")), ("triggeringAlarms",)), facts.of("children")
-    triggering = [arn for children in listed for arn in _arns(children)]
-    rule = facts.of("rule")
-    in_rule = _in_rule(rule) if isinstance(rule, str) else []
-    found = triggering or in_rule
-    if not found and rule is not None:
-        raise InputError(
-            f"{_where(facts, 'rule')}: expected a composite alarm's rule that names other alarms, "
-            f"got {shown(rule)}"
-        )
-    for child in (*triggering, *in_rule):
-        there.check(child.account_id or None, child.region or None)
-    children = tuple(dict.fromkeys(child.name for child in found))
-    if len(children) > _MOST_CHILDREN:
-        raise InputError(
-            f"{_where(facts, 'rule')}: expected at most {_MOST_CHILDREN} alarms below a composite "
-            f"one, got {len(children)}"
-        )
-    return children
-
-
-_MOST_CHILDREN = 500
-"""A composite alarm's rule has at most 500 elements (CloudWatch User Guide, quotas)."""
-
-
-def _arns(children: object) -> list[AlarmArn]:
-    fields = map(alarms.lowered, children) if isinstance(children, list) else ()
-    return [arn for child in fields if (arn := names.alarm_arn(child.get("arn")))]
-
-
-def _in_rule(rule: str) -> list[AlarmArn]:
-    found = map(names.text, alarms.in_rule(rule))
-    return [names.alarm_arn(name) or AlarmArn(name, "", "") for name in found if name]
-
-
-# --- our own account and Region ----------------------------------------------------------------
-
-
-def _nothing_from_elsewhere(facts: Facts, there: Here) -> None:
-    """Hold everything in the alarm that names an account or a Region against our own."""
-    data = parsed(facts.of("data"))
-    for account, region in names.places([facts.alarm, data]):
-        there.check(account, region)
-
-
-# --- small readers -----------------------------------------------------------------------------
-
-
-def _where(facts: Facts, fact: str) -> str:
-    return ".".join(str(step) for step in facts.paths[fact])
 
 
 def _keys(event: Event) -> str:

@@ -107,6 +107,7 @@ class AlarmArn(NamedTuple):
     name: str
     account_id: str
     region: str
+    text: str = ""
 
 
 def function(value: object) -> Named:
@@ -179,7 +180,7 @@ def incident_id(value: object) -> str:
 def alarm_arn(value: object) -> AlarmArn | None:
     """An alarm's ARN, or ``None`` if it is not one."""
     found = _ALARM_ARN.fullmatch(text(value) or "")
-    return AlarmArn(found["name"], found["account"], found["region"]) if found else None
+    return AlarmArn(found["name"], found["account"], found["region"], found[0]) if found else None
 
 
 def account_id(value: object) -> str | None:

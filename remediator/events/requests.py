@@ -1,51 +1,166 @@
 """Requests by hand and by our own schedule: look here, approve, roll back, follow up, freeze.
 
-Each request is known by its key; every other key must be one that belongs to it.
+Each request is known by its key; every other key must be one that belongs to it. The models say
+what each key may hold, so an event by hand and a command of the CLI are held to the same.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from remediator.errors import InputError
 from remediator.events import names
 from remediator.events.names import Here, Named, shown
+from remediator.events.refusing import expected, refusal
 from remediator.model import Incident, Mode, Record
 
+Event: TypeAlias = Mapping[Any, Any]
+_MOST = 10_000
 
-class Approve(Record):
+
+class _Asked(NamedTuple):
+    """By which key, and where."""
+
+    key: str
+    here: Here
+
+    def read(self, value: object) -> Named:
+        """What is named, unless it is another account's or Region's. Raises InputError."""
+        found = _NAMED.get(self.key, names.function)(value)
+        self.here.check(found.account_id, found.region)
+        return found
+
+
+_NAMED: Mapping[str, Callable[[object], Named]] = {
+    "function": names.function,
+    "event_source_mapping": names.mapping,
+    "stream": names.stream,
+}
+
+
+def _named(value: object, info: ValidationInfo) -> Named:
+    return info.context.read(value) if info.context else names.function(value)
+
+
+def _words(value: object) -> str:
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"expected text, got {shown(value)}")
+    return names.text(value) or ""
+
+
+def _unless_by_name(value: object) -> object:
+    if isinstance(value, dict) and set(value) != {"function"}:
+        raise InputError("expected an incident id or {'function': name}")
+    return None if isinstance(value, dict) else value
+
+
+Words: TypeAlias = Annotated[str, PlainValidator(_words)]
+IncidentId: TypeAlias = Annotated[str, BeforeValidator(names.incident_id)]
+FunctionName: TypeAlias = Annotated[
+    str,
+    PlainValidator(_named),
+    AfterValidator(lambda named: named.watched.function),
+]
+"""Bare: what is frozen or rolled back has no alias."""
+
+
+def _all_or(scope: Any, name: ValidatorFunctionWrapHandler) -> Any:
+    everything = isinstance(scope, str) and scope.strip().lower() == "all"
+    return "all" if everything else name(scope)
+
+
+class _Request(Record):
+    """What one key asks for. By the key it is read, by the field's name it is made in code."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+
+class Approve(_Request):
     """Make the plan that waits for approval; ``plan`` is the digest of the one that was read."""
 
-    incident_id: str
-    by: str = ""
-    plan: str = ""
+    incident_id: IncidentId = Field(validation_alias="approve")
+    by: Words = ""
+    plan: Annotated[Words, StringConstraints(to_lower=True)] = ""
 
 
-class Rollback(Record):
+class Rollback(_Request):
     """Undo what is still in effect: of one incident, or of a function's latest one."""
 
-    incident_id: str | None = None
-    function: str | None = None
-    by: str = ""
+    incident_id: Annotated[IncidentId | None, BeforeValidator(_unless_by_name)] = Field(
+        None, validation_alias="rollback"
+    )
+    function: FunctionName | None = Field(None, validation_alias=AliasPath("rollback", "function"))
+    by: Words = ""
 
 
-class FollowUpDue(Record):
+class FollowUpDue(_Request):
     """Time to look at an incident again. ``number`` counts the looks; ``None``: whichever."""
 
-    incident_id: str
-    number: int | None = None
+    incident_id: IncidentId = Field(validation_alias="follow_up")
+    number: Annotated[
+        Annotated[int, Field(strict=True, ge=0, le=_MOST)] | None,
+        expected(f"a whole number from 0 to {_MOST}"),
+    ] = None
 
 
-class SetFreeze(Record):
+class SetFreeze(_Request):
     """Stop all changes of a scope (``all``, or a function's name), or let them go on."""
 
-    scope: str
-    on: bool
-    reason: str = ""
-    by: str = ""
+    scope: Annotated[FunctionName, WrapValidator(_all_or)] = Field(
+        validation_alias=AliasChoices("freeze", "unfreeze")
+    )
+    on: Annotated[bool, BeforeValidator(lambda said: said is True)] = Field(
+        default=True, validation_alias="unfreeze"
+    )
+    reason: Words = ""
+    by: Words = ""
+
+
+class LookAt(_Request):
+    """Look at what is named, now."""
+
+    named: Annotated[Named, PlainValidator(_named)] = Field(validation_alias=AliasChoices(*_NAMED))
+    mode: Annotated[Mode | None, expected(" or ".join(Mode))] = None
+    request_id: Words = ""
+
+    def incident(self, here: Here) -> Incident:
+        """Asked again later it is a new incident, but where a ``request_id`` says otherwise."""
+        named, moment = self.named, self.request_id or here.now.isoformat(timespec="seconds")
+        return Incident(
+            incident_id=names.new_incident_id("by hand", str(named.watched), moment),
+            at=here.now,
+            account_id=named.account_id or here.account_id,
+            region=named.region or here.region,
+            watched=named.watched,
+            mode=self.mode,
+        )
 
 
 Command: TypeAlias = Approve | Rollback | FollowUpDue | SetFreeze
-Event: TypeAlias = Mapping[Any, Any]
+
+_REQUESTS: Mapping[str, type[Command | LookAt]] = {
+    "approve": Approve,
+    "rollback": Rollback,
+    "follow_up": FollowUpDue,
+    "freeze": SetFreeze,
+    "unfreeze": SetFreeze,
+    **dict.fromkeys(_NAMED, LookAt),
+}
+KEYS = tuple(_REQUESTS)
 
 
 def read(event: Event, here: Here) -> Incident | Command | None:
@@ -54,120 +169,12 @@ def read(event: Event, here: Here) -> Incident | Command | None:
     if key is None:
         return None
     request = _REQUESTS[key]
-    unknown = [name for name in event if name != key and name not in request.options]
-    if unknown:
-        known = ", ".join((key, *request.options))
-        raise InputError(f"unknown key {shown(unknown[0])} beside '{key}'; known here: {known}")
-    return request.read(event, here)
-
-
-def _look_at(key: str, named: Callable[[object], Named]) -> Callable[[Event, Here], Incident]:
-    def incident(event: Event, here: Here) -> Incident:
-        found = _at(key, lambda: named(event[key]))
-        here.check(found.account_id, found.region)
-        moment = _request_id(event) or here.now.isoformat(timespec="seconds")
-        return Incident(
-            incident_id=names.new_incident_id("by hand", str(found.watched), moment),
-            at=here.now,
-            account_id=found.account_id or here.account_id,
-            region=found.region or here.region,
-            watched=found.watched,
-            mode=_mode(event.get("mode")),
-        )
-
-    return incident
-
-
-def _approve(event: Event, _here: Here) -> Approve:
-    return Approve(
-        incident_id=_incident_id("approve", event["approve"]),
-        by=_text(event, "by"),
-        plan=_text(event, "plan").lower(),
-    )
-
-
-def _rollback(event: Event, here: Here) -> Rollback:
-    asked, by = event["rollback"], _text(event, "by")
-    if not isinstance(asked, dict):
-        return Rollback(incident_id=_incident_id("rollback", asked), by=by)
-    if set(asked) != {"function"}:
-        raise InputError("rollback: expected an incident id or {'function': name}")
-    return Rollback(function=_function("rollback.function", asked["function"], here), by=by)
-
-
-def _follow_up(event: Event, _here: Here) -> FollowUpDue:
-    number = event.get("number")
-    counts = isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= _MOST
-    if number is not None and not counts:
-        raise InputError(f"number: expected a whole number from 0 to {_MOST}, got {shown(number)}")
-    return FollowUpDue(incident_id=_incident_id("follow_up", event["follow_up"]), number=number)
-
-
-def _freeze(key: str) -> Callable[[Event, Here], SetFreeze]:
-    def freeze(event: Event, here: Here) -> SetFreeze:
-        named = event[key]
-        everything = isinstance(named, str) and named.strip().lower() == "all"
-        scope = "all" if everything else _function(key, named, here)
-        reason, by = _text(event, "reason"), _text(event, "by")
-        return SetFreeze(scope=scope, on=key == "freeze", reason=reason, by=by)
-
-    return freeze
-
-
-class _Request(NamedTuple):
-    read: Callable[[Event, Here], Incident | Command]
-    options: tuple[str, ...]
-
-
-_REQUESTS: Mapping[str, _Request] = {
-    "approve": _Request(_approve, ("by", "plan")),
-    "rollback": _Request(_rollback, ("by",)),
-    "follow_up": _Request(_follow_up, ("number",)),
-    "freeze": _Request(_freeze("freeze"), ("reason", "by")),
-    "unfreeze": _Request(_freeze("unfreeze"), ("reason", "by")),
-    "function": _Request(_look_at("function", names.function), ("mode", "request_id")),
-    "event_source_mapping": _Request(
-        _look_at("event_source_mapping", names.mapping), ("mode", "request_id")
-    ),
-    "stream": _Request(_look_at("stream", names.stream), ("mode", "request_id")),
-}
-KEYS = tuple(_REQUESTS)
-_MOST = 10_000
-
-
-def _at(key: str, read: Callable[[], Any]) -> Any:
-    """As ``read``; its InputError says under which key it broke."""
     try:
-        return read()
-    except InputError as error:
-        raise InputError(f"{key}: {error}") from error
-
-
-def _incident_id(key: str, value: object) -> str:
-    return str(_at(key, lambda: names.incident_id(value)))
-
-
-def _function(key: str, value: object, here: Here) -> str:
-    """A function's bare name: what is frozen or rolled back has no alias."""
-    found: Named = _at(key, lambda: names.function(value))
-    here.check(found.account_id, found.region)
-    return str(found.watched.function)
-
-
-def _text(event: Event, key: str) -> str:
-    value = event.get(key)
-    if value is not None and not isinstance(value, str):
-        raise InputError(f"{key}: expected text, got {shown(value)}")
-    return names.text(value) or ""
-
-
-def _request_id(event: Event) -> str:
-    return _text(event, "request_id")
-
-
-def _mode(value: object) -> Mode | None:
-    if value is None:
-        return None
-    if isinstance(value, str) and value in set(Mode):
-        return Mode(value)
-    raise InputError(f"mode: expected {' or '.join(Mode)}, got {shown(value)}")
+        asked = _Asked(key, here)
+        found = request.model_validate(event, context=asked, by_alias=True, by_name=False)
+    except ValidationError as error:
+        fields = request.model_fields.items()
+        options = [name for name, field in fields if field.validation_alias is None]
+        unknown = f"unknown key beside '{key}'; known here: {', '.join((key, *options))}"
+        raise refusal(error, request, unknown=unknown) from None
+    return found.incident(here) if isinstance(found, LookAt) else found
