@@ -107,6 +107,7 @@ schema: setup ## Write schemas/*.json anew from the records, and the tests' evid
 	@$(BIN)/remediator schema report > schemas/report.schema.json
 	@$(BIN)/remediator schema evidence > schemas/evidence.schema.json
 	@$(BIN)/remediator schema event > schemas/event.schema.json
+	@$(BIN)/remediator schema policy > schemas/policy.schema.json
 	@$(BIN)/python -m tests.evidence
 
 readme: setup ## Write the pages' generated blocks anew (LAB=out/lab.json for the lab's figures, too)

@@ -2,10 +2,13 @@
 
 RemediatorError
 ├── InputError       the caller's: an event, a policy or an option that cannot be understood
+│   └── FileError    a file of settings, with each place in it that is wrong
 ├── TemporaryError   nobody's for long: throttled, timed out, a resource in use; retrying helps
 ├── PermanentError   the world's: denied, gone, refused by AWS; retrying does not help
 └── ConflictError    a setting is not what the plan saw: someone else changed it (invariant 3)
 """
+
+from typing import NamedTuple
 
 
 class RemediatorError(Exception):
@@ -25,6 +28,25 @@ class InputError(RemediatorError, ValueError):
 
 
 _LONGEST_MESSAGE = 8000
+
+
+class Problem(NamedTuple):
+    """One thing that is to be said of a file, and of which line, where that is known."""
+
+    file: str
+    line: int | None
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.file}{f':{self.line}' if self.line else ''}: {self.said}"
+
+
+class FileError(InputError):
+    """A file that cannot be understood, place by place."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
 
 
 class TemporaryError(RemediatorError):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from remediator.errors import InputError
+from remediator.errors import FileError, Problem
 from remediator.escaping import shortened
 
 _DEEPEST = 20
@@ -35,7 +35,7 @@ class Document(NamedTuple):
 def read(text: str, name: str) -> Document:
     """The one document in ``text``; ``name`` stands in the errors.
 
-    Raises InputError with the line for everything that is not plain YAML.
+    Raises FileError with the line for everything that is not plain YAML.
     """
     loader: _PlainLoader | None = None
     try:
@@ -44,13 +44,11 @@ def read(text: str, name: str) -> Document:
         value = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise InputError(
-            f"{name}{line}: {shortened(error.problem or error.context, 200)}"
-        ) from error
+        said = shortened(error.problem or error.context, 200)
+        raise FileError(Problem(name, mark.line + 1 if mark else None, said)) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Scalars that look like a number or a date to YAML, but are none: 0b_, 2026-99-99.
-        raise InputError(f"{name}: not YAML: {shortened(error, 200)}") from error
+        raise FileError(Problem(name, None, f"not YAML: {shortened(error, 200)}")) from error
     finally:
         if loader is not None:
             loader.dispose()

@@ -22,13 +22,14 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from remediator import plain_yaml
-from remediator.errors import InputError
+from remediator.errors import FileError, InputError, Problem
 from remediator.escaping import field_path, visible
 from remediator.model import Mode, RemedyName
 
@@ -168,13 +169,21 @@ class RemedyPolicy(_Section):
     cooldown_seconds: Counted | None = None
 
 
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Clock: TypeAlias = Annotated[
+    time, WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"})
+]
+Day: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(_DAYS)})]
+
+
 class MaintenanceWindow(_Section):
     """A time of day (UTC) in which nothing is changed. It may pass midnight."""
 
     name: str
-    start: time
-    end: time
-    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    start: Clock
+    end: Clock
+    days: tuple[Day, ...] = _DAYS
 
     @field_validator("start", "end", mode="before")
     @classmethod
@@ -214,10 +223,6 @@ class MaintenanceWindow(_Section):
         return (today in self.days and clock >= self.start) or (
             yesterday in self.days and clock < self.end
         )
-
-
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Match(_Section):
@@ -302,7 +307,7 @@ class Policy(_Section):
         policy = self
         for override in self.overrides:
             if override.match.fits(function, stream, tags):
-                policy = policy._with(override)
+                policy = policy.overlaid(override)
         mode = Mode.PLAN if Mode.PLAN in {self.mode, policy.mode} else Mode.APPLY
         return policy.model_copy(update={"mode": mode, "freeze": self.freeze or policy.freeze})
 
@@ -313,7 +318,8 @@ class Policy(_Section):
         late = {"alarm_seconds": max(1, int(seconds))}
         return self.model_copy(update={"thresholds": self.thresholds.model_copy(update=late)})
 
-    def _with(self, override: Override) -> "Policy":
+    def overlaid(self, override: Override) -> "Policy":
+        """This policy with an override laid over it, whomever that is for."""
         base = self.model_dump(mode="json", exclude={"overrides"})
         return Policy.model_validate(_merged(base, override.set))
 
@@ -353,21 +359,28 @@ def _load(path: Path, _changed: int) -> Policy:
 
 
 def parse(text: str, name: str = "policy") -> Policy:
-    """As ``load``, from text; ``name`` stands in the errors."""
-    document = plain_yaml.read(text, name)
+    """As ``load``, from text; ``name`` stands in the errors. Raises FileError."""
+    return of_document(plain_yaml.read(text, name))
+
+
+def of_document(document: plain_yaml.Document) -> Policy:
+    """The policy that a file's content means. Raises FileError."""
+    name = document.name
     if document.value is None:
         return Policy()
     if not isinstance(document.value, dict):
         got = _shown(document.value)
-        raise InputError(f"{name}:{document.line((0,))}: expected settings by name, got {got}")
+        said = f"expected settings by name, got {got}"
+        raise FileError(Problem(name, document.line((0,)), said))
     try:
         return Policy.model_validate(document.value)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         told = [_complaint(each, document) for each in problems[:_MOST_TOLD]]
         if len(problems) > _MOST_TOLD:
-            told.append(f"{name}: and {len(problems) - _MOST_TOLD} more fields are wrong")
-        raise InputError("\n".join(told)) from error
+            more = f"and {len(problems) - _MOST_TOLD} more fields are wrong"
+            told.append(Problem(name, None, more))
+        raise FileError(*told) from error
 
 
 _MOST_TOLD = 20
@@ -380,7 +393,7 @@ _PLAINER = {
 }
 
 
-def _complaint(problem: ErrorDetails, document: plain_yaml.Document) -> str:
+def _complaint(problem: ErrorDetails, document: plain_yaml.Document) -> Problem:
     """One wrong field: the line, its path, what is expected there, and what was found."""
     location = tuple(part for part in problem["loc"] if part != "[key]")
     path = field_path(location)
@@ -391,7 +404,7 @@ def _complaint(problem: ErrorDetails, document: plain_yaml.Document) -> str:
     elif problem["type"] == "extra_forbidden":
         given = f"; known here: {', '.join(_known(location))}"
     told = visible(f"{path}: {message}{given}")
-    return f"{document.name}:{document.line(location)}: {told}"
+    return Problem(document.name, document.line(location), told)
 
 
 def _shown(value: object) -> str:

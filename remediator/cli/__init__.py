@@ -4,13 +4,14 @@ options    what can be said on the command line
 outside    environment, clock, terminal and AWS, as the commands find them
 showing    formats and exit codes
 failures   errors in words, and what to do about them
+files      files as they are named
 saved      answers from saved evidence
-looking, acting, journal, alarms, tables    the commands
+looking, acting, journal, alarms, tables, checking    the commands
 """
 
 import typer
 
-from remediator.cli import acting, alarms, journal, looking, tables
+from remediator.cli import acting, alarms, checking, journal, looking, tables
 from remediator.cli.failures import Commands
 from remediator.cli.options import Version
 from remediator.cli.outside import Outside
@@ -48,7 +49,7 @@ for commands in (
         app.command(command.name, rich_help_panel=command.panel, epilog=command.example)(
             command.run
         )
-app.add_typer(tables.policy, name="policy", rich_help_panel="About the rules")
+app.add_typer(checking.policy, name="policy", rich_help_panel="About the rules")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import typer
 
-from remediator.cli import options, saved, showing
+from remediator.cli import files, options, saved, showing
 from remediator.cli.failures import usage
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Outside, Place, open_office
@@ -112,9 +112,8 @@ def _collected(outside: Outside, about: "Subject", place: Place) -> Bundle:
 
 def _known(outside: Outside, about: "Subject", place: Place) -> list[tuple[str, Bundle]]:
     """The evidence by its name: bundles, or what AWS says now."""
-    files = about.saved
-    if files:
-        return [(str(file), saved.read_bundle(file)) for file in saved.named(files)]
+    if about.saved:
+        return [(str(file), saved.read_bundle(file)) for file in files.named(about.saved)]
     return [("now", _collected(outside, about, place))]
 
 

@@ -1,15 +1,14 @@
 """Answers from saved evidence: many bundles at once, or what two policies decide differently."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from glob import has_magic
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import typer
 
 from remediator import replay
-from remediator.cli import showing
+from remediator.cli import files, showing
 from remediator.cli.failures import complain
 from remediator.cli.options import Format
 from remediator.cli.outside import Outside, offline, offline_settings
@@ -33,14 +32,14 @@ class Answered(NamedTuple):
 
 def answers(
     outside: Outside,
-    files: Sequence[Path],
+    bundles: Sequence[Path],
     policy: Path | None,
     shown: Format,
     *,
     readings: bool = False,
 ) -> int:
     """Answer each saved bundle, and say what came of it; the gravest exit code."""
-    answered = [_answer(outside, file, policy) for file in named(files)]
+    answered = [_answer(outside, file, policy) for file in files.named(bundles)]
     found = [answer.report for answer in answered if answer.report is not None]
     if shown is Format.JSON and len(answered) > 1:
         showing.data([report.model_dump(mode="json") for report in found])
@@ -106,19 +105,6 @@ def _answer(outside: Outside, file: Path, policy: Path | None) -> Answered:
     report = respond(outside, bundle, policy)
     code = showing.end(report).exit_code
     return Answered(report, f"{file}: {pages.headline(report)} (exit code {code})", code)
-
-
-def named(files: Sequence[Path]) -> tuple[Path, ...]:
-    """The files that are meant, each once: a pattern stands for all that fit it, in order."""
-    return tuple(dict.fromkeys(found for file in files for found in _fitting(file)))
-
-
-def _fitting(file: Path) -> Iterator[Path]:
-    if str(file) == "-" or file.exists() or not has_magic(str(file)):
-        yield file
-        return
-    pattern = str(file.relative_to(file.anchor))
-    yield from sorted(Path(file.anchor).glob(pattern)) or [file]
 
 
 def read_bundle(file: Path) -> Bundle:

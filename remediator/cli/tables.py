@@ -1,29 +1,25 @@
-"""tree, schema, policy check: what decides, without AWS."""
+"""tree, schema: what decides, without AWS."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from remediator import policy as policies
 from remediator.cli import showing
 from remediator.cli.options import Command, Format, Shown
+from remediator.cli.policy_schema import policy_schema
 from remediator.decide.guardrails import GUARDRAILS
 from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES
 from remediator.decide.tree import TREE
-from remediator.environment import Settings
 from remediator.model import Bundle, Report
 from remediator.ports import Event
-from remediator.render import markdown, pages
+from remediator.render import markdown
 from remediator.render import tree as drawing
 from remediator.render.page import Table
 
 PANEL = "About the rules"
 
 TABLES = drawing.Tables(TREE, FIRST_AID, REMEDIES, QUIET_CAUSES, GUARDRAILS)
-
-policy = typer.Typer(no_args_is_help=True, help="About the policy file.")
 
 
 class Schema(StrEnum):
@@ -32,6 +28,7 @@ class Schema(StrEnum):
     REPORT = "report"
     EVIDENCE = "evidence"
     EVENT = "event"
+    POLICY = "policy"
 
 
 def tree(shown: Shown = Format.TEXT) -> None:
@@ -54,10 +51,12 @@ def _records(table: Table | None) -> list[dict[str, str]]:
 
 def schema(
     of: Annotated[
-        Schema, typer.Argument(help="The report, the evidence bundle, or the EventBridge event.")
+        Schema,
+        typer.Argument(help="The report, the evidence bundle, the EventBridge event, the policy."),
     ],
 ) -> None:
-    """Print a JSON Schema: of the report, the evidence that collect saves, or the event sent."""
+    """Print a JSON Schema: of the report, the evidence that collect saves, the event sent, or the
+    policy."""
     showing.data(schemas()[of])
 
 
@@ -68,28 +67,8 @@ def schemas() -> dict[Schema, dict[str, Any]]:
         Schema.REPORT: draft | Report.model_json_schema(mode="serialization"),
         Schema.EVIDENCE: draft | Bundle.model_json_schema(mode="serialization"),
         Schema.EVENT: draft | Event.model_json_schema(mode="serialization"),
+        Schema.POLICY: draft | policy_schema(),
     }
-
-
-@policy.command(
-    "check", epilog="Example:  remediator policy check policies/guardrails.yml && git commit"
-)
-def check(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="The shipped one if not said.")
-    ] = None,
-    shown: Shown = Format.TEXT,
-) -> None:
-    """Read a policy file; name each wrong field by line and path, with what is allowed.
-
-    0: it is understood. 1: it is not.
-    """
-    where = file or Settings.model_fields["policy_file"].default
-    found = policies.load(where)
-    if shown is Format.JSON:
-        showing.data({"file": str(where), "digest": found.digest} | found.model_dump(mode="json"))
-    else:
-        showing.plain_page(pages.policy(found, str(where)), shown)
 
 
 COMMANDS = (

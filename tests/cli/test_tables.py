@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from remediator.cli import app
+from remediator.cli.tables import Schema
 from remediator.decide.guardrails import GUARDRAILS
 from remediator.decide.tree import TREE
 from remediator.model import Cause
@@ -35,7 +36,7 @@ def test_the_trees_diagram_has_an_arrow_for_every_answer() -> None:
     assert diagram.count("-.->|unseen|") == len(TREE)
 
 
-@pytest.mark.parametrize("of", ["report", "evidence", "event"])
+@pytest.mark.parametrize("of", Schema)
 def test_the_published_schemas_are_those_of_the_records(of: str) -> None:
     """If not: make schema."""
     published = (ROOT / "schemas" / f"{of}.schema.json").read_text()
