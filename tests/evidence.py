@@ -14,10 +14,14 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from remediator.decide.case import Case
+from remediator.decide.planning import weighed
+from remediator.decide.tree import diagnosed
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     AccountState,
     Bundle,
+    Diagnosis,
     Evidence,
     FunctionState,
     Gap,
@@ -29,6 +33,7 @@ from remediator.model import (
     StreamState,
     Target,
 )
+from remediator.policy import Policy
 
 NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -456,6 +461,11 @@ PIPELINES: Mapping[str, Builder] = {
 SAVED = ("slow-consumer", "throttled", "poison", "broken-deploy", "recovering", "stopped")
 """Pipelines of which a bundle lies in ``tests/bundles``, as ``remediator collect`` saves them."""
 BUNDLES = Path(__file__).parent / "bundles"
+
+
+def case_of(seen: Evidence, found: Diagnosis, policy: Policy, **known: Any) -> Case:
+    """All that remedies and guardrails look at, where the tree has found that."""
+    return weighed(diagnosed(seen, policy)._replace(diagnosis=found), **known)
 
 
 def bundle(of: Evidence) -> Bundle:

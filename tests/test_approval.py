@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 from lab.memory_journal import MemoryJournal
 from remediator.decide.guardrails import Circumstances, Undo, guard, guard_undo
-from remediator.decide.planning import plan, situation
+from remediator.decide.planning import plan
 from remediator.model import Evidence, GuardedPlan, Mode, Status
 from remediator.policy import Policy
 from remediator.replay import SavedSensor
 from remediator.runbook import acting, watching
 from remediator.runbook.desk import Deployment, Desk
 from remediator.state import IncidentState, Spent, Stage
-from tests.evidence import NOW, QUARANTINE, evidence
+from tests.evidence import NOW, QUARANTINE, case_of, evidence
 from tests.histories import state
 from tests.test_gone import Clockwork, Hand
 from tests.test_proof import found_in, probed
@@ -38,9 +38,7 @@ def undecided() -> Evidence:
 
 
 def asked(seen: Evidence) -> GuardedPlan:
-    here = situation(
-        seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE, destination_usable=True
-    )
+    here = case_of(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE, destination_usable=True)
     around = Circumstances(now=NOW, incident_id="incident-1", mode=Mode.APPLY, mapping_known=True)
     return guard(plan("incident-1", here), here, around)
 
@@ -116,7 +114,7 @@ def put_back(quiet_since: datetime | None) -> tuple[Hand, Status, IncidentState]
     The mapping starts at LATEST, so that even what did harm is asked for; meanwhile the raise's
     own cool-down runs."""
     seen = evidence(parallelization_factor=4, starting_position="LATEST")
-    here = situation(seen, found_in(seen), POLICY)
+    here = case_of(seen, found_in(seen), POLICY)
     spent = Spent(
         incident_id="incident-1",
         mapping=seen.target.event_source_mapping,

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remediator.decide import planning
+from remediator.decide.case import Case
 from remediator.decide.guardrails import (
     GUARDRAILS,
     Circumstances,
@@ -19,7 +20,6 @@ from remediator.decide.guardrails import (
     rule,
     undo_held_back,
 )
-from remediator.decide.remedies import Situation
 from remediator.decide.tree import diagnose
 from remediator.evidence.signals import measure
 from remediator.model import (
@@ -55,6 +55,7 @@ from tests.evidence import (
     PIPELINES,
     QUARANTINE,
     STREAM_ARN,
+    case_of,
     evidence,
     expiring,
     one_shard_fails,
@@ -105,8 +106,8 @@ FACTOR = change("parallelization_factor", 1, 4)
 """Four lanes instead of one."""
 
 
-def situation(seen: Evidence, policy: Policy = DEFAULTS, **known: Any) -> Situation:
-    return planning.situation(seen, diagnose(seen, policy), policy, **known)
+def situation(seen: Evidence, policy: Policy = DEFAULTS, **known: Any) -> Case:
+    return case_of(seen, diagnose(seen, policy), policy, **known)
 
 
 def ruling(
@@ -1003,7 +1004,7 @@ def test_nothing_bounds_retries_without_proof_whatever_the_diagnosis_is_called(
     probe has decided, a person may: that is asked for, and never done."""
     asks = (cause, detail) == (Cause.POISON_RECORD, Detail.UNDECIDED)
     named = Diagnosis(cause=cause, path=(), detail=detail)
-    here = planning.situation(seen, named, policy, quarantine_arn=QUARANTINE)
+    here = case_of(seen, named, policy, quarantine_arn=QUARANTINE)
     plan = planning.plan("ours", here)
     wished = {made.setting for made in plan.changes}
     assert asks or "maximum_retry_attempts" not in wished
@@ -1017,7 +1018,7 @@ def test_a_detail_that_is_not_known_decides_nothing(written: str) -> None:
     """What an older version wrote as prose is read, and proves nothing."""
     read = Diagnosis.model_validate({"cause": "poison_record", "path": [], "detail": written})
     assert read.detail is Detail.NONE
-    here = planning.situation(poison(), read, DEFAULTS, quarantine_arn=QUARANTINE)
+    here = case_of(poison(), read, DEFAULTS, quarantine_arn=QUARANTINE)
     assert rule(RETRIES, here, CALM).ruling.guardrail == "discard"
 
 

@@ -28,6 +28,7 @@ from tests.evidence import (
     NOW,
     PIPELINES,
     QUARANTINE,
+    case_of,
     climbing,
     evidence,
     expiring,
@@ -61,7 +62,7 @@ def step(found: Diagnosis, name: str) -> Step:
 
 def planned(seen: Evidence) -> Plan:
     found = diagnose(seen, POLICY)
-    return planning.plan("incident", planning.situation(seen, found, POLICY))
+    return planning.plan("incident", case_of(seen, found, POLICY))
 
 
 def remedies(seen: Evidence) -> set[RemedyName]:

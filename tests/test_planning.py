@@ -27,6 +27,7 @@ from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
     PIPELINES,
     QUARANTINE,
+    case_of,
     climbing,
     evidence,
     expiring,
@@ -53,9 +54,7 @@ def plan(
     quarantine_arn: str | None = QUARANTINE,
     **known: Any,
 ) -> Plan:
-    here = planning.situation(
-        seen, diagnose(seen, policy), policy, quarantine_arn=quarantine_arn, **known
-    )
+    here = case_of(seen, diagnose(seen, policy), policy, quarantine_arn=quarantine_arn, **known)
     return planning.plan("inc", here, tried)
 
 
@@ -321,7 +320,7 @@ def test_every_lever_names_its_permissions_and_its_caveats(remedy: Remedy) -> No
 @settings(max_examples=300, deadline=None)
 def test_any_evidence_can_be_planned_for(seen: Evidence, policy: Policy) -> None:
     """No exception; every wish is a change, within AWS's own limits."""
-    here = planning.situation(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE)
+    here = case_of(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE)
     found = planning.plan("inc", here)
     for made in found.changes:
         assert made.before != made.after
@@ -345,7 +344,7 @@ AWS_LIMITS = {
 @given(seen=evidences(), policy=POLICIES)
 @settings(max_examples=200, deadline=None)
 def test_every_remedy_answers_any_evidence(seen: Evidence, policy: Policy) -> None:
-    here = planning.situation(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE)
+    here = case_of(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE)
     for remedy in EVERY.values():
         answer = remedy.propose(here)
         assert answer.reason if isinstance(answer, Pass) else answer
@@ -413,7 +412,7 @@ def test_what_is_discarded_meanwhile_is_read_off_the_mapping(
 ) -> None:
     seen = PIPELINES["broken-deploy"](mapping=settings)
     diagnosis = Diagnosis(cause=Cause.FUNCTION_FAILURE, path=())
-    here = planning.situation(seen, diagnosis, DEFAULTS)
+    here = case_of(seen, diagnosis, DEFAULTS)
     assert said in (planning.plan("inc-1", here).escalation or "")
 
 
@@ -421,7 +420,7 @@ def test_what_is_discarded_meanwhile_is_read_off_the_mapping(
 
 
 def told(seen: Evidence, tried: Sequence[RemedyName] = (), **refused: str) -> str:
-    here = planning.situation(seen, diagnose(seen, Policy()), Policy())
+    here = case_of(seen, diagnose(seen, Policy()), Policy())
     said = {RemedyName(name): why for name, why in refused.items()}
     return planning.escalation(here, tried, said)
 

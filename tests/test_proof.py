@@ -25,6 +25,7 @@ from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
     NOW,
     QUARANTINE,
+    case_of,
     climbing,
     evidence,
     one_shard_fails,
@@ -44,9 +45,7 @@ def found_in(seen: Evidence) -> Diagnosis:
 
 def plan(seen: Evidence, policy: Policy = POLICY, **known: Any) -> GuardedPlan:
     """The plan as the guardrails let it through when nobody has approved anything."""
-    here = planning.situation(
-        seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE, **known
-    )
+    here = case_of(seen, diagnose(seen, policy), policy, quarantine_arn=QUARANTINE, **known)
     return guard(planning.plan("inc", here), here, Circumstances(now=NOW, mode=Mode.APPLY))
 
 
@@ -296,7 +295,7 @@ def test_nothing_succeeds_and_no_second_lane_is_seen_a_person_is_asked() -> None
 
 def test_bounding_that_is_not_proven_goes_through_with_a_persons_word_alone() -> None:
     seen = probed(12)
-    here = planning.situation(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE)
+    here = case_of(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE)
     approved = Circumstances(now=NOW, mode=Mode.APPLY, approved=True)
     assert BOUNDS in {
         change.setting for change in guard(planning.plan("inc", here), here, approved).allowed
@@ -306,7 +305,7 @@ def test_bounding_that_is_not_proven_goes_through_with_a_persons_word_alone() ->
 @pytest.mark.parametrize("usable", [False, None])
 def test_nobody_is_asked_for_a_bound_that_captures_nothing(usable: bool | None) -> None:
     seen = probed(12)
-    here = planning.situation(
+    here = case_of(
         seen,
         found_in(seen),
         POLICY,
@@ -406,7 +405,7 @@ def test_a_broken_deploy_is_not_split() -> None:
 
 def test_a_block_by_an_unproven_function_names_the_invariant() -> None:
     seen = slow_consumer()
-    here = planning.situation(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE)
+    here = case_of(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE)
     bound = plan(poison()).plan
     ruled = guard(bound, here, Circumstances(now=NOW, mode=Mode.APPLY)).changes
     word = next(one.ruling for one in ruled if one.change.setting == BOUNDS)

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remediator.decide import planning
+from remediator.decide.case import Case
 from remediator.decide.guardrails import GUARDRAILS, Circumstances, Undo, guard_undo, rule
 from remediator.decide.guardrails.undoing import LIFTED, put_back
-from remediator.decide.remedies import Situation
 from remediator.decide.tree import diagnose
 from remediator.decide.verification import judge, snapshot
 from remediator.events.requests import Approve, Rollback
@@ -34,7 +33,7 @@ from remediator.model import (
 from remediator.policy import Autonomy, Cooldown, Policy, Thresholds
 from remediator.state import AccountLedger, ChangeState, Spent, Stage, TrackedChange
 from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
-from tests.evidence import MAPPING, NOW, QUARANTINE, STREAM_ARN, evidence, poison, since
+from tests.evidence import MAPPING, NOW, QUARANTINE, STREAM_ARN, case_of, evidence, poison, since
 from tests.lives import BOUNDED, started
 from tests.small_account import Weather
 from tests.small_lambda import Host
@@ -72,8 +71,8 @@ RESERVED = ours(FUNCTION, "reserved_concurrency", 2, 8, RemedyName.RAISE_RESERVE
 ANY_OF_OURS = (FACTOR, RETRIES, DESTINATION, RETENTION, AGE, SPLIT, RESERVED)
 
 
-def situation(seen: Evidence, policy: Policy) -> Situation:
-    return planning.situation(seen, diagnose(seen, policy), policy, destination_usable=True)
+def situation(seen: Evidence, policy: Policy) -> Case:
+    return case_of(seen, diagnose(seen, policy), policy, destination_usable=True)
 
 
 def undone(

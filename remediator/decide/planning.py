@@ -8,15 +8,15 @@ from datetime import timedelta
 from math import exp, lgamma, log
 
 from remediator.decide import forecast
-from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES, Pass, Remedy, Situation
+from remediator.decide.case import Case
+from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES, Pass, Remedy
 from remediator.escaping import command
 from remediator.evidence.metrics import Metric
-from remediator.evidence.signals import Signals, measure
+from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
     Change,
     Detail,
-    Diagnosis,
     Evidence,
     MappingState,
     Plan,
@@ -27,25 +27,18 @@ from remediator.model import (
 from remediator.policy import Autonomy, Policy
 
 
-def situation(
-    evidence: Evidence,
-    diagnosis: Diagnosis,
-    policy: Policy,
+def weighed(
+    case: Case,
     *,
-    signals: Signals | None = None,
     claimed: int = 0,
     unreserved_minimum: int | None = None,
     quarantine_arn: str | None = None,
     destination_usable: bool | None = None,
-) -> Situation:
-    """What the remedies look at. ``claimed`` is concurrency promised to other incidents;
+) -> Case:
+    """The case, with what levers turn on. ``claimed`` is concurrency promised to other incidents;
     ``unreserved_minimum`` what AWS has told to be this account's own."""
-    signals = signals or measure(evidence, policy.thresholds)
-    return Situation(
-        evidence=evidence,
-        signals=signals,
-        diagnosis=diagnosis,
-        policy=policy,
+    evidence, signals, policy = case.evidence, case.signals, case.policy
+    return case._replace(
         flow=forecast.observe(evidence, signals, policy.thresholds.busy_share),
         spare_concurrency=forecast.spare_concurrency(evidence, signals, policy, claimed),
         spare_reservation=forecast.spare_reservation(
@@ -142,7 +135,7 @@ def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> 
     return abs(signals.onset - changed) <= timedelta(minutes=policy.thresholds.deploy_minutes)
 
 
-def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) -> Plan:
+def plan(incident_id: str, here: Case, tried: Sequence[RemedyName] = ()) -> Plan:
     """The first remedy of the cause's row that fits, or an escalation that says why none does."""
     cause = here.diagnosis.cause
     chosen, passed = _first_fit(REMEDIES[cause], here, tried)
@@ -160,7 +153,7 @@ def plan(incident_id: str, here: Situation, tried: Sequence[RemedyName] = ()) ->
     )
 
 
-def _needs_a_person(here: Situation, chosen: Sequence[Change]) -> bool:
+def _needs_a_person(here: Case, chosen: Sequence[Change]) -> bool:
     """Where nothing is done; and where what is done can only tell more, and mends nothing."""
     found = here.diagnosis
     tells = found.cause in {Cause.FUNCTION_FAILURE, Cause.UNKNOWN}
@@ -168,9 +161,7 @@ def _needs_a_person(here: Situation, chosen: Sequence[Change]) -> bool:
     return found.cause not in QUIET_CAUSES and (not chosen or only_tells)
 
 
-def escalation(
-    here: Situation, tried: Sequence[RemedyName], refused: Mapping[RemedyName, str]
-) -> str:
+def escalation(here: Case, tried: Sequence[RemedyName], refused: Mapping[RemedyName, str]) -> str:
     """Why a person is needed, with what was really tried, and why each other lever is not pulled.
 
     ``refused``: what the guardrails say of those that fit.
@@ -188,7 +179,7 @@ def escalation(
 
 
 def _first_fit(
-    remedies: Sequence[Remedy], here: Situation, tried: Sequence[RemedyName]
+    remedies: Sequence[Remedy], here: Case, tried: Sequence[RemedyName]
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     passed: list[str] = []
     for remedy in remedies:
@@ -255,7 +246,7 @@ _ADVICE_FOR = {
 }
 
 
-def _advice(here: Situation) -> str:
+def _advice(here: Case) -> str:
     found = here.diagnosis
     return _ADVICE_FOR.get((found.cause, found.detail), _ADVICE[found.cause])
 
@@ -274,7 +265,7 @@ def _discarded_meanwhile(mapping: MappingState | None) -> str:
     return f"Meanwhile records are given up {' or '.join(bounds)}; {kept}."
 
 
-def _escalation(here: Situation, passed: tuple[str, ...]) -> str:
+def _escalation(here: Case, passed: tuple[str, ...]) -> str:
     lines = [_advice(here)]
     if here.diagnosis.cause is Cause.FUNCTION_FAILURE:
         lines.append(_discarded_meanwhile(here.evidence.mapping))
@@ -295,7 +286,7 @@ def _losses(signals: Signals) -> list[str]:
     return [] if left is None else [f"The oldest record expires in {max(0.0, left) / 3600:.1f} h."]
 
 
-def _next_commands(here: Situation) -> tuple[str, ...]:
+def _next_commands(here: Case) -> tuple[str, ...]:
     target = here.evidence.target
     uuid, where = target.event_source_mapping, ("--region", target.region)
     return (

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from remediator.decide import contention, failing, flowing, meaning, running
 from remediator.decide.case import NO, UNSEEN, YES, Case, Leaf, Question
-from remediator.evidence.signals import Signals, measure
+from remediator.evidence.signals import measure
 from remediator.model import Cause, Detail, Diagnosis, Evidence, Gap, Step
 from remediator.policy import Policy
 
@@ -214,9 +214,15 @@ TREE: Mapping[str, Question] = {
 ROOT = next(iter(TREE))
 
 
-def diagnose(evidence: Evidence, policy: Policy, signals: Signals | None = None) -> Diagnosis:
-    """Walk the tree. Never raises for missing readings: they become gaps, or ``unknown``."""
-    case = Case(evidence, signals or measure(evidence, policy.thresholds), policy)
+def diagnose(evidence: Evidence, policy: Policy) -> Diagnosis:
+    """As ``diagnosed``, the diagnosis alone."""
+    return diagnosed(evidence, policy).diagnosis
+
+
+def diagnosed(evidence: Evidence, policy: Policy) -> Case:
+    """Measure, and walk the tree. Never raises for missing readings: they become gaps, or
+    ``unknown``."""
+    case = Case(evidence, measure(evidence, policy.thresholds), policy)
     steps: list[Step] = []
     here: str | Leaf = ROOT
     detail, proven = Detail.NONE, False
@@ -234,13 +240,14 @@ def diagnose(evidence: Evidence, policy: Policy, signals: Signals | None = None)
         )
         detail, proven = finding.detail, proven or finding.proves
         here = {YES: question.yes, NO: question.no, UNSEEN: question.unseen}[finding.answer]
-    return Diagnosis(
+    found = Diagnosis(
         cause=here.cause,
         path=tuple(steps),
         gaps=(*evidence.gaps, *_unanswered(steps)),
         detail=here.detail or detail,
         proven=proven and here.cause is Cause.POISON_RECORD,
     )
+    return case._replace(diagnosis=found)
 
 
 def _unanswered(steps: list[Step]) -> tuple[Gap, ...]:
@@ -249,4 +256,4 @@ def _unanswered(steps: list[Step]) -> tuple[Gap, ...]:
     )
 
 
-__all__ = ["ROOT", "TREE", "Leaf", "Question", "diagnose"]
+__all__ = ["ROOT", "TREE", "Leaf", "Question", "diagnose", "diagnosed"]

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from remediator.decide import forecast, guardrails, planning
+from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, Undo
-from remediator.decide.remedies import Situation
-from remediator.decide.tree import diagnose
+from remediator.decide.tree import diagnosed
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
-from remediator.evidence.signals import Signals, measure
+from remediator.evidence.signals import Signals
 from remediator.execution import Executor
 from remediator.model import (
     Cause,
@@ -143,8 +143,8 @@ class Desk(NamedTuple):
         policy = self.policy.for_target(target.function, target.stream, tags)
         alarm = incident.alarm if incident else None
         policy = policy.late_after(alarm.late_after_seconds if alarm else None)
-        signals = measure(evidence, policy.thresholds)
-        return Look(now, evidence, policy, signals, diagnose(evidence, policy, signals))
+        case = diagnosed(evidence, policy)
+        return Look(now, evidence, policy, case.signals, case.diagnosis)
 
     def look_for(
         self, target: Target, state: IncidentState | None, incident: Incident | None = None
@@ -177,14 +177,11 @@ class Desk(NamedTuple):
         own = state.incident_id if state else ""
         return next((other for other in known if other.incident_id != own), None)
 
-    def situation(
+    def weighed(
         self, look: Look, ledger: AccountLedger, incident_id: str, usable: bool | None = None
-    ) -> Situation:
-        return planning.situation(
-            look.evidence,
-            look.diagnosis,
-            look.policy,
-            signals=look.signals,
+    ) -> Case:
+        return planning.weighed(
+            Case(look.evidence, look.signals, look.policy, look.diagnosis),
             claimed=ledger.claimed_by_others(incident_id, look.at),
             unreserved_minimum=look.unreserved_minimum,
             quarantine_arn=self.deployment.quarantine_arn,
@@ -271,7 +268,7 @@ class Desk(NamedTuple):
         ledger = self.own_ledger(state, look.evidence.target)
         return guardrails.guard_undo(
             which,
-            self.situation(look, ledger, state.incident_id),
+            self.weighed(look, ledger, state.incident_id),
             self.circumstances(look, state.incident, ledger, approved=approved),
             why,
             captured=state.changes,
@@ -298,7 +295,7 @@ class Desk(NamedTuple):
         usable: bool | None = None,
     ) -> GuardedPlan:
         """The plan, ruled on; ``approved``: that very plan, which a person has approved."""
-        here = self.situation(look, ledger, incident.incident_id, usable)
+        here = self.weighed(look, ledger, incident.incident_id, usable)
         wish = approved or planning.plan(incident.incident_id, here, tried)
         ruled = guardrails.guard(
             wish, here, self.circumstances(look, incident, ledger, approved=approved is not None)

@@ -627,7 +627,7 @@ def called(desk: Desk, state: IncidentState, look: Look) -> dict[str, object]:
         for one in guarded.changes
         if not one.allowed
     }
-    here = desk.situation(look, ledger, state.incident_id)
+    here = desk.weighed(look, ledger, state.incident_id)
     return {
         "escalation": planning.escalation(here, state.tried, refused),
         "next_commands": guarded.plan.next_commands,

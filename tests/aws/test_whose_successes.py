@@ -10,7 +10,7 @@ from remediator.decide.tree import diagnose
 from remediator.model import Evidence, Plan
 from remediator.policy import Policy
 from tests.aws.aws_world import NOW, World, kinesis_target
-from tests.evidence import QUARANTINE, climbing, since
+from tests.evidence import QUARANTINE, case_of, climbing, since
 
 AGE = climbing(1.0, 12)
 
@@ -43,7 +43,7 @@ def incident(aws: World, feeds: Callable[[World], None] = lambda _: None) -> Evi
 
 
 def plan(seen: Evidence) -> Plan:
-    here = planning.situation(seen, diagnose(seen, Policy()), Policy(), quarantine_arn=QUARANTINE)
+    here = case_of(seen, diagnose(seen, Policy()), Policy(), quarantine_arn=QUARANTINE)
     return planning.plan("inc", here)
 
 

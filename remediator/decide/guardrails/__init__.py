@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from remediator.decide.case import Case
 from remediator.decide.guardrails import resharding
 from remediator.decide.guardrails.concurrency import downstream_is_well, neighbours_keep_theirs
 from remediator.decide.guardrails.inquiry import (
@@ -26,7 +27,6 @@ from remediator.decide.guardrails.records import (
     waits_through_a_restart,
 )
 from remediator.decide.guardrails.undoing import WAITING, Undo, checks, put_back
-from remediator.decide.remedies import Situation
 from remediator.model import (
     Cause,
     Change,
@@ -86,7 +86,7 @@ def undo_held_back(policy: Policy, around: Circumstances) -> str | None:
 
 def _stopped_by_a_human(ask: Inquiry) -> Word:
     """Invariant 3: a consumer that was stopped on purpose stays so."""
-    if ask.here.diagnosis.cause is not Cause.CONSUMER_STOPPED:
+    if ask.case.diagnosis.cause is not Cause.CONSUMER_STOPPED:
         return None
     if ask.change.remedy is RemedyName.EXTEND_RETENTION:
         return None
@@ -244,7 +244,7 @@ _SEVERITY = (Decision.ALLOW, Decision.CLIP, Decision.APPROVE, Decision.BLOCK)
 
 def rule(
     change: Change,
-    here: Situation,
+    here: Case,
     around: Circumstances,
     beside: Sequence[Change] = (),
     *,
@@ -285,7 +285,7 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return None if one is None or other is None else max(one, other)
 
 
-def guard(plan: Plan, here: Situation, around: Circumstances) -> GuardedPlan:
+def guard(plan: Plan, here: Case, around: Circumstances) -> GuardedPlan:
     """Rule on every change. Each stands alone, but for those that make each other safe: they
     stand or fall together (``Change.safe_only_with``)."""
     ruled: list[GuardedChange] = []
@@ -305,7 +305,7 @@ def guard(plan: Plan, here: Situation, around: Circumstances) -> GuardedPlan:
 
 def guard_undo(
     which: Sequence[TrackedChange],
-    here: Situation,
+    here: Case,
     around: Circumstances,
     why: Undo,
     captured: Sequence[TrackedChange] = (),

@@ -24,7 +24,7 @@ def _lanes_fit(ask: Inquiry) -> Word:
     before, after, shards = ask.change.before, ask.change.after, ask.evidence.open_shards
     if not isinstance(before, int) or not isinstance(after, int) or shards is None:
         return block("shards or lanes were not seen, so their concurrency cannot be counted")
-    spare = ask.here.spare_concurrency
+    spare = ask.case.spare_concurrency
     if spare is None:
         return approve(_UNSEEN)
     fits = before + spare // shards
@@ -37,7 +37,7 @@ def _lanes_fit(ask: Inquiry) -> Word:
 
 def _shards_fit(ask: Inquiry) -> Word:
     """One more shard brings the lanes of every mapping of the stream, not of ours alone."""
-    lanes, spare = ask.evidence.lanes_of_a_shard, ask.here.spare_concurrency
+    lanes, spare = ask.evidence.lanes_of_a_shard, ask.case.spare_concurrency
     if ask.evidence.mapping is None:
         return block("the mapping was not seen, so its concurrency cannot be counted")
     if lanes is None:
@@ -55,7 +55,7 @@ def _reservation_fits(ask: Inquiry) -> Word:
         return None  # lifting a reservation gives the pool back what it took
     if before == 0:
         return block("the function is reserved at 0: stopped on purpose (invariant 3)")
-    spare = ask.here.spare_reservation
+    spare = ask.case.spare_reservation
     if spare is None:
         return approve(_UNSEEN)
     fits = (before if isinstance(before, int) else 0) + spare
@@ -77,7 +77,7 @@ def downstream_is_well(ask: Inquiry) -> Word:
     """Invariant 5: nothing is raised while an alarm of what stands behind is on or unseen."""
     if not raises(ask.change) or lowers(ask.change):
         return None
-    if ask.here.warned and not ask.policy.downstream_alarms:
+    if ask.case.warned and not ask.policy.downstream_alarms:
         return approve(
             "errors have come with the load, and no alarm of what stands behind is named in "
             "downstream_alarms: more calls at once may push it over (invariant 5)"

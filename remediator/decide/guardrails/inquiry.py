@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from remediator.decide.remedies import Situation
+from remediator.decide.case import Case
 from remediator.model import Change, Decision, Evidence, Mode
 from remediator.policy import Policy
 from remediator.settings_table import Setting, of
@@ -41,7 +41,7 @@ class Inquiry(NamedTuple):
     """What a guardrail looks at."""
 
     change: Change
-    here: Situation
+    case: Case
     around: Circumstances
     beside: tuple[Change, ...] = ()
     """The other changes of the same plan: what goes in one write may make each other safe."""
@@ -49,12 +49,12 @@ class Inquiry(NamedTuple):
     @property
     def policy(self) -> Policy:
         """The policy as it stands for the target."""
-        return self.here.policy
+        return self.case.policy
 
     @property
     def evidence(self) -> Evidence:
         """What was read."""
-        return self.here.evidence
+        return self.case.evidence
 
     @property
     def row(self) -> Setting:

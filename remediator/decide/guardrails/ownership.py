@@ -17,7 +17,7 @@ def edited_by_a_person(ask: Inquiry) -> Word:
         return None
     edit = ask.around.edit
     if edit is None and not ask.around.mapping_known:
-        edit = _edit_by_its_time(ask.evidence, mapping, ask.here.signals.onset)
+        edit = _edit_by_its_time(ask.evidence, mapping, ask.case.signals.onset)
     if edit is None or ask.around.now - edit.at >= quiet:
         return None
     return block(

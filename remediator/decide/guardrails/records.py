@@ -1,8 +1,8 @@
 """No record is discarded uncaptured, and no good one at all (invariants 1 and 2)."""
 
+from remediator.decide.case import Case
 from remediator.decide.guardrails.inquiry import Inquiry, Word, approve, block
 from remediator.decide.remedies import (
-    Situation,
     captures,
     captures_for_a_person,
     drops_in_a_restart,
@@ -19,23 +19,23 @@ def nothing_is_discarded(ask: Inquiry) -> Word:
         return block("a maximum record age would discard the backlog (invariant 1)")
     if ask.row is not RETRIES or change.after == -1:
         return None
-    undecided = _undecided(ask.here)
-    if not ask.here.diagnosis.proven and not undecided:
+    undecided = _undecided(ask.case)
+    if not ask.case.diagnosis.proven and not undecided:
         return block("the function is not proven healthy: good records could go (invariant 2)")
     held = mapping.on_failure_destination if mapping else None
     captured = ask.after(DESTINATION, held)
     if not isinstance(captured, str):
         return block("nothing would capture what is given up (invariant 1)")
-    if not captures(ask.here, captured):
+    if not captures(ask.case, captured):
         told = f"nobody knows whether {captured} takes what is given up (invariant 1)"
-        theirs = captured == held and change.before != -1 and captures_for_a_person(ask.here)
+        theirs = captured == held and change.before != -1 and captures_for_a_person(ask.case)
         return approve(told) if theirs else block(told)
     if undecided:
         return approve(f"the function is not proven healthy (invariant 2): {change.why}")
     return None
 
 
-def _undecided(here: Situation) -> bool:
+def _undecided(here: Case) -> bool:
     """Whether every step that loses nothing was made and showed nothing: then a person decides."""
     found = here.diagnosis
     asks = found.cause is Cause.POISON_RECORD and found.detail is Detail.UNDECIDED
@@ -59,7 +59,7 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
     """Invariant 1: a restart must not push what waits past the mapping's maximum record age."""
     if not ask.row.restarts:
         return None
-    most = drops_in_a_restart(ask.here)
+    most = drops_in_a_restart(ask.case)
     if most is None or _captured_from_now_on(ask):
         return None
     restart = ask.policy.forecast.restart_seconds
@@ -78,4 +78,4 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
 
 def _captured_from_now_on(ask: Inquiry) -> bool:
     wanted = ask.after(DESTINATION, None)
-    return isinstance(wanted, str) and captures(ask.here, wanted)
+    return isinstance(wanted, str) and captures(ask.case, wanted)

@@ -100,7 +100,7 @@ def _retention_stays(ask: Inquiry, why: Undo, captured: Sequence[TrackedChange])
 
 def _why_retention_is_needed(ask: Inquiry, captured: Sequence[TrackedChange]) -> str | None:
     """Why a person's rollback may not lower it either; ``None``: nothing older is needed."""
-    hours, evidence, signals = ask.change.after, ask.evidence, ask.here.signals
+    hours, evidence, signals = ask.change.after, ask.evidence, ask.case.signals
     if not isinstance(hours, int):
         return "what it was before was not seen"
     safe = hours * 3600 * _SAFE_SHARE
@@ -162,7 +162,7 @@ def _destination_in_use(ask: Inquiry) -> Word:
             "the stream takes records that may be too large for an invocation: without a "
             "destination they would be lost"
         )
-    if ask.here.signals.error_minutes != 0:
+    if ask.case.signals.error_minutes != 0:
         return block(
             "invocations fail, or it was not seen whether they do: what is given up just "
             "now has to be captured"
@@ -179,13 +179,13 @@ def _bounds(ask: Inquiry, setting: Setting) -> bool:
 
 def _record_age_returns(ask: Inquiry) -> Word:
     """A maximum record age comes back where nothing that waits is near it."""
-    change, age = ask.change, ask.here.signals.age_seconds
+    change, age = ask.change, ask.case.signals.age_seconds
     if ask.row is not RECORD_AGE or not isinstance(change.after, int):
         return None
     if change.after == -1:
         return None
     restart = ask.policy.forecast.restart_seconds
-    idle = ask.here.signals.arrival_per_second == 0
+    idle = ask.case.signals.arrival_per_second == 0
     if age is not None and (age + (0 if idle else restart)) < change.after:
         return None
     return block(

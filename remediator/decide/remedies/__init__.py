@@ -10,7 +10,6 @@ from remediator.decide.remedies import concurrency, parallelization, poison, ret
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
-    Situation,
     captures,
     captures_for_a_person,
     drops_in_a_restart,
@@ -44,7 +43,6 @@ __all__ = [
     "REMEDIES",
     "Pass",
     "Remedy",
-    "Situation",
     "captures",
     "captures_for_a_person",
     "drops_in_a_restart",

@@ -4,41 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from remediator import arns
-from remediator.decide.forecast import Flow
-from remediator.evidence.signals import Signals
+from remediator.decide.case import Case
 from remediator.model import (
     Change,
-    Diagnosis,
     Evidence,
     RemedyName,
     Value,
 )
-from remediator.policy import Policy
 from remediator.settings_table import CAPTURED, DESTINATION, RECORD_AGE, Setting, of
-
-
-class Situation(NamedTuple):
-    """Everything that a remedy may look at."""
-
-    evidence: Evidence
-    signals: Signals
-    diagnosis: Diagnosis
-    policy: Policy
-    flow: Flow | None
-    spare_concurrency: int | None = None
-    """Invocations that may be added without starving a neighbour; ``None``: not seen."""
-    spare_reservation: int | None = None
-    quarantine_arn: str | None = None
-    destination_usable: bool | None = None
-    """Whether the on-failure destination exists and takes what is sent; ``None``: not seen, which
-    counts as no (``captures``)."""
-    careful: bool = False
-    """Whether the evidence gives reason to go in steps."""
-    warned: bool = False
-    """Whether errors have come with the load, where lanes are few: what stands behind may be at its
-    limit already."""
-    untried: bool = False
-    """Whether nobody knows what many more lanes would do: then no more than today's load needs."""
 
 
 class Pass(NamedTuple):
@@ -51,12 +24,12 @@ class Remedy(NamedTuple):
     """One registered lever. ``permissions`` are the IAM actions that its writes need."""
 
     name: RemedyName
-    propose: Callable[[Situation], "tuple[Change, ...] | Pass"]
+    propose: Callable[[Case], "tuple[Change, ...] | Pass"]
     permissions: tuple[str, ...]
     caveats: tuple[str, ...] = ()
 
 
-def captures(here: Situation, destination: Value) -> bool:
+def captures(here: Case, destination: Value) -> bool:
     """Whether a destination is known to take what the mapping gives up: a delivery that fails
     drops the record.
 
@@ -71,7 +44,7 @@ def captures(here: Situation, destination: Value) -> bool:
     return is_new and destination == here.quarantine_arn and _is_plain_queue(here)
 
 
-def captures_for_a_person(here: Situation) -> bool:
+def captures_for_a_person(here: Case) -> bool:
     """Whether records are given up to a destination that somebody chose, and it could not be seen
     what becomes of them there: whoever lowers their retries has to know."""
     mapping = here.evidence.mapping
@@ -80,21 +53,21 @@ def captures_for_a_person(here: Situation) -> bool:
     return mapping.maximum_retry_attempts != -1 and here.destination_usable is None
 
 
-def _is_plain_queue(here: Situation) -> bool:
+def _is_plain_queue(here: Case) -> bool:
     queue = arns.parsed(here.quarantine_arn)
     if queue is None or queue.service != "sqs" or queue.resource.endswith(".fifo"):
         return False
     return queue.region == here.evidence.target.region
 
 
-def age_bound(here: Situation) -> int | None:
+def age_bound(here: Case) -> int | None:
     """Seconds after which the mapping gives a record up for its age; ``None``: it does not."""
     mapping = here.evidence.mapping
     most = mapping.maximum_record_age_seconds if mapping else -1
     return None if most in RECORD_AGE.never else most
 
 
-def drops_in_a_restart(here: Situation) -> int | None:
+def drops_in_a_restart(here: Case) -> int | None:
     """The maximum record age that what waits would pass while the mapping restarts: what is older
     is dropped. ``None``: there is none, or it is far, or what is dropped is captured."""
     most, mapping = age_bound(here), here.evidence.mapping
@@ -107,7 +80,7 @@ def drops_in_a_restart(here: Situation) -> int | None:
     return None if held is not None and captures(here, held) else most
 
 
-def restarting(here: Situation, made: tuple[Change, ...]) -> tuple[Change, ...]:
+def restarting(here: Case, made: tuple[Change, ...]) -> tuple[Change, ...]:
     """Changes of the mapping, with its maximum record age lifted where its restart needs that."""
     most = drops_in_a_restart(here)
     captured = any(of(c) is DESTINATION and captures(here, c.after) for c in made)

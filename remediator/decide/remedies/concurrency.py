@@ -5,8 +5,9 @@ It throttles the lanes that there are, or leaves no room for the lanes that a sl
 
 from math import ceil
 
+from remediator.decide.case import Case
 from remediator.decide.forecast import smallest_factor
-from remediator.decide.remedies.base import Pass, Remedy, Situation, changes
+from remediator.decide.remedies.base import Pass, Remedy, changes
 from remediator.model import Cause, Change, Detail, MappingState, RemedyName
 from remediator.settings_table import RESERVED_CONCURRENCY
 
@@ -19,7 +20,7 @@ SLACK = 1.2
 """Lambda's own concurrency may briefly exceed shards × factor (Lambda docs: with-kinesis)."""
 
 
-def propose(here: Situation) -> tuple[Change, ...] | Pass:
+def propose(here: Case) -> tuple[Change, ...] | Pass:
     """Enough for every lane of the mapping, within what the account can spare."""
     function = here.evidence.function
     if here.evidence.lacks("reserved_concurrency"):
@@ -45,7 +46,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     )
 
 
-def _needed(here: Situation, now: int) -> int:
+def _needed(here: Case, now: int) -> int:
     mapping, shards = here.evidence.mapping, here.evidence.open_shards
     lanes = shards * _factor(here, mapping) if mapping and shards else now * 2
     siblings = here.evidence.sibling_mappings or 0
@@ -54,7 +55,7 @@ def _needed(here: Situation, now: int) -> int:
     return ceil(max(lanes * (1 + siblings), min(refused, now * 2)) * SLACK)
 
 
-def _factor(here: Situation, mapping: MappingState) -> int:
+def _factor(here: Case, mapping: MappingState) -> int:
     """Lanes a shard: those that there are, or those that a slow consumer is going to need."""
     if here.diagnosis.cause is not Cause.SLOW_CONSUMER or here.flow is None:
         return mapping.parallelization_factor

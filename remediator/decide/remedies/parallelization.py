@@ -1,10 +1,10 @@
 """Raise ParallelizationFactor: the only lever on the backlog that is already there."""
 
+from remediator.decide.case import Case
 from remediator.decide.forecast import patient_factor, smallest_factor
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
-    Situation,
     changes,
     restarting,
 )
@@ -19,7 +19,7 @@ CAVEATS = (
 )
 
 
-def propose(here: Situation) -> tuple[Change, ...] | Pass:
+def propose(here: Case) -> tuple[Change, ...] | Pass:
     """The smallest factor that drains within the target, within keys, concurrency and policy."""
     mapping, flow = here.evidence.mapping, here.flow
     if mapping is None or flow is None:
@@ -48,7 +48,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     return restarting(here, made)
 
 
-def _affordable(here: Situation, now: int) -> int:
+def _affordable(here: Case, now: int) -> int:
     """The factor that the free concurrency allows; unbounded where that was not seen."""
     shards = here.evidence.open_shards
     if here.spare_concurrency is None or not shards:

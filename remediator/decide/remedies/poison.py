@@ -9,10 +9,10 @@ Where the probes have shown nothing, a person is asked: the plan says how much w
 most, and the guardrails never let it through by themselves.
 """
 
+from remediator.decide.case import Case
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
-    Situation,
     captures,
     captures_for_a_person,
     changes,
@@ -40,7 +40,7 @@ CAVEATS = (
 Wanted = dict[Setting, Value]
 
 
-def propose(here: Situation) -> tuple[Change, ...] | Pass:
+def propose(here: Case) -> tuple[Change, ...] | Pass:
     """What loses nothing while the function may be broken; else the bounded retries, too."""
     mapping, diagnosis = here.evidence.mapping, here.diagnosis
     if mapping is None:
@@ -60,7 +60,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     return Pass("failed batches are split already")
 
 
-def _left_alone(here: Situation, mapping: MappingState) -> Pass | None:
+def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
     """Where splitting cannot help, or would do more than split."""
     cause, detail = here.diagnosis.cause, here.diagnosis.detail
     if mapping.tumbling_window_seconds:
@@ -79,7 +79,7 @@ def _left_alone(here: Situation, mapping: MappingState) -> Pass | None:
 _UNSURE = {Cause.FUNCTION_FAILURE, Cause.UNKNOWN}
 
 
-def _stands_still(here: Situation) -> bool:
+def _stands_still(here: Case) -> bool:
     """Whether invocations fail while the oldest record does not move: a split may tell why."""
     signals, steep = here.signals, here.policy.thresholds.stuck_slope
     fails = (signals.error_minutes or 0) > 0 or (signals.failed_events_per_minute or 0) > 0
@@ -93,7 +93,7 @@ def _split(mapping: MappingState) -> Wanted:
     return {BISECT: True}
 
 
-def _probes(here: Situation, mapping: MappingState) -> Wanted:
+def _probes(here: Case, mapping: MappingState) -> Wanted:
     """The steps that lose nothing and can tell causes apart: all in one write, one restart."""
     lane = _second_lane(here, mapping) if here.diagnosis.cause is Cause.POISON_RECORD else {}
     return _split(mapping) | lane
@@ -105,7 +105,7 @@ _WHY = {
 }
 
 
-def _second_lane(here: Situation, mapping: MappingState) -> Wanted:
+def _second_lane(here: Case, mapping: MappingState) -> Wanted:
     """In the only lane nothing but the bad record is tried: another lane shows more. Left out
     where concurrency is not surely there, or somebody wants to be asked for it."""
     function, factor = here.evidence.function, RemedyName.RAISE_PARALLELIZATION_FACTOR
@@ -124,7 +124,7 @@ _LANES = 2
 """Enough to tell; what drains the backlog is another remedy's question."""
 
 
-def _proven(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass:
+def _proven(here: Case, mapping: MappingState) -> tuple[Change, ...] | Pass:
     """Split and bound. Where nothing would capture the record, it is at least isolated."""
     split, bounded = _split(mapping), _bounded(here, mapping)
     if not isinstance(bounded, Pass):
@@ -133,7 +133,7 @@ def _proven(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass
     return _changes(here, split, _WHY[BISECT]) if split else bounded
 
 
-def _asked(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass:
+def _asked(here: Case, mapping: MappingState) -> tuple[Change, ...] | Pass:
     bounded = _bounded(here, mapping)
     if isinstance(bounded, Pass):
         return bounded
@@ -144,7 +144,7 @@ def _asked(here: Situation, mapping: MappingState) -> tuple[Change, ...] | Pass:
     return _changes(here, bounded, why)
 
 
-def _captured_at_most(here: Situation) -> str:
+def _captured_at_most(here: Case) -> str:
     """What waits, and what arrives until the next look: no more can be given up."""
     waiting, arrives = here.signals.backlog_records, here.signals.arrival_per_second
     if waiting is None or arrives is None:
@@ -153,11 +153,11 @@ def _captured_at_most(here: Situation) -> str:
     return f"at most {most:.0f} good records"
 
 
-def _changes(here: Situation, wanted: Wanted, why: str) -> tuple[Change, ...]:
+def _changes(here: Case, wanted: Wanted, why: str) -> tuple[Change, ...]:
     return restarting(here, changes(NAME, here.evidence, wanted, why, CAVEATS))
 
 
-def _bounded(here: Situation, mapping: MappingState) -> Wanted | Pass:
+def _bounded(here: Case, mapping: MappingState) -> Wanted | Pass:
     """Bounded retries with a destination; Pass where nothing would capture the record."""
     destination = mapping.on_failure_destination or here.quarantine_arn
     if destination is None:

@@ -1,6 +1,7 @@
 """Extend retention: first aid when expiry is near. It buys time and loses nothing."""
 
-from remediator.decide.remedies.base import Pass, Remedy, Situation, changes
+from remediator.decide.case import Case
+from remediator.decide.remedies.base import Pass, Remedy, changes
 from remediator.model import Change, RemedyName, SourceKind
 from remediator.settings_table import RETENTION
 
@@ -11,7 +12,7 @@ CAVEATS = (
 )
 
 
-def propose(here: Situation) -> tuple[Change, ...] | Pass:
+def propose(here: Case) -> tuple[Change, ...] | Pass:
     """Only when the oldest record would expire soon, or before the backlog can be drained."""
     if here.evidence.target.kind is SourceKind.DYNAMODB:
         return Pass("a DynamoDB stream keeps records for 24 hours, always")

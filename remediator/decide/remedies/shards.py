@@ -7,7 +7,8 @@ all shards alike).
 
 from math import ceil
 
-from remediator.decide.remedies.base import Pass, Remedy, Situation
+from remediator.decide.case import Case
+from remediator.decide.remedies.base import Pass, Remedy
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
@@ -31,7 +32,7 @@ CAVEATS = (
 )
 
 
-def propose(here: Situation) -> tuple[Change, ...] | Pass:
+def propose(here: Case) -> tuple[Change, ...] | Pass:
     """Split the hot shard alone where one shows, else as many as the arrival asks for."""
     evidence = here.evidence
     stream, shards = evidence.stream, evidence.open_shards
@@ -55,7 +56,7 @@ def propose(here: Situation) -> tuple[Change, ...] | Pass:
     return _split_some(here, shards)
 
 
-def _lanes_missing(here: Situation) -> bool:
+def _lanes_missing(here: Case) -> bool:
     """Whether a higher ParallelizationFactor failed only for want of concurrency."""
     flow, shards = here.flow, here.evidence.open_shards
     if flow is None or here.spare_concurrency is None or not shards:
@@ -64,7 +65,7 @@ def _lanes_missing(here: Situation) -> bool:
     return room and here.spare_concurrency < shards
 
 
-def _arrival_exceeds(here: Situation) -> bool:
+def _arrival_exceeds(here: Case) -> bool:
     flow = here.flow
     if flow is None or flow.arrival_per_second is None:
         return (here.signals.age_slope or 0) > 0
@@ -74,19 +75,19 @@ def _arrival_exceeds(here: Situation) -> bool:
     )
 
 
-def _hot_shard(here: Situation) -> Shard | None:
+def _hot_shard(here: Case) -> Shard | None:
     name = here.signals.hot_shard
     shards = here.evidence.shards or ()
     return next((shard for shard in shards if shard.shard_id == name and shard.is_open), None)
 
 
-def _split_one(here: Situation, shard: Shard) -> tuple[Change, ...] | Pass:
+def _split_one(here: Case, shard: Shard) -> tuple[Change, ...] | Pass:
     if not _can_be_split(shard):
         return Pass(f"{shard.shard_id} holds a single hash key and cannot be split")
     return _split(here, shard, f"{shard.shard_id} takes far more than its share")
 
 
-def _split_some(here: Situation, shards: int) -> tuple[Change, ...] | Pass:
+def _split_some(here: Case, shards: int) -> tuple[Change, ...] | Pass:
     """As many as are needed, those first that take most; at most each of them once."""
     wanted = min(_enough(here, shards), shards * 2, here.policy.limits.shards)
     if wanted <= shards:
@@ -101,7 +102,7 @@ def _split_some(here: Situation, shards: int) -> tuple[Change, ...] | Pass:
     )
 
 
-def _load(here: Situation, shard: Shard) -> tuple[float, int]:
+def _load(here: Case, shard: Shard) -> tuple[float, int]:
     """What a shard takes, where that is published; else how much of the hash keys it has."""
     series = here.evidence.shard_metrics.get(shard.shard_id, {}).get(Metric.SHARD_INCOMING_RECORDS)
     taken = sum(series.values[-here.policy.thresholds.recent_minutes :]) if series else 0.0
@@ -112,7 +113,7 @@ def _can_be_split(shard: Shard) -> bool:
     return shard.last_hash_key > shard.first_hash_key
 
 
-def _split(here: Situation, shard: Shard, why: str) -> tuple[Change, ...]:
+def _split(here: Case, shard: Shard, why: str) -> tuple[Change, ...]:
     span = f"{here.evidence.target.source_arn}#{shard.first_hash_key}-{shard.last_hash_key}"
     split = Change(
         remedy=NAME,
@@ -126,7 +127,7 @@ def _split(here: Situation, shard: Shard, why: str) -> tuple[Change, ...]:
     return (split,)
 
 
-def _enough(here: Situation, shards: int) -> int:
+def _enough(here: Case, shards: int) -> int:
     """Shards that carry the arrival with headroom; twice the present where that is not known."""
     flow = here.flow
     if flow is None or not flow.arrival_per_second:
