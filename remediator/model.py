@@ -797,6 +797,17 @@ class InEffect(Record):
     since: datetime
 
 
+class PolicySource(Record):
+    """Under which rules a report was made: an auditor finds the very file again."""
+
+    file: str
+    """As it lies in the artifact, else its path."""
+    sha256: str
+    """Of the file's bytes, as ``sha256sum`` says it."""
+    digest: str = ""
+    """Of all values in effect: the file's, with the deployment's parameters in their place."""
+
+
 class Report(Record):
     """What the handler returns and the CLI prints; its JSON Schema is published."""
 
@@ -808,6 +819,7 @@ class Report(Record):
     region: str | None = None
     remediator: str | None = None
     """The deployed function that answered, as commands by hand name it."""
+    policy: PolicySource | None = None
     target: Target | None = None
     incident: Incident | None = None
     age_seconds: float | None = None

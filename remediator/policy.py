@@ -13,7 +13,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, NamedTuple, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -338,14 +338,26 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+class Loaded(NamedTuple):
+    """A policy, and the fingerprint of the very bytes that it was read from."""
+
+    policy: Policy
+    sha256: str
+
+
 def load(path: Path) -> Policy:
     """Read a policy file.
 
     Raises InputError for a missing file, bad YAML, and every field that is wrong, each with its
     path, what is allowed and its line.
     """
+    return loaded(path).policy
+
+
+def loaded(path: Path) -> Loaded:
+    """As ``load``, with the file's SHA-256."""
     try:
-        return _load(path, path.stat().st_mtime_ns)
+        return _loaded(path, path.stat().st_mtime_ns)
     except OSError as error:
         raise InputError(f"policy file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -353,9 +365,11 @@ def load(path: Path) -> Policy:
 
 
 @lru_cache(maxsize=8)
-def _load(path: Path, _changed: int) -> Policy:
+def _loaded(path: Path, _changed: int) -> Loaded:
     """Once a process for as long as the file is not changed: a policy is frozen."""
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    content = path.read_bytes()
+    text = content.decode("utf-8")
+    return Loaded(parse(text, str(path)), hashlib.sha256(content).hexdigest())
 
 
 def parse(text: str, name: str = "policy") -> Policy:

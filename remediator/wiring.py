@@ -18,10 +18,10 @@ from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import Table
 from remediator.aws.whoami import identity, whoami
-from remediator.environment import Settings
+from remediator.environment import ROOT, Settings
 from remediator.errors import InputError
 from remediator.events import names
-from remediator.model import Bundle, Mode
+from remediator.model import Bundle, Mode, PolicySource
 from remediator.policy import Policy
 from remediator.replay import NoActuator, SavedSensor
 from remediator.runbook import Deployment, Runbook
@@ -51,7 +51,12 @@ class Caller(NamedTuple):
 
 def policy_of(settings: Settings) -> Policy:
     """The policy file, with what the deployment's parameters say in its place."""
-    policy = policies.load(settings.policy_file)
+    return rules(settings)[0]
+
+
+def rules(settings: Settings) -> tuple[Policy, PolicySource]:
+    """The policy that holds, and where it comes from. Raises InputError for a wrong file."""
+    file, (policy, sha256) = settings.policy_file, policies.loaded(settings.policy_file)
     update: dict[str, object] = {}
     if settings.mode is not None:
         update["mode"] = settings.mode
@@ -62,7 +67,9 @@ def policy_of(settings: Settings) -> Policy:
         update["thresholds"] = thresholds
     if settings.tagged_functions_only == "yes":
         update["tagged_functions_only"] = True
-    return policy.model_copy(update=update)
+    policy = policy.model_copy(update=update)
+    shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    return policy, PolicySource(file=str(shown), sha256=sha256, digest=policy.digest)
 
 
 def runbook(
@@ -70,7 +77,7 @@ def runbook(
 ) -> Runbook:
     """The runbook of one deployment. A plan is wired to an actuator that cannot write."""
     clients = clients or default_clients(door.environ)
-    policy = policy_of(settings)
+    policy, source = rules(settings)
     acting = policy.mode is Mode.APPLY
     clients.keep_pace(door.clock, door.sleep, _slots(settings, caller, clients, acting=acting))
     return Runbook(
@@ -81,6 +88,7 @@ def runbook(
             mode=policy.mode,
             target_function=settings.target_function,
             quarantine_arn=settings.quarantine_queue_arn,
+            policy_source=source,
             **_ourselves(caller),
         ),
         clock=door.clock,
@@ -109,13 +117,22 @@ def _ourselves(caller: Caller) -> dict[str, str | None]:
     }
 
 
-def offline(bundle: Bundle, policy: Policy, quarantine_arn: str | None) -> Runbook:
+def offline(
+    bundle: Bundle,
+    policy: Policy,
+    quarantine_arn: str | None,
+    policy_source: PolicySource | None = None,
+) -> Runbook:
     """A runbook that stands on saved evidence and touches nothing; its clock is the evidence's."""
     return Runbook(
         sensor=SavedSensor(bundle.evidence),
         actuator=NoActuator(),
         policy=policy,
-        deployment=Deployment(mode=Mode.PLAN, quarantine_arn=quarantine_arn),
+        deployment=Deployment(
+            mode=Mode.PLAN,
+            quarantine_arn=quarantine_arn,
+            policy_source=policy_source,
+        ),
         clock=lambda: bundle.evidence.gathered_at,
     )
 
@@ -171,6 +188,7 @@ __all__ = [
     "identity",
     "offline",
     "policy_of",
+    "rules",
     "runbook",
     "whoami",
 ]

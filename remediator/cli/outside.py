@@ -112,7 +112,8 @@ def _said(place: Place) -> dict[str, str]:
 def offline(outside: Outside, bundle: Bundle, policy: Path | None) -> Runbook:
     """The runbook that stands on a saved bundle. Raises InputError for a wrong policy file."""
     settings = offline_settings(outside, policy)
-    return wiring.offline(bundle, wiring.policy_of(settings), settings.quarantine_queue_arn)
+    rules, source = wiring.rules(settings)
+    return wiring.offline(bundle, rules, settings.quarantine_queue_arn, source)
 
 
 def offline_settings(outside: Outside, policy: Path | None) -> Settings:

@@ -27,6 +27,7 @@ from remediator.model import (
     Mode,
     Outcome,
     Plan,
+    PolicySource,
     RemedyName,
     Report,
     Status,
@@ -64,6 +65,7 @@ class Deployment(NamedTuple):
     region: str | None = None
     remediator: str | None = None
     """Our own function's name, for commands that people paste."""
+    policy_source: PolicySource | None = None
 
 
 class Look(NamedTuple):
@@ -380,12 +382,13 @@ class Desk(NamedTuple):
     def whereabouts(
         self, incident: Incident, target: Target | None, state: IncidentState | None
     ) -> dict[str, Any]:
-        """What every report names: account, Region, us, and what of ours is in effect."""
+        """What every report names: where, us, under which rules, and what of ours is in effect."""
         at = self.deployment
         return {
             "account_id": (target.account_id if target else incident.account_id) or at.account_id,
             "region": (target.region if target else incident.region) or at.region,
             "remediator": at.remediator,
+            "policy": at.policy_source,
             "in_effect": tuple(map(in_effect, state.in_effect)) if state else (),
         }
 

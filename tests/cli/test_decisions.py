@@ -1,5 +1,6 @@
 """Many bundles in one call, and what a change of the policy would decide differently."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -158,3 +159,33 @@ def test_two_policies_are_compared_on_what_aws_says_now(slow: Pipeline, tmp_path
     (difference,) = json.loads(answer.stdout)
     assert (difference["was"], difference["now"]) == ("allow 1 → 8", "block 1 → 8 (freeze)")
     assert slow.writes() == []
+
+
+# --- under which rules -----------------------------------------------------------------------
+
+
+def test_a_report_names_the_policy_file_and_the_digest_of_its_very_bytes(tmp_path: Path) -> None:
+    file = policy(tmp_path, "limits: {parallelization_factor: 4}\n")
+    named = json.loads(run("plan", SLOW, "--policy", file, "-f", "json").stdout)["policy"]
+    assert (named["file"], named["sha256"]) == (
+        str(file),
+        hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
+    file.write_text("# the same rules in other words\nlimits:\n  parallelization_factor: 4\n")
+    other = json.loads(run("plan", SLOW, "--policy", file, "-f", "json").stdout)["policy"]
+    assert (other["sha256"] == named["sha256"], other["digest"] == named["digest"]) == (False, True)
+
+
+def test_the_shipped_policy_is_named_as_it_lies_in_the_artifact() -> None:
+    named = json.loads(run("plan", SLOW, "-f", "json").stdout)["policy"]
+    assert named["file"] == "policies/guardrails.yml"
+
+
+def test_a_parameter_in_the_files_place_shows_in_the_digest_of_what_is_in_effect() -> None:
+    late = outside(environ={"REMEDIATOR_ITERATOR_AGE_THRESHOLD_SECONDS": "90"})
+    plain, changed = (
+        json.loads(run("plan", SLOW, "-f", "json", world=world).stdout)["policy"]
+        for world in (outside(), late)
+    )
+    assert plain["sha256"] == changed["sha256"]
+    assert plain["digest"] != changed["digest"]
