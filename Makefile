@@ -127,7 +127,7 @@ bench: setup ## Print start-up against its floor: import, first event, memory, s
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
-	@$(COMPILE) pyproject.toml --extra cli --extra lab --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra cli --extra html --extra lab --group dev -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt $(addprefix --no-emit-package ,$(SDK)) \
 		-o requirements/runtime.txt
 	@echo boto3 | $(COMPILE) - -c requirements/dev.txt -o requirements/sdk.txt

@@ -11,6 +11,7 @@ Names, reasons and messages are other people's. Whatever is written anywhere pas
     chat           text of a chat's notification; chat_code: a command in it, to be copied
     json_text      JSON that is printed
     command        a shell line that runs as pasted
+    quoted         a text in double quotes, for YAML and TypeScript; quoted_hcl: for Terraform
 
 HTML is the template engine's (it escapes by itself).
 """
@@ -142,3 +143,13 @@ def _json_escape(char: str) -> str:
 def command(*words: object) -> str:
     """A shell line of these words, each of them one word whatever is in it."""
     return shlex.join(visible(word) for word in words)
+
+
+def quoted(text: object) -> str:
+    """A text in double quotes, as JSON, YAML and TypeScript read it."""
+    return json.dumps(visible(text), ensure_ascii=False)
+
+
+def quoted_hcl(text: object) -> str:
+    """As ``quoted``, for Terraform, which fills templates in."""
+    return quoted(text).replace("${", "$${").replace("%{", "%%{")

@@ -90,6 +90,10 @@ class Setting(NamedTuple):
         }
         return Resource(kind=self.kind, id=names[self.kind])
 
+    def seen(self, evidence: Evidence) -> bool:
+        """Whether what holds it was read."""
+        return getattr(evidence, _RECORDS[self.kind]) is not None
+
     def now(self, evidence: Evidence) -> Value:
         """What it holds, by what was read."""
         value: Value = getattr(getattr(evidence, _RECORDS[self.kind]), self.name, None)

@@ -1,7 +1,13 @@
 """What all tests share: no deadline of a machine's speed, and a count of the histories tried."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.browser import Browser
 
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -10,6 +16,14 @@ settings.load_profile("any machine")
 
 HISTORIES = "histories"
 """Name of the property in which a test says how many histories it has lived through."""
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
+    """A Chromium, one for all pages of a worker."""
+    from tests.browser import opened  # noqa: PLC0415 - few tests need it
+
+    yield from opened(tmp_path_factory.mktemp("browser"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

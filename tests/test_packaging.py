@@ -242,7 +242,7 @@ def test_the_installed_lab_finds_the_stack_that_it_deploys(installed: Path) -> N
 def test_the_installed_metadata_names_the_extras_that_the_project_has(installed: Path) -> None:
     (metadata,) = installed.glob("*.dist-info/METADATA")
     extras = set(re.findall(r"^Provides-Extra: (\w+)$", metadata.read_text(), re.MULTILINE))
-    assert extras == {"cli", "lab"}
+    assert extras == {"cli", "html", "lab"}
     pages = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
     told = {
         name

@@ -1,6 +1,7 @@
 """One incident under several strategies, as one HTML page that needs nothing from outside.
 
-The shapes are in ``page.html``, the colours in ``page.css``, hovering and switching in ``page.js``;
+The shapes are in ``page.html``, the looks in ``page.css`` on top of what the report of an incident
+looks like (``remediator.render.html``), hovering and switching in ``page.js``;
 here they become one file. Without scripts everything but hovering and switching works.
 """
 
@@ -13,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from lab.episode import Episode
 from lab.page import words
 from lab.page.view import view
+from remediator.render.html import ASSETS
 
-_HERE = Path(__file__).parent
+_WHERE = (Path(__file__).parent, ASSETS)
 
 
 def render(episodes: Sequence[Episode], *, title: str = "", lesson: str = "") -> str:
@@ -33,11 +35,16 @@ def render(episodes: Sequence[Episode], *, title: str = "", lesson: str = "") ->
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_WHERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["asset"] = lambda name: (_HERE / name).read_text(encoding="utf-8")
+    environment.globals["asset"] = _asset
     return environment.get_template("page.html")
+
+
+def _asset(name: str) -> str:
+    file = next(where / name for where in _WHERE if (where / name).is_file())
+    return file.read_text(encoding="utf-8")

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from lab.episode import Timeline
 from lab.page import words
 from lab.page.clock import Clock, between
-from lab.page.geometry import (
+from lab.page.marks import Axes, End, Lane, ends, lanes
+from lab.page.strategies import Strategy
+from remediator.render.html.geometry import (
     Point,
     Scale,
     Tick,
@@ -17,8 +19,6 @@ from lab.page.geometry import (
     time_ticks,
     value_at,
 )
-from lab.page.marks import Axes, End, Lane, ends, lanes
-from lab.page.strategies import Strategy
 
 _TABLE_STEPS = 8
 _LAST_HOLDS_SECONDS = 60

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lab.episode import Episode
 from lab.page import words
-from lab.page.geometry import Scale, Tick, time_ticks
+from remediator.render.html.geometry import Scale, Tick, time_ticks
 
 _HOVER_STEPS = 240
 _LEAST_VIEW_SECONDS = 900

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from lab.episode import Setting, SettingChange
 from lab.page import words
 from lab.page.clock import Clock
-from lab.page.geometry import Point, Scale, apart, value_at
 from lab.page.strategies import Strategy
+from remediator.render.html.geometry import Point, Scale, apart, value_at
 
 _SIGN_WIDTH = 4.5
 """Percent of the narrowest chart that a sign takes."""

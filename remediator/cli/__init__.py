@@ -6,12 +6,12 @@ showing    formats and exit codes
 failures   errors in words, and what to do about them
 files      files as they are named
 saved      answers from saved evidence
-looking, acting, journal, alarms, tables, checking    the commands
+looking, acting, journal, reporting, alarms, tables, checking    the commands
 """
 
 import typer
 
-from remediator.cli import acting, alarms, checking, journal, looking, tables
+from remediator.cli import acting, alarms, checking, journal, looking, reporting, tables
 from remediator.cli.failures import Commands
 from remediator.cli.options import Version
 from remediator.cli.outside import Outside
@@ -42,6 +42,7 @@ for commands in (
     looking.COMMANDS,
     acting.COMMANDS,
     journal.COMMANDS,
+    reporting.COMMANDS,
     alarms.COMMANDS,
     tables.COMMANDS,
 ):

@@ -67,7 +67,7 @@ def approve(
     What is made is exactly what was proposed; --plan says which proposal was read.
     """
     outside: Outside = context.obj
-    which = _incident_id(incident_id)
+    which = named_incident(incident_id)
     _must_be_askable(outside, yes=yes)
     office = _acting_office(outside, Place(profile, region, policy, journal, deployment))
     if not yes:
@@ -209,11 +209,12 @@ def _rollback(incident_id: str | None, function: str | None) -> Rollback:
     if (incident_id is None) == (function is None):
         raise typer.BadParameter("name an incident or a --function", param_hint="'INCIDENT'")
     if incident_id is not None:
-        return Rollback(incident_id=_incident_id(incident_id))
+        return Rollback(incident_id=named_incident(incident_id))
     return Rollback(function=bare_function(function))
 
 
-def _incident_id(value: str) -> str:
+def named_incident(value: str) -> str:
+    """An incident's id. Raises a usage error for what cannot be one."""
     try:
         return names.incident_id(value)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""history, report, frozen, freezes: what the journal knows."""
+"""history, frozen, freezes: what the journal knows."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -8,12 +8,9 @@ import typer
 from remediator import wiring
 from remediator.cli import options, showing
 from remediator.cli.acting import bare_function
-from remediator.cli.failures import usage
 from remediator.cli.looking import incident, one_of
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Office, Outside, Place, need_journal, open_office
-from remediator.errors import InputError
-from remediator.events import names
 from remediator.model import Mode
 from remediator.ports import Journal
 from remediator.render import pages
@@ -40,7 +37,7 @@ def history(
 ) -> None:
     """List incidents, newest first: of one target, else of the whole account in this Region."""
     outside: Outside = context.obj
-    office = _journal_office(outside, Place(profile, region, None, journal, deployment))
+    office = journal_office(outside, Place(profile, region, None, journal, deployment))
     if function or mapping or stream:
         named = one_of(function, mapping, stream)
         desk = office.runbook(Mode.PLAN)
@@ -66,30 +63,6 @@ def _of_account(
     return _journal(office).recent(account, region, since), f"of {account}, {region}, {days} days"
 
 
-def report(
-    context: typer.Context,
-    incident_id: options.Incident,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
-    shown: options.Shown = Format.TEXT,
-) -> None:
-    """Tell one incident: where it stands, what was changed, and everything in order of time."""
-    try:
-        which = names.incident_id(incident_id)
-    except InputError as error:
-        raise usage(error, "INCIDENT") from error
-    office = _journal_office(context.obj, Place(profile, region, None, journal, deployment))
-    state = office.runbook(Mode.PLAN).load_incident(which)
-    entries = _journal(office).entries(which)
-    if shown is Format.JSON:
-        told = [entry.model_dump(mode="json") for entry in entries]
-        showing.data({"incident": state.model_dump(mode="json"), "entries": told})
-    else:
-        showing.plain_page(pages.incident(state, entries, office.remediator), shown)
-
-
 def frozen(
     context: typer.Context,
     function: options.Function = None,
@@ -100,7 +73,7 @@ def frozen(
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Say whether changes are stopped, by whom and why: everywhere, or for one function."""
-    office = _journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    office = journal_office(context.obj, Place(profile, region, None, journal, deployment))
     scopes = ["all", *([bare_function(function)] if function else [])]
     found: Freeze | None = office.runbook(Mode.PLAN).freeze_switch()
     found = found or _journal(office).frozen(scopes)
@@ -119,7 +92,7 @@ def freezes(
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """List everything that is frozen, each with by whom, since when and why."""
-    office = _journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    office = journal_office(context.obj, Place(profile, region, None, journal, deployment))
     switched = office.runbook(Mode.PLAN).freeze_switch()
     found = (*([switched] if switched else []), *_journal(office).freezes())
     if shown is Format.JSON:
@@ -128,7 +101,8 @@ def freezes(
         showing.plain_page(pages.freezes(found), shown)
 
 
-def _journal_office(outside: Outside, place: Place) -> Office:
+def journal_office(outside: Outside, place: Place) -> Office:
+    """A place with a journal. Raises InputError where none is configured."""
     office = open_office(outside, place)
     need_journal(office)
     return office
@@ -145,7 +119,6 @@ COMMANDS = (
         history,
         "Examples:  remediator history --function orders   ·   remediator history --open",
     ),
-    Command("report", PANEL, report, "Example:  remediator report inc-0123456789abcdef0123"),
     Command("frozen", PANEL, frozen, "Example:  remediator frozen --function orders"),
     Command("freezes", PANEL, freezes, "Example:  remediator freezes --format json"),
 )

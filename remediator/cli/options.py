@@ -93,6 +93,42 @@ Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="As inc-012345
 SomeIncident = Annotated[
     str | None, typer.Argument(metavar="[INCIDENT]", help="As inc-0123456789abcdef0123.")
 ]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--evidence",
+        metavar="FILE",
+        help="Offline: a bundle saved by 'remediator collect'; - for standard input. Without AWS.",
+    ),
+]
+Template = Annotated[
+    Path | None,
+    typer.Option(
+        "--template",
+        metavar="FILE",
+        help="A CloudFormation or SAM template (of CDK: in cdk.out): what would its next deploy"
+        " change of what is live?",
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter", metavar="KEY=VALUE", help="A parameter of the template. May be repeated."
+    ),
+]
+Resource = Annotated[
+    str | None,
+    typer.Option(
+        "--resource",
+        metavar="NAME",
+        help="Which mapping of the template it is, if that cannot be told: a logical id, in SAM"
+        " Function.Event.",
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write one self-contained HTML page instead."),
+]
 PlanDigest = Annotated[
     str,
     typer.Option(

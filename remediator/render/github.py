@@ -3,6 +3,9 @@
 Source: GitHub Docs, "Workflow commands for GitHub Actions".
 """
 
+from collections.abc import Sequence
+
+from remediator.drift import Row, Standing
 from remediator.escaping import annotation, annotation_property
 from remediator.model import GuardedChange, Report, Status
 from remediator.render.pages import cause
@@ -49,6 +52,21 @@ def _change(guarded: GuardedChange) -> str:
         f"{ruling.decision}: {change.setting} {setting(change.before)} → {setting(change.after)} "
         f"({ruling.guardrail}: {ruling.reason})"
     )
+
+
+def drift(rows: Sequence[Row], file: str) -> str:
+    """One line for each setting that the template's next deploy would change."""
+    said = [
+        command(
+            "warning",
+            f"remediator: {row.resource}",
+            f"{row.property}: the template says {row.template}, live is {setting(row.live)}",
+            file=file,
+        )
+        for row in rows
+        if row.standing is Standing.DRIFTED
+    ]
+    return "".join(f"{line}\n" for line in said)
 
 
 def command(

@@ -20,6 +20,8 @@ def _section(section: Section) -> list[str]:
         parts.append(_table(section.table))
     if section.commands:
         parts.append(fenced(section.commands))
+    for block in section.blocks:
+        parts += [markdown(block.title), fenced(block.lines, block.language)]
     return parts
 
 

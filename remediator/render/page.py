@@ -20,13 +20,22 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
+class Block(NamedTuple):
+    """Lines of another language, to be taken over as they are."""
+
+    title: str
+    language: str
+    lines: tuple[str, ...]
+
+
 class Section(NamedTuple):
-    """One heading: paragraphs, then a table, then commands to copy."""
+    """One heading: paragraphs, then a table, commands to copy, and blocks of other languages."""
 
     heading: str
     lines: tuple[str, ...] = ()
     table: Table | None = None
     commands: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 class Page(NamedTuple):

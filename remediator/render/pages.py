@@ -5,9 +5,12 @@ from typing import Any
 
 from remediator.alarming import Step as AlarmStep
 from remediator.alarming import Verb
+from remediator.drift import Row, Standing
 from remediator.model import (
     Diagnosis,
+    Evidence,
     Gap,
+    GuardedChange,
     GuardedPlan,
     Mode,
     Option,
@@ -19,6 +22,7 @@ from remediator.model import (
     Target,
 )
 from remediator.policy import Policy
+from remediator.render import patch
 from remediator.render.page import Page, Section, Table, Tone
 from remediator.render.words import (
     by_hand,
@@ -53,7 +57,7 @@ def report(found: Report, *, readings: bool = False) -> Page:
                 _plan(plan),
                 _results(found),
                 _afterwards(found),
-                _poison(found.poison),
+                poison(found.poison) if found.poison else None,
                 _escalation(found),
             )
             if section is not None
@@ -192,24 +196,29 @@ def chosen_option(plan: GuardedPlan | None) -> str | None:
 def _plan(plan: GuardedPlan | None) -> Section | None:
     if plan is None or not plan.changes:
         return None
-    rows = tuple(
-        (
-            guarded.ruling.decision,
-            guarded.change.setting,
-            f"{setting(guarded.change.before)} → {setting(guarded.change.after)}",
-            guarded.change.remedy,
-            f"{guarded.ruling.guardrail}: {guarded.ruling.reason}",
-        )
-        for guarded in plan.changes
-    )
+    rows = tuple(map(ruling_row, plan.changes))
     said = dict.fromkeys(
         line
         for guarded in plan.changes
         for line in (_why(guarded.change.why), *map(_caveat, guarded.change.caveats))
         if line
     )
-    table = Table(("ruling", "setting", "change", "remedy", "guardrail"), rows)
-    return Section("Plan", tuple(said), table)
+    return Section("Plan", tuple(said), Table(RULINGS, rows))
+
+
+RULINGS = ("ruling", "setting", "change", "remedy", "guardrail")
+
+
+def ruling_row(guarded: GuardedChange) -> tuple[str, ...]:
+    """A change and what was ruled on it; its columns are ``RULINGS``."""
+    change, ruling = guarded.change, guarded.ruling
+    return (
+        ruling.decision,
+        change.setting,
+        f"{setting(change.before)} → {setting(change.after)}",
+        change.remedy,
+        f"{ruling.guardrail}: {ruling.reason}",
+    )
 
 
 def _why(why: str) -> str:
@@ -251,9 +260,8 @@ def _afterwards(found: Report) -> Section | None:
     return Section("What comes next", said) if said else None
 
 
-def _poison(packet: PoisonPacket | None) -> Section | None:
-    if packet is None:
-        return None
+def poison(packet: PoisonPacket) -> Section:
+    """Where the record that fails lies, and how to fetch it."""
     facts = (
         ("source", packet.source_arn),
         ("shard", packet.shard_id or "not known: one of several"),
@@ -279,10 +287,16 @@ def _escalation(found: Report) -> Section | None:
 # --- an incident from the journal ----------------------------------------------------------------
 
 
-def incident(state: IncidentState, entries: Sequence[Entry], remediator: str | None = None) -> Page:
+def incident(
+    state: IncidentState,
+    entries: Sequence[Entry],
+    remediator: str | None = None,
+    evidence: Evidence | None = None,
+) -> Page:
     """One incident as the journal has it: where it stands, what was changed, the timeline.
 
-    ``remediator``: the deployed function's name, for the commands that are offered.
+    ``remediator``: the deployed function's name, for the commands that are offered. ``evidence``:
+    how things are now, where that was read.
     """
     function = state.target.function if state.target else "unknown function"
     return Page(
@@ -294,6 +308,7 @@ def incident(state: IncidentState, entries: Sequence[Entry], remediator: str | N
             for section in (
                 _changes(state.changes, _undo(state, remediator)),
                 _pending(state, remediator),
+                lasting(state.target, patch.held(state, evidence), _how_lasting(state)),
                 _timeline(entries),
             )
             if section is not None
@@ -358,9 +373,24 @@ def _pending(state: IncidentState, remediator: str | None) -> Section | None:
     return Section("Plan that waits", (until, *plan.lines), plan.table, (approve,))
 
 
+def _how_lasting(state: IncidentState) -> str:
+    kept = any(tracked.kept for tracked in state.in_effect)
+    return "To make it permanent" if kept else "If it should stay: to make it permanent"
+
+
+def lasting(target: Target | None, said: Iterable[patch.Held], heading: str) -> Section | None:
+    """The patch for the template, where a template can say what holds now."""
+    made = patch.blocks(target, said) if target else ()
+    why = "The next deploy undoes what stands in no template. To say there what holds now:"
+    return Section(heading, (why,), blocks=made) if made else None
+
+
+TIMELINE = "Timeline"
+
+
 def _timeline(entries: Sequence[Entry]) -> Section | None:
     rows = tuple((moment(e.at), name(e.kind), said(e)) for e in entries)
-    return Section("Timeline", table=Table(("at", "what", "told"), rows)) if rows else None
+    return Section(TIMELINE, table=Table(("at", "what", "told"), rows)) if rows else None
 
 
 def said(entry: Entry) -> str:
@@ -481,6 +511,31 @@ def incidents(found: Iterable[IncidentState], about: str) -> Page:
 
 def _kept(state: IncidentState) -> str:
     return ", ".join(f"{t.change.setting} {setting(t.change.after)}" for t in state.in_effect)
+
+
+# --- drift -------------------------------------------------------------------------------------
+
+
+def drift(rows: Sequence[Row]) -> Page:
+    """A template against what is live: what its next deploy would change."""
+    drifted = sum(row.standing is Standing.DRIFTED for row in rows)
+    order = (Standing.DRIFTED, Standing.NOT_COMPARABLE, Standing.SAME)
+    shown = tuple(
+        (
+            row.standing,
+            row.resource,
+            row.property,
+            row.template + ("" if row.said else " (not said)"),
+            setting(row.live),
+        )
+        for row in sorted(rows, key=lambda row: order.index(row.standing))
+    )
+    title = f"The template's next deploy would change {drifted} of {len(rows)} settings"
+    if not drifted:
+        title = "The template says what is live"
+    columns = ("standing", "in the template", "property", "template", "live")
+    tone = Tone.CAREFUL if drifted else Tone.GOOD
+    return Page(title, tone, sections=(Section("", table=Table(columns, shown)),))
 
 
 # --- policy and freeze ---------------------------------------------------------------------------

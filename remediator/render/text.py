@@ -67,6 +67,10 @@ def _section(console: Console, section: Section) -> None:
         _table(console, section.table)
     for command in section.commands:
         _unbroken(console, Text(f"  $ {visible(command)}"))
+    for block in section.blocks:
+        _paragraph(console, block.title)
+        for line in block.lines:
+            _unbroken(console, Text(f"    {visible(line)}"))
 
 
 def _unbroken(console: Console, line: Text) -> None:

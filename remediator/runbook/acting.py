@@ -320,7 +320,8 @@ def record(
         (EntryKind.RULING, guarded_change.model_dump(mode="json"))
         for guarded_change in (guarded.changes if guarded else ())
     ]
-    facts.append((EntryKind.OUTCOME, report.outcome.model_dump(mode="json")))
+    told = report.model_dump(mode="json", include=_TOLD, exclude_defaults=True)
+    facts.append((EntryKind.OUTCOME, report.outcome.model_dump(mode="json") | {"told": told}))
     if report.verdict is not None:
         facts.append((EntryKind.VERDICT, report.verdict.model_dump(mode="json")))
     facts.append((EntryKind.FOLLOW_UP, report.follow_up.model_dump(mode="json")))
@@ -328,6 +329,18 @@ def record(
     return [
         Entry(incident_id=state.incident_id, kind=kind, at=now, data=data) for kind, data in facts
     ]
+
+
+_TOLD = {
+    "forecast",
+    "poison",
+    "escalation",
+    "next_commands",
+    "notes",
+    "recovered_in_seconds",
+    "forecast_error_seconds",
+}
+"""What of a report stands nowhere else in the journal: kept for who reads it a month later."""
 
 
 def wake_up_in(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -> IncidentState:

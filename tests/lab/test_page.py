@@ -1,35 +1,13 @@
 """The page in a real browser: it draws, it fits a phone, and it can be read by day and by night."""
 
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
 from lab.page import render
+from tests.browser import DESK_WIDTH, PHONE_WIDTH, Browser
 from tests.lab.made_up_episodes import LEVERS, incident
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-HOW_TO_GET_IT = (
-    "This test opens the page in a real browser and finds no {} on the PATH. 'make browser' "
-    "installs it on Debian (as root); elsewhere install Chromium and its driver by hand."
-)
-PHONE_WIDTH, DESK_WIDTH = 390, 1280
 MEASURES = ("age", "backlog", "concurrency", "errors", "throttles")
 
 # The least contrast of text with what lies behind it (WCAG 2.2, 1.4.3), and of a line (1.4.11).
@@ -63,83 +41,17 @@ CONTRASTS = """
 """
 
 
-@dataclass(frozen=True)
-class Browser:
-    """A Chromium that opens one page, and what a test asks of it."""
-
-    driver: webdriver.Chrome
-    folder: Path
-
-    def open(
-        self,
-        html: str,
-        *,
-        width: int = DESK_WIDTH,
-        scheme: Literal["light", "dark"] = "light",
-    ) -> None:
-        """Show the page from a file, so that nothing serves what it might ask for."""
-        page = self.folder / "page.html"
-        page.write_text(html, encoding="utf-8")
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        self._tell("Emulation.setDeviceMetricsOverride", size)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self._tell("Emulation.setEmulatedMedia", {"features": features})
-        self.driver.get(page.as_uri())
-
-    def _tell(self, command: str, parameters: dict[str, Any]) -> None:
-        self.driver.execute_cdp_cmd(command, parameters)
-
-    def ask(self, script: str) -> Any:
-        """What a script returns."""
-        return self.driver.execute_script(script)
-
-    def all(self, selector: str) -> list[WebElement]:
-        """The elements of a CSS selector."""
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def visible(self, selector: str) -> list[WebElement]:
-        """Those that one can see."""
-        return [element for element in self.all(selector) if element.is_displayed()]
-
-    def hover(self, selector: str) -> None:
-        """Move the mouse to the middle of an element."""
-        ActionChains(self.driver).move_to_element(self.all(selector)[0]).perform()
-
-    def _log(self) -> list[dict[str, Any]]:
-        log: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
-        return log
-
-    @property
-    def complaints(self) -> list[str]:
-        """Everything in the console since the last look."""
-        return [str(entry["message"]) for entry in self._log()]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folder = tmp_path_factory.mktemp("browser")
-    options = webdriver.ChromeOptions()
-    options.binary_location = found("chromium", "chromium-browser", "google-chrome")
-    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(found("chromedriver")))
-    yield Browser(driver, folder)
-    driver.quit()
-
-
-def found(*names: str) -> str:
-    """The first of the programs that this machine has; it fails with how to get one."""
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.fail(HOW_TO_GET_IT.format(" or ".join(names)), pytrace=False)
-    return path
-
-
 def test_it_opens_without_a_word_in_the_console_and_fetches_nothing(browser: Browser) -> None:
     browser.open(render(incident()))
     assert browser.complaints == []
-    assert browser.ask("return performance.getEntriesByType('resource').map((e) => e.name)") == []
+    assert browser.fetched == []
+
+
+@pytest.mark.parametrize("width", [PHONE_WIDTH, DESK_WIDTH])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out(browser: Browser, scheme: Literal["light", "dark"], width: int) -> None:
+    browser.open(render(incident()), width=width, scheme=scheme)
+    assert browser.barriers() == []
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -9,10 +9,10 @@ from lab.episode import Episode, ForecastLine, Note, SettingChange, from_json, t
 from lab.page import render, words
 from lab.page.clock import Clock
 from lab.page.forecasts import Comparison, comparisons
-from lab.page.geometry import Point, Scale, apart, path, thinned, time_ticks, value_at
 from lab.page.marks import Axes, Sign, lanes
 from lab.page.strategies import strategies
 from lab.page.view import view
+from remediator.render.html.geometry import Point, Scale, apart, path, thinned, time_ticks, value_at
 from tests.lab.made_up_episodes import ALARM, HORIZON, LEVERS, NOTES, incident
 
 # --- words -------------------------------------------------------------------------------------

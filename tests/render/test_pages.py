@@ -378,7 +378,8 @@ def test_an_incident_shows_its_changes_its_timeline_and_what_waits() -> None:
         pending_until=NOW + timedelta(hours=1),
     )
     page = pages.incident(waiting, [entry(EntryKind.OUTCOME, status="awaiting_approval")])
-    assert [s.heading for s in page.sections] == ["Changes", "Plan that waits", "Timeline"]
+    lasting = "If it should stay: to make it permanent"
+    assert [s.heading for s in page.sections] == ["Changes", "Plan that waits", lasting, "Timeline"]
     said = flat(page)
     assert "bisect_on_error" in said
     assert "remediator approve inc-1" in said
