@@ -6,12 +6,21 @@ showing    formats and exit codes
 failures   errors in words, and what to do about them
 files      files as they are named
 saved      answers from saved evidence
-looking, acting, journal, reporting, alarms, tables, checking    the commands
+looking, acting, journal, reporting, alarms, permissions, tables, checking    the commands
 """
 
 import typer
 
-from remediator.cli import acting, alarms, checking, journal, looking, reporting, tables
+from remediator.cli import (
+    acting,
+    alarms,
+    checking,
+    journal,
+    looking,
+    permissions,
+    reporting,
+    tables,
+)
 from remediator.cli.failures import Commands
 from remediator.cli.options import Version
 from remediator.cli.outside import Outside
@@ -44,6 +53,7 @@ for commands in (
     journal.COMMANDS,
     reporting.COMMANDS,
     alarms.COMMANDS,
+    permissions.COMMANDS,
     tables.COMMANDS,
 ):
     for command in commands:
