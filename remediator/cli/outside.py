@@ -75,10 +75,19 @@ class Office(NamedTuple):
 
     def runbook(self, mode: Mode | None = None) -> Runbook:
         """The runbook; ``mode`` plan is wired to an actuator that cannot write."""
+        self.need_policy()
         settings = self.settings.model_copy(update={"mode": mode} if mode else {})
         caller = Caller(f"by-hand-{uuid4()}", self.remediator_arn)
         door = Door(self.outside.environ, self.outside.clock, self.outside.sleep)
         return wiring.runbook(settings, caller, door, self.clients)
+
+    def need_policy(self) -> None:
+        """Raises InputError, with what to do, where the deployed one's policy file is not here."""
+        if self.remediator_arn and not self.settings.policy_file.exists():
+            raise InputError(
+                f"{self.settings.policy_file} is not here: the deployed remediator's policy lies "
+                "in its artifact; name your copy of it with --policy FILE"
+            )
 
 
 def open_office(outside: Outside, place: Place) -> Office:
@@ -127,6 +136,7 @@ def offline_settings(outside: Outside, policy: Path | None) -> Settings:
 
 def policy_of(office: Office) -> Policy:
     """The policy that holds here. Raises InputError for a wrong file."""
+    office.need_policy()
     return wiring.policy_of(office.settings)
 
 

@@ -388,3 +388,15 @@ def test_a_wrong_setting_in_the_environment_is_named(slow: Pipeline) -> None:
     answer = slow.run("plan", *CONSUMER, environ={"REMEDIATOR_MODE": "maybe"})
     assert answer.exit_code == 1
     assert "REMEDIATOR_MODE: expected plan or apply, got 'maybe'" in answer.stderr
+
+
+def test_the_deployed_ones_policy_that_lies_in_its_artifact_only_is_asked_for(
+    slow: Pipeline,
+) -> None:
+    elsewhere = {"REMEDIATOR_POLICY_FILE": "policies/ours.yml"}
+
+    refused = slow.act("apply", "--function", "consumer", "--yes", environ=elsewhere)
+
+    assert refused.exit_code == 1
+    assert "--policy FILE" in refused.stderr
+    assert slow.writes() == []
