@@ -38,6 +38,7 @@ _MOST_METRICS = 500
 _SETTINGS = (
     "ParallelizationFactor",
     "BatchSize",
+    "MaximumBatchingWindowInSeconds",
     "MaximumRetryAttempts",
     "MaximumRecordAgeInSeconds",
     "BisectBatchOnFunctionError",
@@ -54,8 +55,8 @@ class Day:
         aws: MiniStack,
         function: FunctionSpec,
         producer: ProducerSpec,
-        shards: int,
         settings: MappingSettings,
+        shards: int = 1,
     ) -> None:
         self.aws = aws
         self.mapping = _consumer(aws, shards, settings)
@@ -84,6 +85,11 @@ class Day:
         """What the endpoint's mapping holds, by AWS's name."""
         return self._mapping().get(name)
 
+    def settings(self) -> MappingSettings:
+        """All that the endpoint's mapping holds, in the plant's words."""
+        held = {name: value for name, value in self._mapping().items() if name in _SETTINGS}
+        return mapping_settings.changed(MappingSettings(), held)
+
     def alarm(self) -> str:
         """The state of the stack's alarm."""
         (alarm,) = self.aws.cloudwatch.describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
@@ -106,7 +112,11 @@ class Day:
         self.aws.clock.move_to(self.now)
         turns, state = self.turns(), self.alarm()
         self._publish()
-        self._wait_for_turns(turns + (state != self.alarm()) + self._due())
+        self._wait_for_turns(turns + (state != self.alarm()))
+        if due := self._due():
+            turns = self.turns()
+            self.aws.clock.wake_sleepers()
+            self._wait_for_turns(turns + due)
 
     def _wait_for_turns(self, expected: int) -> None:
         """Wait, at real time, for invocations of the remediator to have ended."""
@@ -145,9 +155,8 @@ class Day:
         plant = self.world.find_mapping(self.mapping)
         if plant.state != "Enabled":
             return
-        asked = {name: value for name, value in self._mapping().items() if name in _SETTINGS}
-        if mapping_settings.changed(plant.settings, asked) != plant.settings:
-            self.world.update_event_source_mapping(self.mapping, asked)
+        if (held := self.settings()) != plant.settings:
+            self.world.update_event_source_mapping(self.mapping, mapping_settings.described(held))
 
     # --- metrics -------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ class Clock:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._moved = (BEGINS - datetime.now(UTC)).total_seconds()
+        self._woken = 0
         self._travel = time_machine.travel(BEGINS, tick=True)
         self._write()
 
@@ -48,12 +49,17 @@ class Clock:
             self._moved += ahead
             self._traveller.shift(timedelta(seconds=ahead))
             self._write()
-            time.sleep(_CATCH_UP_SECONDS)
+
+    def wake_sleepers(self) -> None:
+        """Let whoever sleeps in the endpoint see what time it is: its scheduler is such a one."""
+        self._woken += 1
+        self._write()
 
     def _write(self) -> None:
         beside = self.file.with_suffix(".new")
-        beside.write_text(repr(self._moved))
+        beside.write_text(f"{self._moved!r} {self._woken}")
         beside.replace(self.file)
+        time.sleep(_CATCH_UP_SECONDS)
 
 
 class MiniStack:

@@ -1,6 +1,7 @@
 """Whoever runs the remediator: deploys it, reads its messages, talks to it by its two doors."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ class Operator:
         self, aws: MiniStack, code: Mapping[str, bytes], consumer: str, **parameters: str
     ) -> None:
         self.aws = aws
+        self._told: list[tuple[str, str]] = []
         self.outputs = stack.deploy(aws, code, consumer, **parameters)
         self._inbox: str = aws.sqs.create_queue(QueueName=_INBOX)["QueueUrl"]
         inbox = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{_INBOX}"
@@ -31,6 +33,18 @@ class Operator:
             Attributes={"Policy": json.dumps({"Version": "2012-10-17", **policy})},
         )
         aws.sns.subscribe(TopicArn=self.outputs["NoticesTopicArn"], Protocol="sqs", Endpoint=inbox)
+
+    def forbid(self, action: str) -> None:
+        """Take one action from the running function's role."""
+        role = self.aws.cloudformation.describe_stack_resource(
+            StackName=stack.STACK, LogicalResourceId="RemediatorRole"
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        denied = {"Effect": "Deny", "Action": action, "Resource": "*"}
+        self.aws.iam.put_role_policy(
+            RoleName=role,
+            PolicyName="forbidden",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}),
+        )
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The running function's answer to an event by hand."""
@@ -65,16 +79,21 @@ class Operator:
         assert ended.returncode in {0, 3, 4}, ended.stderr
         return json.loads(ended.stdout)
 
-    def messages(self) -> list[tuple[str, str]]:
-        """Subject and text of each message that has come since they were last read."""
-        found = []
+    def pasted(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
+        """The newest command of a verb that a message has, run as it stands there."""
+        lines = [line.strip() for _, text in self.told() for line in text.splitlines()]
+        found = [line for line in lines if line.startswith(f"remediator {verb} ")]
+        return self.run(*shlex.split(found[-1])[1:], *more)
+
+    def told(self) -> list[tuple[str, str]]:
+        """Subject and text of every message so far, oldest first."""
         while batch := self.aws.sqs.receive_message(
             QueueUrl=self._inbox, MaxNumberOfMessages=10
         ).get("Messages"):
             for one in batch:
                 body = json.loads(one["Body"])
-                found.append((body["Subject"], body["Message"]))
+                self._told.append((body["Subject"], body["Message"]))
                 self.aws.sqs.delete_message(
                     QueueUrl=self._inbox, ReceiptHandle=one["ReceiptHandle"]
                 )
-        return found
+        return self._told

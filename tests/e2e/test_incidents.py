@@ -1,59 +1,182 @@
 """Whole incidents on an AWS that nobody here wrote: alarm → topic → function → mapping → back."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab.plant import (
-    Behaviour,
-    FunctionSpec,
-    Keys,
-    MappingSettings,
-    ProducerSpec,
-    RateOfTime,
-)
-from lab.plant.rates import steps
+from lab.plant import Behaviour, FunctionSpec, Keys, MappingSettings, ProducerSpec
+from lab.plant.rates import constant, steps
 from tests.e2e.day import CONSUMER, STREAM, Day
 from tests.e2e.ministack import MiniStack
 from tests.e2e.operator import Operator
-from tests.e2e.stack import files_of
+from tests.e2e.stack import files_of, remove
 
 FACTOR = "ParallelizationFactor"
 MANY_KEYS = Keys(kind="uniform", population=4000)
-WAVE = steps([(0.0, 1.0), (1200.0, 6.0), (2400.0, 1.0)])
-"""Records a second, where one lane can do two."""
+FREEZE = "/remediator/freeze"
+ASKS = b"version: 1\nremedies:\n  raise_parallelization_factor: {autonomy: approve}\n"
+A_RESTART_IS_NO_ALARM = {"IteratorAgeThresholdSeconds": "300"}
 
 
-def day_of(aws: MiniStack, rate: RateOfTime, shards: int = 1, **producer: Any) -> Day:
+def slow_day(aws: MiniStack) -> Day:
+    """Six records a second for twenty minutes, where one lane can do two."""
     return Day(
         aws,
         FunctionSpec(
             name=CONSUMER, behaviour=Behaviour(io_seconds_per_record=0.5, jitter_share=0.1)
         ),
-        ProducerSpec(stream=STREAM, rate=rate, keys=MANY_KEYS, spacing="poisson", **producer),
-        shards,
+        ProducerSpec(
+            stream=STREAM,
+            rate=steps([(0.0, 1.0), (1200.0, 6.0), (2400.0, 1.0)]),
+            keys=MANY_KEYS,
+            spacing="poisson",
+        ),
         MappingSettings(batch_size=10),
     )
 
 
+def poisoned_day(aws: MiniStack) -> Day:
+    """One record of the only shard cannot be processed; batches are gathered for a while."""
+    return Day(
+        aws,
+        FunctionSpec(
+            name=CONSUMER, behaviour=Behaviour(io_seconds_per_record=0.2, jitter_share=0.1)
+        ),
+        ProducerSpec(
+            stream=STREAM,
+            rate=constant(2.0),
+            keys=MANY_KEYS,
+            spacing="poisson",
+            poison_at_seconds=(1100.0,),
+        ),
+        MappingSettings(batch_size=50, batching_window_seconds=10),
+    )
+
+
 @pytest.fixture
-def operator(aws: MiniStack, artifact: Path) -> Operator:
-    """Whoever has deployed it for acting; a restart of the mapping is no alarm yet."""
-    return Operator(aws, files_of(artifact), CONSUMER, IteratorAgeThresholdSeconds="300")
+def code(artifact: Path) -> dict[str, bytes]:
+    return files_of(artifact)
 
 
-def test_a_slow_consumer_is_widened_watched_and_put_back(operator: Operator) -> None:
-    day = day_of(operator.aws, WAVE)
-
+def alarmed(day: Day) -> Day:
     day.pass_until(lambda: day.alarm() == "ALARM", 30)
+    return day
+
+
+def nothing_is_left(operator: Operator, day: Day) -> bool:
+    """Whether the only incident is over, and no change of its is in effect."""
+    (incident,) = operator.asked("history", "--function", CONSUMER)
+    states = {change["state"] for change in incident["changes"]}
+    return incident["stage"] == "closed" and states == {"undone"} and day.failures() == []
+
+
+def test_a_slow_consumer_is_widened_watched_and_put_back(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    operator = Operator(aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(slow_day(aws))
+
     assert day.setting(FACTOR) > 1
     day.pass_until(lambda: day.alarm() == "OK", 10)
     day.pass_until(lambda: day.setting(FACTOR) == 1, 30)
 
-    (incident,) = operator.asked("history", "--function", CONSUMER)
-    assert (incident["cause"], incident["stage"]) == ("slow_consumer", "closed")
-    assert [change["state"] for change in incident["changes"]] == ["undone"]
-    assert len(told := operator.messages()) == 3, "acted, recovered, put back"
-    assert all(incident["incident_id"] in text for _, text in told)
-    assert day.failures() == []
+    assert nothing_is_left(operator, day)
+    assert len(operator.told()) == 3, "acted, recovered, put back"
+
+
+def test_a_poison_record_is_isolated_first_then_captured_then_all_is_put_back(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    operator = Operator(aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(poisoned_day(aws))
+    was = MappingSettings(batch_size=50, batching_window_seconds=10)
+
+    assert day.settings().bisect_on_error
+    assert day.settings().maximum_retry_attempts == -1, "good records may be in the batch"
+    day.pass_until(lambda: day.settings().maximum_retry_attempts >= 0, 10)
+    assert day.settings().on_failure_destination == operator.outputs["QuarantineQueueArn"]
+    day.pass_until(lambda: day.settings() == was, 60)
+
+    records = day.world.ledger(day.mapping)
+    assert (records.captured, records.discarded, records.expired) == (1, 0, 0)
+    assert nothing_is_left(operator, day)
+
+
+def test_nothing_is_changed_while_somebody_has_frozen_it(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    aws.ssm.put_parameter(Name=FREEZE, Value="on: a release is under way", Type="String")
+    operator = Operator(aws, code, CONSUMER, FreezeParameter=FREEZE, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(slow_day(aws))
+
+    assert day.setting(FACTOR) == 1
+    assert operator.run("freeze", "--reason", "wait for me").returncode == 0
+    aws.ssm.put_parameter(Name=FREEZE, Value="off", Type="String", Overwrite=True)
+    for _ in range(3):
+        day.minute()
+    assert day.setting(FACTOR) == 1
+    assert operator.run("unfreeze").returncode == 0
+    day.pass_until(lambda: day.setting(FACTOR) > 1, 10)
+
+
+def test_what_asks_first_is_made_by_the_command_of_its_message(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    code |= {"policies/asks.yml": ASKS}
+    operator = Operator(
+        aws, code, CONSUMER, PolicyFile="policies/asks.yml", **A_RESTART_IS_NO_ALARM
+    )
+    day = alarmed(slow_day(aws))
+
+    assert day.setting(FACTOR) == 1
+    (aws.folder / "asks.yml").write_bytes(ASKS)
+    assert operator.pasted("approve", "--yes", "--policy", "asks.yml").returncode == 0
+    assert day.setting(FACTOR) > 1
+
+
+def test_a_newcomer_deploys_is_told_reads_takes_it_back_and_leaves(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    operator = Operator(aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(slow_day(aws))
+    assert day.setting(FACTOR) > 1
+
+    assert "parallelization_factor 1 →" in operator.pasted("report").stdout
+    assert operator.pasted("rollback", "--yes").returncode == 0
+    assert day.setting(FACTOR) == 1
+    assert nothing_is_left(operator, day)
+
+    remove(aws)
+    kept = aws.dynamodb.describe_table(TableName=operator.outputs["JournalTable"])["Table"]
+    assert kept["ItemCount"] > 0, "what was changed outlives the stack"
+    assert aws.sqs.get_queue_attributes(QueueUrl=operator.outputs["QuarantineQueueUrl"])
+    with pytest.raises(aws.lambda_.exceptions.ResourceNotFoundException):
+        aws.lambda_.get_function(FunctionName=operator.outputs["FunctionName"])
+
+
+# --- everybody held to their policies ------------------------------------------------------------
+
+
+def test_the_shipped_role_is_all_that_an_incident_needs(
+    strict_aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    operator = Operator(strict_aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(slow_day(strict_aws))
+
+    assert day.setting(FACTOR) > 1
+    day.pass_until(lambda: day.setting(FACTOR) == 1, 40)
+
+    assert nothing_is_left(operator, day)
+    assert len(operator.told()) == 3, "acted, recovered, put back"
+
+
+@pytest.mark.parametrize("action", ["dynamodb:*", "scheduler:CreateSchedule"])
+def test_what_could_not_be_remembered_or_looked_at_again_is_not_changed(
+    strict_aws: MiniStack, code: dict[str, bytes], action: str
+) -> None:
+    operator = Operator(strict_aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    operator.forbid(action)
+    day = alarmed(slow_day(strict_aws))
+
+    assert day.setting(FACTOR) == 1
+    assert any("AccessDenied" in line for line in day.failures())
