@@ -10,13 +10,13 @@ from remediator import policy as policies
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.clients import Clients, clients_of, default_clients
 from remediator.aws.deployed import Deployed, deployed
-from remediator.aws.journal import DynamoJournal
+from remediator.aws.journal import TableJournal
 from remediator.aws.notifier import AwsNotifier
 from remediator.aws.pace import Reserve, SharedSlots
 from remediator.aws.scheduler import EventBridgeScheduler
 from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
-from remediator.aws.table import Table
+from remediator.aws.table import DynamoTable
 from remediator.aws.whoami import identity, whoami
 from remediator.environment import ROOT, Settings
 from remediator.errors import InputError
@@ -93,7 +93,7 @@ def runbook(
         ),
         clock=door.clock,
         holder=f"{caller.request_id}#{door.attempt()}",
-        journal=DynamoJournal(clients.dynamodb, settings.journal_table)
+        journal=TableJournal(DynamoTable(clients.dynamodb, settings.journal_table))
         if settings.journal_table
         else None,
         scheduler=_scheduler(settings, caller, door, clients),
@@ -149,7 +149,7 @@ def _slots(settings: Settings, caller: Caller, clients: Clients, *, acting: bool
     in_lambda = caller.function_name is not None
     if settings.journal_table is None or not (acting or in_lambda):
         return None
-    return SharedSlots(Table(clients.dynamodb, settings.journal_table)).reserve
+    return SharedSlots(DynamoTable(clients.dynamodb, settings.journal_table)).reserve
 
 
 def _switch(settings: Settings, clients: Clients) -> Callable[[], Freeze | None]:

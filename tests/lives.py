@@ -75,7 +75,7 @@ def clear_up(host: Host) -> None:
         assert slow is not None
         assert slow.in_effect, "an endless loop of looks"
         assert slow.looks_made >= most, "an endless loop of looks"
-    for state in host.journal._states.values():
+    for state in host.states():
         lost = any(str(state.incident_id) in repr(event) for event in host.dead_letters)
         owned = state.incident_id in watched
         assert state.stage is Stage.CLOSED or lost or owned, f"{state.incident_id} is {state.stage}"

@@ -51,9 +51,6 @@ class Promises:
         host.watch_claim = self.on_claim
         host.watch_end = self.hold
 
-    def states(self) -> list[IncidentState]:
-        return list(self.host.journal._states.values())
-
     # --- at a write -----------------------------------------------------------------------------
 
     def on_write(self, resource: Resource, values: Mapping[str, Value]) -> None:
@@ -89,7 +86,7 @@ class Promises:
         self, resource: Resource, name: str, value: Value
     ) -> tuple[IncidentState, TrackedChange]:
         """8: the journalled change that this write carries out."""
-        for state in self.states():
+        for state in self.host.states():
             for tracked in state.changes:
                 change = tracked.change
                 if change.resource != resource or change.setting != name:
@@ -217,7 +214,7 @@ class Promises:
 
     def hold(self) -> None:
         """Between two invocations."""
-        for state in self.states():
+        for state in self.host.states():
             self._is_not_forgotten(state)
         self._nothing_is_unowned()
         self._journal_agrees()
@@ -236,13 +233,13 @@ class Promises:
 
     def _lease(self, state: IncidentState) -> Lease | None:
         uuid = state.target.event_source_mapping if state.target else ""
-        return self.host.journal._leases.get(uuid)
+        return self.host.lease(uuid)
 
     def _nothing_is_unowned(self) -> None:
         """8: a value of ours that differs from theirs is known to the journal as ours."""
         ours = {
             (str(tracked.change.resource), tracked.change.setting, tracked.change.after)
-            for state in self.states()
+            for state in self.host.states()
             for tracked in state.changes
             if tracked.ours_to_undo
         }
@@ -269,7 +266,7 @@ class Promises:
     def _journal_agrees(self) -> None:
         """8: what the journal calls applied is what the setting holds, unless a human came."""
         newest: dict[tuple[str, str], TrackedChange] = {}
-        for state in self.states():
+        for state in self.host.states():
             for tracked in state.changes:
                 key = str(tracked.change.resource), tracked.change.setting
                 if key not in newest or newest[key].at <= tracked.at:
@@ -285,7 +282,7 @@ class Promises:
 def every_setting_is_accounted_for(host: Host) -> None:
     """8, of the final world alone: each setting is what it was, or what a person made it, or owned
     by an open incident that is looked at again, or kept on purpose, as people were told."""
-    states = list(host.journal._states.values())
+    states = host.states()
     watched = {payload["follow_up"] for _, payload in host.schedules.values()}
     for resource, name, setting in settings_of(host):
         pipeline = host.account.owner(resource)

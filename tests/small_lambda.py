@@ -7,12 +7,14 @@ moves on in between. After its death a process calls nobody any more: ``finally`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from typing import Any, cast
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import MemoryTable
+from remediator.aws import items
+from remediator.aws.journal import TableJournal
 from remediator.errors import InputError, PermanentError, RemediatorError, TemporaryError
 from remediator.events.requests import Approve, Command, FollowUpDue, Rollback, SetFreeze
 from remediator.model import (
@@ -38,7 +40,8 @@ from remediator.ports import (
     Sensor,
 )
 from remediator.runbook import Deployment, Runbook
-from remediator.state import Claim, Freeze
+from remediator.state import Claim, Freeze, IncidentState, Lease
+from tests.histories import ACCOUNT, REGION
 from tests.small_account import QUARANTINE, Author, SmallAccount
 
 TIMEOUT = timedelta(seconds=120)
@@ -133,7 +136,8 @@ class Host:
         """What cannot be seen, whatever is read."""
         self.refused: dict[str, RemediatorError] = {}
         """Settings whose write AWS refuses, each with what it says."""
-        self.journal = MemoryJournal()
+        self.table = MemoryTable()
+        self.journal = TableJournal(self.table)
         self.schedules: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
         self.queue: list[Due] = []
         self.dead_letters: list[Event] = []
@@ -157,6 +161,16 @@ class Host:
     def running(self) -> Invocation:
         """The innermost invocation that runs."""
         return self._running[-1]
+
+    def states(self) -> list[IncidentState]:
+        """Every incident, the oldest first."""
+        found = self.journal.recent(ACCOUNT, REGION, datetime.fromtimestamp(0, UTC), 1000)
+        return list(reversed(found))
+
+    def lease(self, mapping: str) -> Lease | None:
+        """Who may act on a mapping, or could until a while ago; ``None``: it was given back."""
+        item = self.table.get(items.lease(mapping))
+        return items.to_lease(mapping, item) if item and item["held_until"] else None
 
     # --- calls ----------------------------------------------------------------------------------
 

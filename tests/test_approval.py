@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
+from remediator.aws.journal import TableJournal
 from remediator.decide.guardrails import Circumstances, Undo, guard, guard_undo
 from remediator.decide.planning import plan
 from remediator.model import Evidence, GuardedPlan, Mode, Status
@@ -43,7 +44,7 @@ def asked(seen: Evidence) -> GuardedPlan:
     return guard(plan("incident-1", here), here, around)
 
 
-def _desk(seen: Evidence, hand: Hand, journal: MemoryJournal) -> Desk:
+def _desk(seen: Evidence, hand: Hand, journal: TableJournal) -> Desk:
     return Desk(
         sensor=Sensor(seen),
         actuator=hand,
@@ -59,7 +60,7 @@ def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, Incid
     """A plan that was asked for on one reading, and is approved on another."""
     pending = asked(asked_on)
     assert BOUNDS in {change.setting for change in pending.awaiting_approval}
-    hand, journal = Hand({BOUNDS: -1, "on_failure_destination": None}), MemoryJournal()
+    hand, journal = Hand({BOUNDS: -1, "on_failure_destination": None}), memory_journal()
     target = asked_on.target
     journal.begin(
         state(mapping=target.event_source_mapping).model_copy(
@@ -122,7 +123,7 @@ def put_back(quiet_since: datetime | None) -> tuple[Hand, Status, IncidentState]
         at=NOW - timedelta(seconds=200),
         turn=1,
     )
-    journal, hand = MemoryJournal(), Hand({"parallelization_factor": 4})
+    journal, hand = memory_journal(), Hand({"parallelization_factor": 4})
     at_ease = Circumstances(now=NOW, incident_id="incident-1", mode=Mode.APPLY, mapping_known=True)
     pending = guard_undo([FACTOR], here, at_ease, Undo.HARM)
     assert pending.awaiting_approval

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
 from remediator.errors import TemporaryError
 from remediator.execution import Executor
 from remediator.model import (
@@ -87,7 +87,7 @@ def plan(*changes: Change) -> GuardedPlan:
 
 
 def apply(aws: Aws, *changes: Change) -> tuple[IncidentState, tuple[ChangeResult, ...]]:
-    journal = MemoryJournal()
+    journal = memory_journal()
     journal.begin(state(mapping="mapping-1"))
     lease = journal.acquire("mapping-1", "me", NOW, 180)
     assert lease is not None
@@ -173,7 +173,7 @@ def _of_the_mapping(setting: str, before: Value, after: Value) -> Change:
 
 def _undone(aws: Aws, *made: Change) -> tuple[IncidentState, tuple[ChangeResult, ...]]:
     """Put back by hand, with what an earlier look has seen, what the settings are made to hold."""
-    journal = MemoryJournal()
+    journal = memory_journal()
     tracked = tuple(
         TrackedChange(change=one, state=ChangeState.APPLIED, at=NOW, turn=1) for one in made
     )

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
 from remediator.errors import ConflictError
 from remediator.ports import Journal
 from remediator.state import Lease
@@ -118,7 +118,7 @@ def check(journal: Journal, steps: Sequence[Step]) -> None:
 @given(STEPS)
 @settings(max_examples=400, deadline=None)
 def test_only_the_present_holder_writes_to_the_journal_in_memory(steps: list[Step]) -> None:
-    check(MemoryJournal(), steps)
+    check(memory_journal(), steps)
 
 
 @given(STEPS)
@@ -132,12 +132,12 @@ def test_only_the_present_holder_writes_to_the_journal_on_dynamodb(steps: list[S
 @given(STEPS)
 @settings(max_examples=10_000, deadline=None)
 def test_only_the_present_holder_writes_in_ten_thousand_histories(steps: list[Step]) -> None:
-    check(MemoryJournal(), steps)
+    check(memory_journal(), steps)
 
 
 @pytest.mark.parametrize("on", ["memory", "dynamodb"])
 def test_a_holder_whose_clock_is_slow_is_stopped_by_the_token(on: str) -> None:
-    with dynamo_journal() if on == "dynamodb" else nullcontext(MemoryJournal()) as journal:
+    with dynamo_journal() if on == "dynamodb" else nullcontext(memory_journal()) as journal:
         journal.begin(state())
         slow = journal.acquire("mapping-1", "slow", NOW, 60)
         assert journal.acquire("mapping-1", "fast", NOW + timedelta(seconds=61), 60)

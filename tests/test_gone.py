@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
 from remediator.model import (
     Change,
     Mode,
@@ -70,7 +70,7 @@ def forgotten(
     tracked: TrackedChange, policy: Policy | None = None, freeze: Freeze | None = None
 ) -> tuple[Hand, Stage, Status, Clockwork]:
     """The look that finds the mapping gone, and what it leaves."""
-    hand, journal = Hand({tracked.change.setting: tracked.change.after}), MemoryJournal()
+    hand, journal = Hand({tracked.change.setting: tracked.change.after}), memory_journal()
     clockwork, later = Clockwork(), NOW + timedelta(minutes=5)
     if freeze is not None:
         journal.freeze(freeze)

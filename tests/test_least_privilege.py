@@ -32,11 +32,12 @@ from remediator.aws import neighbours
 from remediator.aws.actuator import AwsActuator
 from remediator.aws.asking import Question, ask_all
 from remediator.aws.clients import Clients
-from remediator.aws.journal import DynamoJournal
+from remediator.aws.journal import TableJournal
 from remediator.aws.notifier import AwsNotifier
 from remediator.aws.scheduler import EventBridgeScheduler
 from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
+from remediator.aws.table import DynamoTable
 from remediator.errors import PermanentError
 from remediator.model import Resource, ResourceKind, SourceKind, Target, Watched
 from remediator.ports import Notice
@@ -255,7 +256,7 @@ def change(stage: Stage) -> None:
 
 
 def keep_the_journal(stage: Stage) -> None:
-    journal = DynamoJournal(stage.clients.dynamodb, TABLE)
+    journal = TableJournal(DynamoTable(stage.clients.dynamodb, TABLE))
     lease = journal.acquire("mapping-1", "me", NOW, 180)
     assert lease
     journal.begin(state(mapping="mapping-1"))

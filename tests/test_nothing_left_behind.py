@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
+from remediator.aws.journal import TableJournal
 from remediator.events.names import new_incident_id
 from remediator.events.requests import Approve, FollowUpDue, Rollback, SetFreeze
 from remediator.execution import Executor
@@ -173,9 +174,9 @@ def reservation(before: int, after: int, minutes: int, turn: int = 1) -> Tracked
 
 def of_two(
     first: Sequence[TrackedChange], second: Sequence[TrackedChange], value: int
-) -> tuple[MemoryJournal, Hand, dict[str, IncidentState]]:
+) -> tuple[TableJournal, Hand, dict[str, IncidentState]]:
     """Two incidents that have changed one reservation."""
-    journal, hand = MemoryJournal(), Hand(reserved_concurrency=value)
+    journal, hand = memory_journal(), Hand(reserved_concurrency=value)
     states = {
         name: histories.state(name, mapping=f"mapping-{name}", changes=tuple(changes))
         for name, changes in (("first", first), ("second", second))
@@ -185,7 +186,7 @@ def of_two(
     return journal, hand, states
 
 
-def undone(journal: MemoryJournal, hand: Hand, name: str, turn: int | None = None) -> IncidentState:
+def undone(journal: TableJournal, hand: Hand, name: str, turn: int | None = None) -> IncidentState:
     lease = journal.acquire(f"mapping-{name}", "me", NOW, 60)
     state = journal.load(name)
     assert lease
@@ -254,7 +255,8 @@ def test_a_write_that_comes_after_its_lease_is_not_made() -> None:
     host = started(Weather.BUSY)
 
     def robbed() -> None:
-        there = host.journal._leases["mapping-orders"]
+        there = host.lease("mapping-orders")
+        assert there
         host.journal.release(there)
         assert host.journal.acquire("mapping-orders", "the next look", host.now, 60)
 
@@ -503,7 +505,7 @@ def test_the_very_value_of_a_write_that_died_counts_as_ours_whoever_has_set_it()
 def test_what_was_lowered_has_its_cool_down_though_a_raise_of_the_same_minute_came_to_nothing() -> (
     None
 ):
-    journal = MemoryJournal()
+    journal = memory_journal()
     factor = RemedyName.RAISE_PARALLELIZATION_FACTOR
     raised = Change(
         remedy=factor,
@@ -595,7 +597,7 @@ def test_what_goes_back_and_what_is_lowered_of_one_mapping_go_in_one_write() -> 
     made = tuple(
         TrackedChange(change=c, state=ChangeState.APPLIED, at=NOW) for c in (split, raised)
     )
-    journal, hand = MemoryJournal(), Hand(bisect_on_error=True, parallelization_factor=10)
+    journal, hand = memory_journal(), Hand(bisect_on_error=True, parallelization_factor=10)
     opened = histories.state(mapping="mapping-1", changes=made)
     journal.begin(opened)
     lease = journal.acquire("mapping-1", "me", NOW, 60)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
 from remediator.errors import PermanentError, RemediatorError, TemporaryError
 from remediator.execution import Executor
 from remediator.model import (
@@ -100,7 +100,7 @@ class Shelf:
 
 
 def made(plan: GuardedPlan, *refused: str) -> dict[str, int]:
-    shelf, journal = Shelf(*refused), MemoryJournal()
+    shelf, journal = Shelf(*refused), memory_journal()
     state = histories.state("incident-1", "mapping-orders")
     journal.begin(state)
     lease = journal.acquire("mapping-orders", "we", histories.NOW, 60)

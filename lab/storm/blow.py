@@ -1,7 +1,7 @@
 """The storm itself: alarms come in, five of us work them off, each in its own time.
 
 The runbook and everything that talks to AWS are the real ones, down to the SDK's requests. Of the
-deployment it takes the number that runs at once and the pace. The journal is the one in memory,
+deployment it takes the number that runs at once and the pace. The journal's table is in memory,
 since moto's DynamoDB copies its table for each transaction; its calls are counted as requests.
 
 The invocations of the five overlap in simulated time but run one after another, the one that is
@@ -18,13 +18,13 @@ from itertools import pairwise
 from math import ceil
 from statistics import fmean
 from threading import get_ident
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import boto3
 
 from lab.bridge.network import CREDENTIALS, plugged
 from lab.bridge.quotas import QUOTAS
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import MemoryTable
 from lab.storm.fleet import (
     ACCOUNT,
     CONCURRENCY_LIMIT,
@@ -37,13 +37,13 @@ from lab.storm.fleet import (
 )
 from remediator import wiring
 from remediator.aws.clients import Clients
+from remediator.aws.journal import TableJournal
 from remediator.aws.pace import SHARED
 from remediator.environment import Settings
 from remediator.events.names import new_incident_id
 from remediator.events.requests import FollowUpDue
 from remediator.model import Alarm, AlarmState, Incident, Mode, Report, Status, Watched
 from remediator.policy import Budget, Policy
-from remediator.ports import Journal
 from remediator.runbook import Runbook
 from remediator.wiring import Caller, Door
 
@@ -114,20 +114,6 @@ class Slots:
             first += 1
         self._taken.update(range(first, first + count))
         return START + first * SHARED
-
-
-class Counted:
-    """A journal that counts what it would ask DynamoDB for."""
-
-    TWO = frozenset({"open_incident", "open_incidents", "history", "recent", "release_claim"})
-
-    def __init__(self, journal: MemoryJournal) -> None:
-        self._journal = journal
-        self.requests = 0
-
-    def __getattr__(self, name: str) -> Any:
-        self.requests += 2 if name in self.TWO else 1
-        return getattr(self._journal, name)
 
 
 @dataclass
@@ -210,9 +196,9 @@ def _in_a_second(times: Sequence[datetime]) -> Iterator[int]:
 
 def blow(storm: Storm) -> Figures:
     """Let it come down. Raises what an invocation raises: in a storm none may fail."""
-    due, journal, turns = _alarms(storm), Counted(MemoryJournal()), list[Turn]()
-    slots = Slots()
+    due, turns, slots = _alarms(storm), list[Turn](), Slots()
     fleet = Fleet(START, storm.alarms)
+    journal = TableJournal(MemoryTable(lambda name: fleet.note(f"dynamodb:{name}")))
     end = START + timedelta(seconds=storm.watched_seconds)
     with plugged(fleet.answer, lambda _: None, REGION):
         workers = [Worker(Clients(_session()), START) for _ in range(storm.workers)]
@@ -266,11 +252,11 @@ def _alarm(number: int, at: datetime) -> Incident:
 
 
 def _run(
-    worker: Worker, fleet: Fleet, journal: Counted, event: Event, storm: Storm, slots: Slots
+    worker: Worker, fleet: Fleet, journal: TableJournal, event: Event, storm: Storm, slots: Slots
 ) -> Turn:
     """One invocation, from the worker's now on."""
     home, started = get_ident(), worker.now
-    asked_before, journal_before = len(fleet.asked), journal.requests + slots.requests
+    asked_before = len(fleet.asked) + slots.requests
 
     def take_time() -> datetime:
         """The moment of a request. What threads ask side by side costs no time of its own."""
@@ -283,7 +269,7 @@ def _run(
     runbook = _runbook(worker, journal, event, storm)
     worker.clients.keep_pace(lambda: worker.now, worker.sleep, slots.reserve)
     report = _answered(runbook, event)
-    requests = len(fleet.asked) - asked_before + journal.requests + slots.requests - journal_before
+    requests = len(fleet.asked) + slots.requests - asked_before
     first = isinstance(event, Incident) and report.outcome.status is not Status.DUPLICATE
     return Turn(started, worker.now, event.incident_id, first, requests, report.outcome.status)
 
@@ -292,7 +278,7 @@ def _answered(runbook: Runbook, event: Event) -> Report:
     return runbook.respond(event) if isinstance(event, Incident) else runbook.run(event)
 
 
-def _runbook(worker: Worker, journal: Counted, event: Event, storm: Storm) -> Runbook:
+def _runbook(worker: Worker, journal: TableJournal, event: Event, storm: Storm) -> Runbook:
     """As the deployment wires it, but for the journal and the budget."""
     settings = Settings(
         mode=Mode.APPLY,
@@ -303,4 +289,4 @@ def _runbook(worker: Worker, journal: Counted, event: Event, storm: Storm) -> Ru
     door = Door({}, lambda: worker.now, worker.sleep)
     wired = wiring.runbook(settings, caller, door, worker.clients)
     policy = wired.policy.model_copy(update={"budget": storm.budget})
-    return wired._replace(journal=cast("Journal", journal), policy=policy)
+    return wired._replace(journal=journal, policy=policy)

@@ -106,6 +106,10 @@ class Fleet:
         """Who asks from now on, and how long an answer takes: ``take_time`` returns its moment."""
         self._incident, self._take_time = incident, take_time
 
+    def note(self, name: str) -> None:
+        """Somebody asks AWS for something."""
+        self.asked.append(Asked(self._now, name, self._incident))
+
     def now(self) -> datetime:
         """The moment of the request that is answered."""
         return self._now
@@ -122,7 +126,7 @@ class Fleet:
         """Answer one request of boto3. Raises KeyError for what the storm does not know."""
         model = wire.operation_model(service, operation)
         self._now = self._take_time()
-        self.asked.append(Asked(self._now, f"{service}:{operation}", self._incident))
+        self.note(f"{service}:{operation}")
         try:
             result = _ANSWERS[f"{service}:{operation}"](self, wire.decode(model, request))
         except AwsError as error:

@@ -1,4 +1,4 @@
-"""The journal on one DynamoDB table: what survives restarts, and what makes us act once.
+"""The journal on one table: what survives restarts, and what makes us act once.
 
 ==========================  ====================  ===========================================
 pk                          sk                    what
@@ -20,10 +20,11 @@ Whatever belongs together is written by one transaction, so no crash leaves a ha
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from remediator.aws import items
-from remediator.aws.table import Item, Key, Plain, RefusedError, Table, Write
+from remediator.aws.table import Check, Drop, Item, Key, Put, RefusedError, Table, Write
 from remediator.errors import ConflictError, TemporaryError
 from remediator.model import Resource
 from remediator.state import (
@@ -37,14 +38,11 @@ from remediator.state import (
     Spent,
 )
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
 _LEDGER_TRIES = 5
 
 
-class DynamoJournal:
-    """``ports.Journal`` on a DynamoDB table with the text keys ``pk`` and ``sk``.
+class TableJournal:
+    """``ports.Journal`` on a table: DynamoDB's, or one in memory.
 
     All methods raise TemporaryError (throttled, no answer, others are writing) or PermanentError
     (denied, no such table).
@@ -56,8 +54,8 @@ class DynamoJournal:
     committed under the lease just before each write.
     """
 
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._table = Table(client, table_name)
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
     # --- incidents ------------------------------------------------------------------------------
 
@@ -69,9 +67,7 @@ class DynamoJournal:
             at=state.updated_at,
             data=state.incident.model_dump(mode="json"),
         )
-        head = self._table.put(
-            items.head(state.incident_id), items.head_item(state, None), "attribute_not_exists(pk)"
-        )
+        head = Put(items.head(state.incident_id), items.head_item(state, None), _ABSENT)
         try:
             self._table.write([head, *self._appended(state, [first]), *self._pointers(state)])
         except RefusedError as refused:
@@ -93,14 +89,12 @@ class DynamoJournal:
         Raises ConflictError when the version has moved on, or the lease is lost or expired.
         """
         saved = state.model_copy(update={"version": state.version + 1, "updated_at": now})
-        head = self._table.put(
-            items.head(state.incident_id),
-            items.head_item(saved, lease),
-            "version = :version AND mapping IN (:unknown, :mapping)",
-            {":version": state.version, ":unknown": "", ":mapping": items.mapping_of(state)},
+        as_it_was = Attr("version").eq(state.version) & (
+            Attr("mapping").is_in(["", items.mapping_of(state)])
         )
+        head = Put(items.head(state.incident_id), items.head_item(saved, lease), as_it_was)
         appended = self._appended(saved, entries) if entries else ()
-        held = [self._held(lease, now)] if lease else ()
+        held = [Check(items.lease(lease.mapping), _held_now(lease, now))] if lease else ()
         try:
             self._table.write([head, *appended, *self._pointers(saved), *held])
         except RefusedError as refused:
@@ -153,7 +147,7 @@ class DynamoJournal:
     def _appended(self, state: IncidentState, entries: Sequence[Entry]) -> Iterator[Write]:
         """One item for all entries of a commit; the version that is only reached once names it."""
         key = items.incident(state.incident_id), f"ENTRIES#{state.version:09}"
-        yield self._table.put(key, items.entries_item(state, tuple(entries)))
+        yield Put(key, items.entries_item(state, tuple(entries)))
 
     def _pointers(self, state: IncidentState) -> Iterator[Write]:
         place = f"{items.stamp(state.opened_at)}#{state.incident_id}"
@@ -162,17 +156,13 @@ class DynamoJournal:
         mapping = [items.mapping(state.target.event_source_mapping)] if state.target else []
         for home in [items.account(state.account_id, state.region), *mapping]:
             opened: Key = (home, f"OPEN#{place}")
-            yield self._table.put(opened, pointer) if state.open else self._table.drop(opened)
-            yield self._table.put((home, f"AT#{place}"), kept)
+            yield Put(opened, pointer) if state.open else Drop(opened)
+            yield Put((home, f"AT#{place}"), kept)
         marked = state.marked
         for resource in dict.fromkeys(tracked.change.resource for tracked in state.changes):
             by: Key = (items.resource(resource.kind, resource.id), f"BY#{place}")
             forgotten = {} if state.open or state.in_effect else kept
-            yield (
-                self._table.put(by, pointer | forgotten)
-                if resource in marked
-                else (self._table.drop(by))
-            )
+            yield Put(by, pointer | forgotten) if resource in marked else Drop(by)
 
     # --- leases ---------------------------------------------------------------------------------
 
@@ -184,14 +174,9 @@ class DynamoJournal:
         """
         item = self._table.update(
             items.lease(mapping),
-            "SET holder = :holder, held_until = :until ADD fence :one",
-            "attribute_not_exists(pk) OR held_until <= :now OR holder = :holder",
-            {
-                ":holder": holder,
-                ":until": items.stamp_after(now, seconds),
-                ":now": items.stamp(now),
-                ":one": 1,
-            },
+            {"holder": holder, "held_until": items.stamp_after(now, seconds)},
+            _ABSENT | Attr("held_until").lte(items.stamp(now)) | Attr("holder").eq(holder),
+            grow_by={"fence": 1},
         )
         return items.to_lease(mapping, item) if item else None
 
@@ -202,9 +187,8 @@ class DynamoJournal:
         """
         item = self._table.update(
             items.lease(lease.mapping),
-            "SET held_until = :until",
-            _HELD_NOW,
-            _held_now(lease, now) | {":until": items.stamp_after(now, seconds)},
+            {"held_until": items.stamp_after(now, seconds)},
+            _held_now(lease, now),
         )
         if item is None:
             raise ConflictError(_lost(lease))
@@ -212,15 +196,7 @@ class DynamoJournal:
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens if it was lost already. One call."""
-        self._table.update(
-            items.lease(lease.mapping),
-            "SET held_until = :never",
-            _HELD,
-            _held(lease) | {":never": ""},
-        )
-
-    def _held(self, lease: Lease, now: datetime) -> Write:
-        return self._table.check(items.lease(lease.mapping), _HELD_NOW, _held_now(lease, now))
+        self._table.update(items.lease(lease.mapping), {"held_until": ""}, _held(lease))
 
     # --- the account's ledger -------------------------------------------------------------------
 
@@ -261,15 +237,9 @@ class DynamoJournal:
     def _save(self, home: str, ledger: AccountLedger) -> None:
         """Write version n where version n - 1 lies; the same once more changes nothing."""
         item: Item = {"body": items.packed(ledger.model_dump_json()), "version": ledger.version}
-        first = ledger.version == 1
-        put = self._table.put(
-            (home, "LEDGER"),
-            item,
-            "attribute_not_exists(pk)" if first else "version = :before",
-            {} if first else {":before": ledger.version - 1},
-        )
+        before = _ABSENT if ledger.version == 1 else Attr("version").eq(ledger.version - 1)
         try:
-            self._table.write([put])
+            self._table.write([Put((home, "LEDGER"), item, before)])
         except RefusedError as refused:
             there = refused.items[0]
             if there is None or there["body"] != item["body"]:
@@ -280,7 +250,7 @@ class DynamoJournal:
     def freeze(self, freeze: Freeze) -> None:
         """Stop all changes of a scope until it is lifted. One call."""
         body = items.packed(freeze.model_dump_json())
-        self._table.write([self._table.put(("FREEZE", freeze.scope), {"body": body})])
+        self._table.write([Put(("FREEZE", freeze.scope), {"body": body})])
 
     def unfreeze(self, scope: str) -> None:
         """Lift a freeze. One call."""
@@ -297,16 +267,15 @@ class DynamoJournal:
         return tuple(map(items.to_freeze, self._table.between("FREEZE", " ", items.LAST)))
 
 
-_HELD = "holder = :holder AND fence = :fence"
-_HELD_NOW = f"{_HELD} AND held_until > :now"
+_ABSENT = Attr("pk").not_exists()
 
 
-def _held(lease: Lease) -> dict[str, Plain]:
-    return {":holder": lease.holder, ":fence": lease.token}
+def _held(lease: Lease) -> ConditionBase:
+    return Attr("holder").eq(lease.holder) & Attr("fence").eq(lease.token)
 
 
-def _held_now(lease: Lease, now: datetime) -> dict[str, Plain]:
-    return _held(lease) | {":now": items.stamp(now)}
+def _held_now(lease: Lease, now: datetime) -> ConditionBase:
+    return _held(lease) & Attr("held_until").gt(items.stamp(now))
 
 
 def _lost(lease: Lease) -> str:

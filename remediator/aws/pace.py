@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
+from boto3.dynamodb.conditions import Attr
+
 from remediator.aws.table import Table
 from remediator.errors import RemediatorError
 
@@ -121,20 +123,15 @@ class SharedSlots:
         """
         width = count * round(SHARED / _UNIT)
         at = round((now - _EPOCH) / _UNIT)
+        free_at = Attr("free_at")
         alone = self._table.update(
             self.KEY,
-            "SET free_at = :next",
-            "attribute_not_exists(free_at) OR free_at <= :now",
-            {":next": at + width, ":now": at},
+            {"free_at": at + width},
+            free_at.not_exists() | free_at.lte(at),
         )
         if alone is not None:
             return now
-        queued = self._table.update(
-            self.KEY,
-            "SET free_at = free_at + :width",
-            "free_at > :now",
-            {":width": width, ":now": at},
-        )
+        queued = self._table.update(self.KEY, {}, free_at.gt(at), grow_by={"free_at": width})
         if queued is None:  # somebody removed the item meanwhile
             return now
         return _EPOCH + (int(queued["free_at"]) - width) * _UNIT

@@ -1,13 +1,14 @@
-"""One DynamoDB table with keys ``pk`` and ``sk``: the few kinds of call that the journal makes.
+"""A table with the text keys ``pk`` and ``sk``: the few verbs that the journal needs, on DynamoDB.
 
-An item is a mapping of plain values here (text, whole numbers, bytes); every read is strongly
-consistent, because decisions hang on it.
+An item is a mapping of plain values here (text, whole numbers, bytes). Conditions are boto3's own;
+every read is strongly consistent, because decisions hang on it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
+from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Plain: TypeAlias = str | int | bytes
 Item: TypeAlias = dict[str, Plain]
 Key: TypeAlias = tuple[str, str]
-Write: TypeAlias = dict[str, Any]
 
 _SERIALIZER = TypeSerializer()
 _ATTEMPTS = 3
@@ -28,6 +28,31 @@ _KEYS_PER_BATCH = 100
 """AWS: BatchGetItem takes up to 100 keys."""
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """AWS: cancellation reasons that have nothing to do with what was written."""
+
+
+class Put(NamedTuple):
+    """A write that replaces one item."""
+
+    key: Key
+    attributes: Mapping[str, Plain]
+    only_if: ConditionBase | None = None
+
+
+class Drop(NamedTuple):
+    """A write that removes one item, if it is there."""
+
+    key: Key
+    only_if: None = None
+
+
+class Check(NamedTuple):
+    """A write that changes nothing, but stops the others unless its condition holds."""
+
+    key: Key
+    only_if: ConditionBase
+
+
+Write: TypeAlias = Put | Drop | Check
 
 
 class RefusedError(Exception):
@@ -42,8 +67,41 @@ class RefusedError(Exception):
         self.items = tuple(items)
 
 
-class Table:
-    """The calls. All raise TemporaryError or PermanentError, as AWS answers."""
+class Table(Protocol):
+    """The verbs. All raise TemporaryError or PermanentError."""
+
+    def get(self, key: Key) -> Item | None:
+        """One item."""
+
+    def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Those of the items that exist."""
+
+    def between(
+        self, pk: str, low: str, high: str, *, newest_first: bool = False, limit: int | None = None
+    ) -> tuple[Item, ...]:
+        """The items whose sort keys lie between two, both included, up to ``limit``."""
+
+    def update(
+        self,
+        key: Key,
+        values: Mapping[str, Plain],
+        only_if: ConditionBase,
+        grow_by: Mapping[str, int] | None = None,
+    ) -> Item | None:
+        """Set some of one item's values, let others grow from 0 or what they are, and return it.
+
+        ``None``: the condition did not hold.
+        """
+
+    def delete(self, key: Key) -> None:
+        """Remove one item, if it is there."""
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """All of the writes or none. Raises RefusedError when a condition did not hold."""
+
+
+class DynamoTable:
+    """One table of DynamoDB; raises as AWS answers."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -93,18 +151,26 @@ class Table:
             return tuple(_plain(item) for page in pages for item in page["Items"])
 
     def update(
-        self, key: Key, update: str, condition: str, values: Mapping[str, Plain]
+        self,
+        key: Key,
+        values: Mapping[str, Plain],
+        only_if: ConditionBase,
+        grow_by: Mapping[str, int] | None = None,
     ) -> Item | None:
-        """Change one item and return it, or ``None`` when the condition did not hold."""
+        """One call."""
+        grown = grow_by or {}
+        sets = ", ".join(f"{name} = :{name}" for name in values)
+        adds = ", ".join(f"{name} :{name}" for name in grown)
+        parts = (f"SET {sets}" if sets else "", f"ADD {adds}" if adds else "")
+        named = {f":{name}": value for name, value in {**values, **grown}.items()}
         with _answers():
             try:
                 answer = self._client.update_item(
                     TableName=self._name,
                     Key=_key(key),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=_values(values),
+                    UpdateExpression=" ".join(filter(None, parts)),
                     ReturnValues="ALL_NEW",
+                    **_when(only_if, named),
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return None
@@ -116,12 +182,12 @@ class Table:
             self._client.delete_item(TableName=self._name, Key=_key(key))
 
     def write(self, writes: Sequence[Write]) -> None:
-        """All of the writes or none, in one call.
+        """One call.
 
         The SDK gives each call a ClientRequestToken and keeps it when it tries again, so that a
-        lost answer does not write twice. Raises RefusedError when a condition did not hold.
+        lost answer does not write twice.
         """
-        items: Any = writes
+        items: Any = [self._spelt(write) for write in writes]
         for _ in range(_ATTEMPTS):
             with _answers():
                 try:
@@ -132,25 +198,17 @@ class Table:
                     return
         raise TemporaryError(f"dynamodb:TransactWriteItems: {self._name}: others write there now")
 
-    def put(
-        self,
-        key: Key,
-        attributes: Mapping[str, Plain],
-        condition: str = "",
-        values: Mapping[str, Plain] | None = None,
-    ) -> Write:
-        """A write that replaces one item."""
-        item = _key(key) | _values(attributes)
-        return {"Put": {"TableName": self._name, "Item": item, **_when(condition, values)}}
-
-    def drop(self, key: Key) -> Write:
-        """A write that removes one item, if it is there."""
-        return {"Delete": {"TableName": self._name, "Key": _key(key)}}
-
-    def check(self, key: Key, condition: str, values: Mapping[str, Plain]) -> Write:
-        """A write that changes nothing, but stops the others unless its condition holds."""
-        check = {"TableName": self._name, "Key": _key(key), **_when(condition, values)}
-        return {"ConditionCheck": check}
+    def _spelt(self, write: Write) -> dict[str, Any]:
+        """As TransactWriteItems takes it; of a condition that does not hold, AWS tells what lay
+        there."""
+        table, condition = {"TableName": self._name}, {}
+        if write.only_if is not None:
+            condition = _when(write.only_if) | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        if isinstance(write, Put):
+            item = _key(write.key) | _values(write.attributes)
+            return {"Put": {**table, "Item": item, **condition}}
+        kind = "Delete" if isinstance(write, Drop) else "ConditionCheck"
+        return {kind: {**table, "Key": _key(write.key), **condition}}
 
 
 @contextmanager
@@ -177,15 +235,14 @@ def _raise_unless_passing(cancelled: ClientError) -> None:
         raise PermanentError(f"dynamodb:TransactWriteItems: {code}: {said}", code=code)
 
 
-def _when(condition: str, values: Mapping[str, Plain] | None) -> Write:
-    """A condition's part of a write; when it does not hold, AWS tells what lay there."""
-    if not condition:
-        return {}
-    named = {"ExpressionAttributeValues": _values(values)} if values else {}
+def _when(only_if: ConditionBase, values: Mapping[str, Plain] | None = None) -> dict[str, Any]:
+    """A condition's part of a call, beside other values; AWS takes no empty mapping of them."""
+    built = ConditionExpressionBuilder().build_expression(only_if)
+    named = _values({**built.attribute_value_placeholders, **(values or {})})
     return {
-        "ConditionExpression": condition,
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        **named,
+        "ConditionExpression": built.condition_expression,
+        "ExpressionAttributeNames": built.attribute_name_placeholders,
+        **({"ExpressionAttributeValues": named} if named else {}),
     }
 
 

@@ -8,7 +8,8 @@ import boto3
 from moto import mock_aws
 
 from remediator.aws.clients import PATIENCE
-from remediator.aws.journal import DynamoJournal
+from remediator.aws.journal import TableJournal
+from remediator.aws.table import DynamoTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,7 +40,7 @@ def dynamodb_with_table() -> Iterator["DynamoDBClient"]:
 
 
 @contextmanager
-def dynamo_journal() -> Iterator[DynamoJournal]:
+def dynamo_journal() -> Iterator[TableJournal]:
     """The journal on such a table."""
     with dynamodb_with_table() as client:
-        yield DynamoJournal(client, TABLE)
+        yield TableJournal(DynamoTable(client, TABLE))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lab.memory_journal import MemoryJournal
+from lab.memory_table import memory_journal
 from remediator.errors import ConflictError
 from remediator.model import Change, RemedyName, Resource, ResourceKind
 from remediator.ports import Journal
@@ -29,7 +29,7 @@ CLOSED = {"stage": Stage.CLOSED}
 @pytest.fixture(params=["memory", "dynamodb"])
 def journal(request: pytest.FixtureRequest) -> Iterator[Journal]:
     if request.param == "memory":
-        yield MemoryJournal()
+        yield memory_journal()
     else:
         with dynamo_journal() as on_dynamodb:
             yield on_dynamodb

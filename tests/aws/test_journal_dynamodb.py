@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from remediator.aws.journal import DynamoJournal
+from remediator.aws.journal import TableJournal
+from remediator.aws.table import DynamoTable
 from remediator.errors import PermanentError, TemporaryError
 from remediator.state import AccountLedger, Stage
 from tests.aws.journal_table import TABLE, dynamodb_with_table
@@ -28,8 +29,8 @@ def client() -> "Iterator[DynamoDBClient]":
 
 
 @pytest.fixture
-def journal(client: "DynamoDBClient") -> DynamoJournal:
-    return DynamoJournal(client, TABLE)
+def journal(client: "DynamoDBClient") -> TableJournal:
+    return TableJournal(DynamoTable(client, TABLE))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def calls(client: "DynamoDBClient") -> list[str]:
 # --- how much it asks of DynamoDB --------------------------------------------------------------
 
 
-def test_each_step_of_a_turn_is_one_call(journal: DynamoJournal, calls: list[str]) -> None:
+def test_each_step_of_a_turn_is_one_call(journal: TableJournal, calls: list[str]) -> None:
     opened = state(mapping="mapping-1")
     journal.begin(opened)
     lease = journal.acquire("mapping-1", "me", NOW, 60)
@@ -74,7 +75,7 @@ def test_each_step_of_a_turn_is_one_call(journal: DynamoJournal, calls: list[str
 
 
 def test_lists_take_two_calls_and_nothing_more_when_there_is_nothing(
-    journal: DynamoJournal, calls: list[str]
+    journal: TableJournal, calls: list[str]
 ) -> None:
     journal.history("mapping-1")
     assert calls == ["Query"]
@@ -85,9 +86,7 @@ def test_lists_take_two_calls_and_nothing_more_when_there_is_nothing(
     assert calls == ["Query", "BatchGetItem"]
 
 
-def test_every_read_is_strongly_consistent(
-    journal: DynamoJournal, client: "DynamoDBClient"
-) -> None:
+def test_every_read_is_strongly_consistent(journal: TableJournal, client: "DynamoDBClient") -> None:
     asked: list[dict[str, Any]] = []
     client.meta.events.register(
         "before-parameter-build.dynamodb", lambda params, **_: asked.append(dict(params))
@@ -117,7 +116,7 @@ def items(client: "DynamoDBClient") -> dict[str, dict[str, Any]]:
 PLACE = "2026-11-23T18:00:00.000000+00:00#incident-1"
 
 
-def test_an_open_incident_never_expires(journal: DynamoJournal, client: "DynamoDBClient") -> None:
+def test_an_open_incident_never_expires(journal: TableJournal, client: "DynamoDBClient") -> None:
     journal.begin(state(mapping="mapping-1"))
 
     lasting = {name for name, item in items(client).items() if "expires_at" not in item}
@@ -125,7 +124,7 @@ def test_an_open_incident_never_expires(journal: DynamoJournal, client: "DynamoD
 
 
 def test_all_of_a_closed_incident_expires_ninety_days_later(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     opened = state(mapping="mapping-1")
     journal.begin(opened)
@@ -147,7 +146,7 @@ def test_all_of_a_closed_incident_expires_ninety_days_later(
 
 
 def test_leases_ledgers_and_freezes_do_not_expire(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     journal.acquire("mapping-1", "me", NOW, 60)
     journal.spend(ACCOUNT, REGION, NOW, AccountLedger(), None, [spent()])
@@ -159,7 +158,7 @@ def test_leases_ledgers_and_freezes_do_not_expire(
 
 
 def test_the_usual_records_can_be_read_by_people(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     journal.begin(state())
 
@@ -168,7 +167,7 @@ def test_the_usual_records_can_be_read_by_people(
 
 
 def test_an_incident_that_has_expired_is_left_out_of_the_lists(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     journal.begin(state(mapping="mapping-1"))
     client.delete_item(
@@ -196,7 +195,7 @@ class LostAnswer:
 
 
 def test_a_commit_whose_answer_is_lost_is_tried_again_under_the_same_request_token(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     opened = state(mapping="mapping-1")
     journal.begin(opened)
@@ -211,7 +210,7 @@ def test_a_commit_whose_answer_is_lost_is_tried_again_under_the_same_request_tok
 
 
 def test_spending_whose_answer_is_lost_is_counted_once(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     LostAnswer(client, "TransactWriteItems")
 
@@ -221,7 +220,7 @@ def test_spending_whose_answer_is_lost_is_counted_once(
 
 
 def test_a_lease_whose_answer_is_lost_is_had_all_the_same(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     LostAnswer(client, "UpdateItem")
     opened = state()
@@ -253,7 +252,7 @@ def refuse(stub: Stubber, operation: str, code: str, reasons: list[str] | None =
     ],
 )
 def test_a_cancelled_transaction_is_told_by_its_reason(
-    journal: DynamoJournal, client: "DynamoDBClient", reason: str, error: type[Exception]
+    journal: TableJournal, client: "DynamoDBClient", reason: str, error: type[Exception]
 ) -> None:
     with Stubber(client) as stub:
         for _ in range(3):
@@ -264,7 +263,7 @@ def test_a_cancelled_transaction_is_told_by_its_reason(
 
 
 def test_a_collision_with_another_transaction_is_tried_again(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     with Stubber(client) as stub:
         conflict = ["TransactionConflict", "None"]
@@ -288,7 +287,7 @@ def test_a_collision_with_another_transaction_is_tried_again(
     ],
 )
 def test_every_call_tells_what_passes_from_what_stays(
-    journal: DynamoJournal, client: "DynamoDBClient", code: str, error: type[Exception]
+    journal: TableJournal, client: "DynamoDBClient", code: str, error: type[Exception]
 ) -> None:
     asking: dict[str, Callable[[], object]] = {
         "get_item": lambda: journal.load("incident-1"),
@@ -306,7 +305,7 @@ def test_every_call_tells_what_passes_from_what_stays(
 
 
 def test_a_denied_part_of_a_transaction_names_its_own_permission(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     with Stubber(client) as stub:
         stub.add_client_error(
@@ -322,7 +321,7 @@ def test_a_denied_part_of_a_transaction_names_its_own_permission(
 
 
 def test_what_a_batch_leaves_out_is_asked_for_again(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     key = {"pk": {"S": "FREEZE"}, "sk": {"S": "all"}}
     left: dict[str, Any] = {TABLE: {"Keys": [key], "ConsistentRead": True}}
@@ -335,7 +334,7 @@ def test_what_a_batch_leaves_out_is_asked_for_again(
 
 
 def test_a_batch_that_is_never_whole_is_temporary(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     left: dict[str, Any] = {TABLE: {"Keys": [{"pk": {"S": "FREEZE"}, "sk": {"S": "all"}}]}}
     with Stubber(client) as stub:
@@ -347,7 +346,7 @@ def test_a_batch_that_is_never_whole_is_temporary(
 
 
 def test_a_ledger_that_others_write_to_all_the_time_is_temporary(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     later = NOW + timedelta(hours=1)
     journal.spend(ACCOUNT, REGION, NOW, AccountLedger(), claim(expires_at=later), [])
@@ -367,7 +366,7 @@ def test_a_ledger_that_others_write_to_all_the_time_is_temporary(
 
 
 def test_a_target_that_becomes_known_is_kept_with_its_incident(
-    journal: DynamoJournal, client: "DynamoDBClient"
+    journal: TableJournal, client: "DynamoDBClient"
 ) -> None:
     opened = state()
     journal.begin(opened)

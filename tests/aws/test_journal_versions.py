@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from remediator.aws.journal import DynamoJournal
+from remediator.aws.journal import TableJournal
+from remediator.aws.table import DynamoTable
 from remediator.errors import PermanentError, TemporaryError
 from remediator.state import WRITTEN_AS
 from tests.aws.journal_table import TABLE, dynamodb_with_table
@@ -37,7 +38,7 @@ def rewritten(client: "DynamoDBClient", pk: str, sk: str, **fields: Any) -> None
 
 
 def test_a_field_that_a_newer_version_has_added_is_left_out(client: "DynamoDBClient") -> None:
-    journal = DynamoJournal(client, TABLE)
+    journal = TableJournal(DynamoTable(client, TABLE))
     opened = state(mapping="mapping-1")
     journal.begin(opened)
     saved = journal.commit(opened, [entry()], None, NOW)
@@ -55,7 +56,7 @@ def test_a_field_that_a_newer_version_has_added_is_left_out(client: "DynamoDBCli
 
 
 def test_the_version_of_the_records_is_written_down(client: "DynamoDBClient") -> None:
-    journal = DynamoJournal(client, TABLE)
+    journal = TableJournal(DynamoTable(client, TABLE))
     journal.begin(state())
     loaded = journal.load("incident-1")
     assert loaded is not None
@@ -63,7 +64,7 @@ def test_the_version_of_the_records_is_written_down(client: "DynamoDBClient") ->
 
 
 def test_what_cannot_be_understood_is_an_error_of_the_world(client: "DynamoDBClient") -> None:
-    journal = DynamoJournal(client, TABLE)
+    journal = TableJournal(DynamoTable(client, TABLE))
     journal.begin(state())
     rewritten(client, "INCIDENT#incident-1", "HEAD", stage="a stage of tomorrow")
     with pytest.raises(PermanentError, match="newer version"):
@@ -86,7 +87,7 @@ class Half:
 def test_half_an_answer_of_dynamodb_is_no_answer(
     client: "DynamoDBClient", answer: dict[str, Any]
 ) -> None:
-    journal = DynamoJournal(Half(client, answer), TABLE)  # type: ignore[arg-type]
+    journal = TableJournal(DynamoTable(Half(client, answer), TABLE))  # type: ignore[arg-type]
     with pytest.raises((TemporaryError, PermanentError)):
         journal.acquire("mapping-1", "me", NOW, 60)
     with pytest.raises((TemporaryError, PermanentError)):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from remediator.aws.pace import ALONE, AT_ONCE, BLIND, SHARED, Pace, Reserve, SharedSlots
-from remediator.aws.table import Table
+from remediator.aws.table import DynamoTable
 from remediator.errors import TemporaryError
 from tests.aws.aws_world import NOW, World
 
@@ -175,7 +175,7 @@ def slots(aws: World) -> SharedSlots:
             {"AttributeName": "sk", "KeyType": "RANGE"},
         ],
     )
-    return SharedSlots(Table(client, "journal"))
+    return SharedSlots(DynamoTable(client, "journal"))
 
 
 def test_slots_in_the_table_are_free_at_once_or_behind_those_taken(slots: SharedSlots) -> None:

@@ -27,7 +27,8 @@ from lab.plant import (
 )
 from lab.plant.rates import steps
 from lab.scenarios.blueprint import START
-from remediator.aws.journal import DynamoJournal
+from remediator.aws.journal import TableJournal
+from remediator.aws.table import DynamoTable
 from remediator.state import ChangeState, IncidentState, Stage
 from remediator.wiring import Door
 from tests.conftest import HISTORIES
@@ -109,7 +110,7 @@ def states(rehearsal: Rehearsal) -> tuple[IncidentState, ...]:
     spec = rehearsal.world.account.spec
     table = rehearsal.deployment.environ["REMEDIATOR_JOURNAL_TABLE"]
     with rehearsal._bridge.plugged():
-        journal = DynamoJournal(boto3.client("dynamodb"), table)
+        journal = TableJournal(DynamoTable(boto3.client("dynamodb"), table))
         return journal.recent(spec.account_id, spec.region, rehearsal.world.start)
 
 
