@@ -447,7 +447,9 @@ class Reading(Record):
     def __str__(self) -> str:
         if self.value is None:
             return f"{self.name}: not seen"
-        shown = f"{self.value:.4g}" if isinstance(self.value, float) else str(self.value)
+        shown = str(self.value)
+        if isinstance(self.value, float):
+            shown = f"{self.value:,.0f}" if abs(self.value) >= 1e4 else f"{self.value:.4g}"
         return f"{self.name} = {shown}{' ' if self.unit else ''}{self.unit}"
 
 

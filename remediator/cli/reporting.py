@@ -94,9 +94,9 @@ def report(
     if evidence is not None:
         _of_bundle(context.obj, evidence, policy, asked, page, shown)
         return
-    place = Place(profile, region, policy, journal, deployment)
-    office = journal_office(context.obj, place)
-    _of_incident(office, named_incident(str(incident_id)), asked, page, shown)
+    which = named_incident(str(incident_id))
+    office = journal_office(context.obj, Place(profile, region, policy, journal, deployment))
+    _of_incident(office, which, asked, page, shown)
 
 
 def _of_bundle(

@@ -494,16 +494,16 @@ def incidents(found: Iterable[IncidentState], about: str) -> Page:
     """Several incidents, one row each, as given."""
     rows = tuple(
         (
-            moment(state.opened_at),
+            f"{state.opened_at:%Y-%m-%d %H:%M}",
             state.incident_id,
             state.target.function if state.target else "",
-            cause(state.diagnosis) if state.diagnosis else "",
             name(state.stage),
+            cause(state.diagnosis) if state.diagnosis else "",
             _kept(state),
         )
         for state in found
     )
-    columns = ("opened", "incident", "function", "cause", "stage", "in effect")
+    columns = ("opened (UTC)", "incident", "function", "stage", "cause", "in effect")
     if not rows:
         return Page(f"No incidents {about}", Tone.GOOD)
     return Page(f"Incidents {about}", sections=(Section("", table=Table(columns, rows)),))

@@ -1,7 +1,8 @@
 """Page → a terminal, by Rich. Without colours it is plain text that can be piped.
 
 Nothing is cut and no word is broken, however narrow the terminal is: an id that lost characters
-cannot be copied. A table that does not fit is shown row by row. Everything passes ``escaping``.
+cannot be copied. Of a table that does not fit, the last columns are folded below their row; where
+not even two fit, it is shown row by row. Everything passes ``escaping``.
 """
 
 import textwrap
@@ -38,15 +39,18 @@ _WORDS = {
 """Words of a table that are worth a colour, wherever they stand alone in a cell."""
 
 _INDENT, _GAP = 2, 2
-_SHORT = 24
+_SHORT = 36
 """Cells of this many characters are not worth breaking."""
+_READABLE = 24
+"""Prose in a narrower column is no joy to read."""
 
 
 def write(console: Console, shown: Page) -> None:
     """Print the whole page. Commands are never broken, so that they can be copied."""
     with console.capture() as captured:
         _page(console, shown)
-    console.file.write(printed(captured.get()))
+    lines = (line.rstrip(" ") for line in captured.get().split("\n"))
+    console.file.write(printed("\n".join(lines)))
     console.file.flush()
 
 
@@ -115,11 +119,33 @@ def _table(console: Console, table: Table) -> None:
     used = [n for n, _ in enumerate(table.columns) if any(row[n] for row in table.rows)]
     columns = [table.columns[n] for n in used]
     rows = [[visible(row[n]) for n in used] for row in table.rows]
-    widths = _widths(columns, rows, console.width - _INDENT)
-    if widths is None:
-        _row_by_row(console, columns, rows)
-    else:
+    for kept in range(len(columns), min(2, len(columns)) - 1, -1):
+        shown = [row[:kept] for row in rows]
+        widths = _widths(columns[:kept], shown, console.width - _INDENT)
+        if widths is not None:
+            _folded(console, columns, rows, widths)
+            return
+    _row_by_row(console, columns, rows)
+
+
+def _folded(
+    console: Console,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+) -> None:
+    """As many columns as have a width; of each row the rest below it, each with its name."""
+    kept = len(widths)
+    if kept == len(columns):
         console.print(_indented(_grid(columns, rows, widths)))
+        return
+    console.print(_indented(_grid(columns[:kept], (), widths)))
+    for row in rows:
+        console.print(_indented(_grid(columns[:kept], [row[:kept]], widths, header=False)))
+        rest = zip(columns[kept:], row[kept:], strict=True)
+        told = " · ".join(f"{name}: {cell}" for name, cell in rest if cell)
+        if told:
+            _paragraph(console, told, style="dim", indent=3 * _INDENT)
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
@@ -127,7 +153,7 @@ def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
     cells = list(zip(columns, *rows, strict=True))
     wanted = [max(map(cell_len, column)) for column in cells]
     least = [
-        most if most <= _SHORT else max(_longest_word(cell) for cell in column)
+        most if most <= _SHORT else max(_READABLE, *map(_longest_word, column))
         for most, column in zip(wanted, cells, strict=True)
     ]
     spare = width - sum(least) - _GAP * (len(columns) - 1)
@@ -154,8 +180,16 @@ def _longest_word(cell: str) -> int:
     return max(map(cell_len, cell.split()), default=0)
 
 
-def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Grid:
-    grid = Grid(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+def _grid(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    *,
+    header: bool = True,
+) -> Grid:
+    grid = Grid(
+        box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim", show_header=header
+    )
     for name, width in zip(columns, widths, strict=True):
         grid.add_column(name, width=width, overflow="fold")
     for row in rows:
