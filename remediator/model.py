@@ -101,6 +101,9 @@ class RemedyName(StrEnum):
     SPLIT_SHARDS = "split_shards"
     RAISE_RESERVED_CONCURRENCY = "raise_reserved_concurrency"
     EXTEND_RETENTION = "extend_retention"
+    RAISE_MEMORY = "raise_memory"
+    RAISE_BATCH_SIZE = "raise_batch_size"
+    LOWER_BATCH_SIZE = "lower_batch_size"
     ESCALATE = "escalate"
 
 

@@ -119,6 +119,8 @@ class Limits(_Section):
     shards: Count = 64
     reserved_concurrency: Count = 500
     retention_hours: int = Field(default=168, ge=24, le=8760)
+    memory_mb: int = Field(default=3008, ge=128, le=10_240)
+    batch_size: int = Field(default=1000, ge=1, le=10_000)
     retry_attempts: int = Field(default=3, ge=0, le=10_000)
     """Of one record alone; the halvings that isolate it from a full batch come on top."""
     concurrency_margin: int = Field(default=20, ge=0, le=100_000)
@@ -175,6 +177,11 @@ Clock: TypeAlias = Annotated[
     time, WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"})
 ]
 Day: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(_DAYS)})]
+
+
+ASKED_FIRST = frozenset({RemedyName.RAISE_MEMORY, RemedyName.RAISE_BATCH_SIZE})
+"""Remedies that a person approves unless the file says otherwise: they cost money, or the function
+may not be made for them."""
 
 
 class MaintenanceWindow(_Section):
@@ -294,9 +301,24 @@ class Policy(_Section):
     tagged_functions_only: bool = False
     overrides: tuple[Override, ...] = ()
 
+    @field_validator("remedies", mode="before")
+    @classmethod
+    def _asked_first(cls, remedies: object) -> object:
+        """What is said of a remedy beside its autonomy leaves that as it is without the file."""
+        if not isinstance(remedies, Mapping):
+            return remedies
+        return {
+            name: {"autonomy": Autonomy.APPROVE.value, **said}
+            if name in ASKED_FIRST and isinstance(said, Mapping)
+            else said
+            for name, said in remedies.items()
+        }
+
     def remedy(self, name: RemedyName) -> RemedyPolicy:
         """The freedom of one remedy; the default where the file says nothing of it."""
-        return self.remedies.get(name, RemedyPolicy())
+        asks = name in ASKED_FIRST
+        usual = RemedyPolicy(autonomy=Autonomy.APPROVE) if asks else RemedyPolicy()
+        return self.remedies.get(name, usual)
 
     def is_ours_alone(self, stream: str) -> bool:
         """Whether a stream may be resharded unasked: nobody else reads or aggregates on it."""

@@ -37,6 +37,12 @@ _RESERVATION = Api(
     "FunctionName",
     delete="delete_function_concurrency",
 )
+_CONFIGURATION = Api(
+    "get_function_configuration",
+    "update_function_configuration",
+    "FunctionName",
+    proof="FunctionArn",
+)
 
 
 class Setting(NamedTuple):
@@ -67,6 +73,8 @@ class Setting(NamedTuple):
     """The setting that must hold something before this one may give records up (invariant 1)."""
     keeps_records: bool = False
     """Whether putting the old value back may lose records: first it is looked whether it would."""
+    throughput: bool = False
+    """Whether less of it gets less done in a lane, and it brings no lanes."""
     fine: bool = False
     """Whether lowering it by a little is worth a restart; else it goes back whole, or stays."""
 
@@ -137,6 +145,8 @@ BATCH_SIZE = Setting(
     bounds=(1, 10_000),
     default=100,
     api=_MAPPING,
+    limit=lambda limits, _: limits.batch_size,
+    throughput=True,
 )
 BATCHING_WINDOW = Setting(
     "batching_window_seconds",
@@ -192,6 +202,16 @@ RESERVED_CONCURRENCY = Setting(
     limit=lambda limits, _: limits.reserved_concurrency,
     concurrency=lambda _: 1,
 )
+MEMORY = Setting(
+    "memory_mb",
+    ResourceKind.FUNCTION,
+    "MemorySize",
+    bounds=(128, 10_240),
+    default=128,
+    api=_CONFIGURATION,
+    limit=lambda limits, _: limits.memory_mb,
+    throughput=True,
+)
 RETENTION = Setting(
     "retention_hours",
     ResourceKind.STREAM,
@@ -215,6 +235,7 @@ SETTINGS: Mapping[str, Setting] = {
         RECORD_AGE,
         DESTINATION,
         RESERVED_CONCURRENCY,
+        MEMORY,
         RETENTION,
         SHARDS,
     )

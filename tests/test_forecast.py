@@ -66,7 +66,18 @@ def test_ten_lanes_take_a_tenth_after_the_restart() -> None:
 def test_a_larger_batch_helps_as_much_if_the_time_is_per_invocation() -> None:
     option = forecast.with_batch_size(flow(), 10, 10.0, KNOBS)
     assert option.drains_in_seconds == KNOBS.restart_seconds + 100
-    assert "only if" in option.note
+
+
+def test_a_larger_batch_gains_only_what_goes_by_the_invocation() -> None:
+    assert forecast.batch_gain(1.0, 0.0, 1, 100) == pytest.approx(100)
+    assert forecast.batch_gain(0.0, 1.0, 1, 100) == pytest.approx(1)
+    assert forecast.batch_gain(1.0, 0.1, 10, 100) == pytest.approx(2 / 1.1)
+
+
+def test_more_memory_speeds_up_what_computes_up_to_one_vcpu() -> None:
+    assert forecast.memory_gain(1.0, 256, 512) == pytest.approx(2)
+    assert forecast.memory_gain(0.0, 256, 512) == pytest.approx(1)
+    assert forecast.memory_gain(1.0, 1769, 3008) == pytest.approx(1)
 
 
 def test_a_split_gains_nothing_for_the_present_backlog() -> None:

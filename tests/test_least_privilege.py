@@ -245,6 +245,7 @@ def change(stage: Stage) -> None:
     for kind, name, setting, values in (
         (ResourceKind.EVENT_SOURCE_MAPPING, stage.uuid, "parallelization_factor", (2, 1)),
         (ResourceKind.FUNCTION, "consumer", "reserved_concurrency", (5, None)),
+        (ResourceKind.FUNCTION, "consumer", "memory_mb", (256, 128)),
         (ResourceKind.STREAM, stage.stream, "retention_hours", (48, 24)),
         (ResourceKind.HASH_RANGE, half, "shards", (2, 1)),
     ):

@@ -16,7 +16,6 @@ from remediator.model import Mode, RemedyName
 from remediator.policy import (
     Autonomy,
     Policy,
-    RemedyPolicy,
     RestoreTo,
     load,
     parse,
@@ -33,8 +32,19 @@ def test_the_shipped_file_says_the_defaults_and_only_plans() -> None:
     shipped = load(FILE)
     assert shipped.model_copy(update={"remedies": {}}) == Policy()
     assert set(shipped.remedies) == set(RemedyName) - {RemedyName.ESCALATE}
-    assert all(remedy == RemedyPolicy() for remedy in shipped.remedies.values())
+    assert all(remedy == Policy().remedy(name) for name, remedy in shipped.remedies.items())
     assert shipped.mode is Mode.PLAN
+
+
+def test_what_costs_money_or_may_surprise_the_function_is_asked_for_unless_said_otherwise() -> None:
+    assert {name for name in RemedyName if Policy().remedy(name).autonomy is Autonomy.APPROVE} == {
+        RemedyName.RAISE_MEMORY,
+        RemedyName.RAISE_BATCH_SIZE,
+    }
+    counted = parse("remedies: {raise_memory: {per_target: 1}}")
+    assert counted.remedy(RemedyName.RAISE_MEMORY).autonomy is Autonomy.APPROVE
+    freed = parse("remedies: {raise_memory: {autonomy: auto}}")
+    assert freed.remedy(RemedyName.RAISE_MEMORY).autonomy is Autonomy.AUTO
 
 
 def test_the_shipped_file_spells_out_every_field() -> None:
@@ -90,7 +100,7 @@ WRONG = {
     ),
     "unknown field in a section": (
         "limits:\n  shards: 8\n  shard: 8\n",
-        "p:3: limits.shard: unknown setting; known here: concurrency_margin, .*paralleliz.*shards",
+        "p:3: limits.shard: unknown setting; known here: batch_size, .*paralleliz.*shards",
     ),
     "word that is not allowed": (
         "mode: enforce\n",
@@ -150,7 +160,7 @@ WRONG = {
     ),
     "unknown field in an override": (
         "overrides:\n- match: {function: a}\n  set:\n    limits:\n      foo: 1\n",
-        "p:5: overrides.0.set.limits.foo: unknown setting; known here: concurrency_margin, ",
+        "p:5: overrides.0.set.limits.foo: unknown setting; known here: batch_size, ",
     ),
     "wrong value in the second override": (
         """overrides:

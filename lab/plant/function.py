@@ -133,7 +133,8 @@ class Function:
             if backend.fails(now):
                 failing, blame = True, blame or "backend"
         cpu = behaviour.cpu_seconds_per_invocation + behaviour.cpu_seconds_per_record * weight
-        cpu /= min(self.memory_mb / FULL_VCPU_MB, behaviour.vcpus_usable)
+        vcpus = min(self.memory_mb / FULL_VCPU_MB, behaviour.vcpus_usable)
+        cpu /= vcpus
         io = behaviour.io_seconds_per_invocation + behaviour.io_seconds_per_record * weight
         seconds = (cpu + io * stretch) * self._jitter()
         ending, failed_at = self._ending(failing, poison_at)
@@ -146,7 +147,8 @@ class Function:
             seconds = min(seconds, behaviour.seconds_until_error)
         unreserved = self.reserved_concurrency is None
         cold, version = self._environment(), self.revision
-        return Run(seconds, cold, min(cpu, seconds), ending, failed_at, version, unreserved, blame)
+        spent = min(cpu, seconds) * vcpus  # what Insights counts is CPU time, not the wait for it
+        return Run(seconds, cold, spent, ending, failed_at, version, unreserved, blame)
 
     def begin_direct(self, seconds: float) -> Run:
         """Start on what no mapping has sent: it takes so long, and succeeds."""

@@ -138,7 +138,7 @@ def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> 
 def plan(incident_id: str, here: Case, tried: Sequence[RemedyName] = ()) -> Plan:
     """The first remedy of the cause's row that fits, or an escalation that says why none does."""
     cause = here.diagnosis.cause
-    chosen, passed = _first_fit(REMEDIES[cause], here, tried)
+    chosen, passed = _first_fit(_in_order(here), here, tried)
     aid, _ = _first_fit(FIRST_AID, here, tried)
     target = here.evidence.target
     return Plan(
@@ -166,7 +166,7 @@ def escalation(here: Case, tried: Sequence[RemedyName], refused: Mapping[RemedyN
 
     ``refused``: what the guardrails say of those that fit.
     """
-    rest, passed = list(REMEDIES[here.diagnosis.cause]), list[str]()
+    rest, passed = _in_order(here), list[str]()
     while rest:
         chosen, said = _first_fit(rest, here, tried)
         passed += said
@@ -193,6 +193,16 @@ def _first_fit(
                 return proposal, tuple(passed)
             passed.append(f"{remedy.name}: {proposal.reason}")
     return (), tuple(passed)
+
+
+def _in_order(here: Case) -> list[Remedy]:
+    """The cause's levers: what may be done at once goes before what a person is asked for."""
+
+    def asks(remedy: Remedy) -> bool:
+        freedom = here.policy.remedy(remedy.name).autonomy
+        return freedom is Autonomy.APPROVE or remedy.asked_first(here)
+
+    return sorted(REMEDIES[here.diagnosis.cause], key=asks)
 
 
 _ADVICE = {

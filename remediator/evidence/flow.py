@@ -154,14 +154,14 @@ def _processed_by_minute(
     counted = _counted(evidence, minutes)
     if counted is not None:
         return counted
-    read = _read_by_minute(evidence, minutes)
+    read = read_by_minute(evidence, minutes)
     passes = pass_share(evidence)
     if read is None or passes is None:
         return read
     return tuple(None if count is None else count * passes for count in read)
 
 
-def _read_by_minute(
+def read_by_minute(
     evidence: Evidence, minutes: Sequence[datetime]
 ) -> tuple[float | None, ...] | None:
     """With enhanced fan-out of its own, what is pushed; else what the stream's only reader read."""

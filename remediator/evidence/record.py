@@ -108,6 +108,11 @@ class Signals(Record):
     """In the worst of the newest minutes, where ``processed_per_second`` is the best of them."""
     usual_processed_per_second: float | None = None
     records_per_batch: float | None = None
+    invocation_seconds: float | None = None
+    """What an invocation costs however many records it has; measured from batches of different
+    sizes."""
+    record_seconds: float | None = None
+    """What each of its records adds."""
     lane_rate: float | None = None
     """Records that one busy lane gets done in a second. It falls when what stands behind slows
     down, and not merely because batches have grown."""

@@ -8,6 +8,7 @@ left out. What contradicts itself is a finding and no measure.
 """
 
 from remediator.evidence.age import alarming_ages, measure_age, measure_invocations
+from remediator.evidence.batches import measure_batches
 from remediator.evidence.explained import measure_filter, measure_losses
 from remediator.evidence.flow import measure_flow
 from remediator.evidence.lost import measure_lost
@@ -32,6 +33,7 @@ _PARTS = (
     measure_shards,
     measure_filter,
     measure_flow,
+    measure_batches,
     measure_witness,
     without_contradictions,
 )

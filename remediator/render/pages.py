@@ -544,7 +544,7 @@ def drift(rows: Sequence[Row]) -> Page:
 def policy(found: Policy, file: str) -> Page:
     """A policy that was understood: its mode, its fingerprint, who decides on each remedy."""
     rows = tuple(
-        (remedy, found.remedy(remedy).autonomy, number(found.remedy(remedy).per_target))
+        (remedy.value, str(found.remedy(remedy).autonomy), number(found.remedy(remedy).per_target))
         for remedy in sorted(found.remedies)
     )
     facts = (

@@ -65,7 +65,9 @@ def why_it_stays(tracked: TrackedChange, look: Look, *, held: Value, bounded: bo
     """
     change, signals = tracked.change, look.signals
     late = _restart_would_be_late(change, look)
-    if not raises(change):
+    if change.remedy is RemedyName.LOWER_BATCH_SIZE:
+        return Stays(tracked, f"batches of {change.before} ran into the function's timeout")
+    if not raises(change) and not of(change).throughput:
         return Stays(tracked, late, waits=True) if late and not bounded else None
     before, after = change.before, held
     if change.remedy is RemedyName.SPLIT_SHARDS and signals.read_throttle_share != 0:

@@ -6,7 +6,15 @@ Where no lever fits, a person is called: escalation needs no entry.
 
 from collections.abc import Mapping
 
-from remediator.decide.remedies import concurrency, parallelization, poison, retention, shards
+from remediator.decide.remedies import (
+    batches,
+    concurrency,
+    memory,
+    parallelization,
+    poison,
+    retention,
+    shards,
+)
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
@@ -22,13 +30,19 @@ REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
     Cause.THROTTLING: (concurrency.REMEDY,),
     Cause.POISON_RECORD: (poison.REMEDY,),
     Cause.READ_CONTENTION: (shards.REMEDY,),
-    Cause.SLOW_CONSUMER: (parallelization.REMEDY, concurrency.REMEDY, shards.REMEDY),
+    Cause.SLOW_CONSUMER: (
+        parallelization.REMEDY,
+        concurrency.REMEDY,
+        memory.REMEDY,
+        batches.LARGER,
+        shards.REMEDY,
+    ),
     # More lanes gain nothing here; a hot shard at least can be split.
     Cause.HOT_PARTITION_KEY: (),
     # Raising anything would break it further; what we raised is rolled back by the follow-up.
     Cause.DOWNSTREAM_SATURATED: (),
     # Splits what times out or stands still, which may tell more; never discards.
-    Cause.FUNCTION_FAILURE: (poison.REMEDY,),
+    Cause.FUNCTION_FAILURE: (batches.SMALLER, poison.REMEDY),
     Cause.CONSUMER_STOPPED: (),
     Cause.RECOVERING: (),
     Cause.UNKNOWN: (poison.REMEDY,),

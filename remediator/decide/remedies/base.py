@@ -27,6 +27,8 @@ class Remedy(NamedTuple):
     propose: Callable[[Case], "tuple[Change, ...] | Pass"]
     permissions: tuple[str, ...]
     caveats: tuple[str, ...] = ()
+    asked_first: Callable[[Case], bool] = lambda _: False
+    """Whether a person is asked here, whatever the policy says of this remedy."""
 
 
 def captures(here: Case, destination: Value) -> bool:

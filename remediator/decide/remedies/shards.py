@@ -149,4 +149,5 @@ REMEDY = Remedy(
     propose,
     permissions=("kinesis:SplitShard", "kinesis:MergeShards"),
     caveats=CAVEATS,
+    asked_first=lambda here: not here.policy.is_ours_alone(here.evidence.target.stream),
 )

@@ -1,0 +1,194 @@
+"""More memory, larger batches, smaller batches: when each is the lever, how far, and when not."""
+
+from typing import Any
+
+import pytest
+
+from remediator.decide import planning
+from remediator.decide.remedies import Pass, batches, memory
+from remediator.decide.tree import diagnose
+from remediator.evidence.signals import measure
+from remediator.model import (
+    Cause,
+    Change,
+    Detail,
+    Diagnosis,
+    Evidence,
+    RemedyName,
+)
+from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
+from tests.evidence import case_of, evidence, overloaded, since
+
+DEFAULTS = Policy()
+LANES, MEMORY, LARGER, SMALLER = (
+    RemedyName.RAISE_PARALLELIZATION_FACTOR,
+    RemedyName.RAISE_MEMORY,
+    RemedyName.RAISE_BATCH_SIZE,
+    RemedyName.LOWER_BATCH_SIZE,
+)
+SLOW = Diagnosis(cause=Cause.SLOW_CONSUMER, path=())
+TIMES_OUT = Diagnosis(cause=Cause.FUNCTION_FAILURE, detail=Detail.TIMEOUTS, path=())
+COMPUTES = 0.95 * 900 * 512 / 1769
+"""CPU milliseconds of an invocation of 900 ms at 512 MB that does little but compute."""
+
+
+def free(*names: RemedyName, off: tuple[RemedyName, ...] = ()) -> Policy:
+    auto = dict.fromkeys(names, RemedyPolicy(autonomy=Autonomy.AUTO))
+    return Policy(remedies=auto | dict.fromkeys(off, RemedyPolicy(autonomy=Autonomy.OFF)))
+
+
+def wished(
+    remedy: Any, seen: Evidence, found: Diagnosis = SLOW, policy: Policy = DEFAULTS
+) -> dict[str, object]:
+    """What the lever would set, by setting; or the reason why not, under ``pass``."""
+    said = remedy(case_of(seen, found, policy))
+    if isinstance(said, Pass):
+        return {"pass": said.reason}
+    return {change.setting: change.after for change in said}
+
+
+def planned(seen: Evidence, policy: Policy) -> tuple[Change, ...]:
+    here = case_of(seen, diagnose(seen, policy), policy)
+    return planning.plan("inc", here).changes
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+def computing(**said: Any) -> Evidence:
+    return overloaded(**{"memory_mb": 512, "cpu_total_time_ms": COMPUTES} | said)
+
+
+def test_a_function_that_computes_all_the_time_gets_more_memory() -> None:
+    found = wished(memory.propose, computing())
+    assert isinstance(found["memory_mb"], int)
+    assert found["memory_mb"] > 512
+
+
+@pytest.mark.parametrize(
+    ("said", "because"),
+    [
+        pytest.param({"cpu_total_time_ms": COMPUTES / 3}, "it waits", id="it waits for others"),
+        pytest.param({"memory_mb": 1769}, "no more CPU", id="it has a whole CPU already"),
+        pytest.param({"last_update_status": "InProgress"}, "being updated", id="it is changing"),
+    ],
+)
+def test_memory_that_gains_nothing_or_is_not_ours_to_change_is_left(
+    said: dict[str, Any], because: str
+) -> None:
+    cpu = said.get("cpu_total_time_ms", 0.95 * 900 * min(said.get("memory_mb", 512), 1769) / 1769)
+    assert because in str(wished(memory.propose, computing(**{"cpu_total_time_ms": cpu} | said)))
+
+
+def test_without_insights_memory_is_not_guessed_at() -> None:
+    assert "is not known" in str(wished(memory.propose, overloaded(memory_mb=512)))
+
+
+def test_a_version_keeps_its_memory() -> None:
+    seen = computing()
+    aliased = seen.model_copy(
+        update={"target": seen.target.model_copy(update={"qualifier": "live"})}
+    )
+    assert "a version's memory is fixed" in str(wished(memory.propose, aliased))
+
+
+def test_memory_stays_within_the_policy() -> None:
+    bounded = Policy(limits=Limits(memory_mb=700))
+    assert "not allowed" in str(wished(memory.propose, computing(), SLOW, bounded))
+
+
+def test_what_a_person_is_asked_for_waits_behind_what_may_be_done_at_once() -> None:
+    [first] = planned(computing(), DEFAULTS)
+    assert first.remedy is LANES
+    [asked] = planned(computing(), free(off=(LANES,)))
+    assert asked.remedy is MEMORY
+
+
+# --- larger batches ------------------------------------------------------------------------------
+
+
+def batches_of_both_sizes(once: float, each: float, **said: Any) -> Evidence:
+    """Batches were small, and are full since the traffic grew; four lanes are busy all the time."""
+    small, full = 20.0, 100.0
+    slow, quick = once + each * full, once + each * small
+    busy = 60 * 4 / slow
+    invocations = since(10, busy, 100.0)
+    took = since(10, 1000 * slow, 1000 * quick)
+    records = since(10, full * busy, small * 100.0)
+    return overloaded(
+        **{
+            "batch_size": 100,
+            "timeout_seconds": 300,
+            "invocations": invocations,
+            "duration_ms": took,
+            "duration_max_ms": took,
+            "read_records": records,
+            "incoming_records": since(10, 2 * full * busy, small * 100.0),
+        }
+        | said
+    )
+
+
+def test_what_a_batch_costs_is_read_off_minutes_with_batches_of_different_sizes() -> None:
+    found = measure(batches_of_both_sizes(1.0, 0.01), DEFAULTS.thresholds)
+    assert found.invocation_seconds == pytest.approx(1.0, rel=0.1)
+    assert found.record_seconds == pytest.approx(0.01, rel=0.1)
+
+
+def test_batches_of_one_size_say_nothing_of_what_a_larger_one_would_cost() -> None:
+    found = measure(evidence(), DEFAULTS.thresholds)
+    assert (found.invocation_seconds, found.record_seconds) == (None, None)
+
+
+def test_where_time_goes_by_the_invocation_batches_become_larger() -> None:
+    found = wished(batches.larger, batches_of_both_sizes(1.0, 0.001))
+    assert isinstance(found["batch_size"], int)
+    assert found["batch_size"] > 100
+
+
+def test_where_time_goes_by_the_record_they_do_not() -> None:
+    assert "by the record" in str(wished(batches.larger, batches_of_both_sizes(0.001, 0.05)))
+
+
+def test_a_larger_batch_ends_well_within_the_timeout() -> None:
+    """1 + 0.05 s a record: batches of 200 take 11 s, of 500 would take 26 s."""
+    found = wished(batches.larger, batches_of_both_sizes(1.0, 0.05, timeout_seconds=24))
+    assert found == {"batch_size": 200} or "pass" in found
+
+
+def test_a_larger_batch_stays_within_the_policy() -> None:
+    bounded = Policy(limits=Limits(batch_size=100))
+    seen = batches_of_both_sizes(1.0, 0.001)
+    assert "pass" in wished(batches.larger, seen, SLOW, bounded)
+
+
+# --- smaller batches -----------------------------------------------------------------------------
+
+
+def timing_out(**said: Any) -> Evidence:
+    return evidence(
+        **{
+            "batch_size": 400,
+            "timeout_seconds": 10,
+            "errors": since(10, 0, 60),
+            "duration_ms": since(10, 900, 10_000),
+            "duration_max_ms": since(10, 1000, 10_000),
+        }
+        | said
+    )
+
+
+def test_where_every_batch_runs_into_the_timeout_batches_become_smaller_and_are_split() -> None:
+    assert wished(batches.smaller, timing_out(), TIMES_OUT) == {
+        "batch_size": 100,
+        "bisect_on_error": True,
+    }
+
+
+def test_one_record_that_takes_longer_than_the_timeout_has_no_smaller_batch() -> None:
+    assert "one record already" in str(wished(batches.smaller, timing_out(batch_size=1), TIMES_OUT))
+
+
+def test_other_failures_are_no_matter_of_the_batch() -> None:
+    failing = Diagnosis(cause=Cause.FUNCTION_FAILURE, path=())
+    assert "do not run into" in str(wished(batches.smaller, timing_out(), failing))
