@@ -38,6 +38,7 @@ NAMES: Mapping[str, Names] = {
         "maximum_record_age_in_seconds", "maxRecordAge", "Duration.seconds({})"
     ),
     "on_failure_destination": Names("destination_config", "onFailure"),
+    "memory_mb": Names("memory_size", "memorySize"),
     "reserved_concurrency": Names("reserved_concurrent_executions", "reservedConcurrentExecutions"),
     "retention_hours": Names("retention_period", "retentionPeriod", "Duration.hours({})"),
     _SHARD_COUNT: Names("shard_count", "shardCount"),
