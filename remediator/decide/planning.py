@@ -202,7 +202,10 @@ def _in_order(here: Case) -> list[Remedy]:
         freedom = here.policy.remedy(remedy.name).autonomy
         return freedom is Autonomy.APPROVE or remedy.asked_first(here)
 
-    return sorted(REMEDIES[here.diagnosis.cause], key=asks)
+    found = here.diagnosis
+    return sorted(
+        (each for each in REMEDIES[found.cause] if found.detail in each.details), key=asks
+    )
 
 
 _ADVICE = {

@@ -7,6 +7,7 @@ from remediator import arns
 from remediator.decide.case import Case
 from remediator.model import (
     Change,
+    Detail,
     Evidence,
     RemedyName,
     Value,
@@ -27,6 +28,8 @@ class Remedy(NamedTuple):
     propose: Callable[[Case], "tuple[Change, ...] | Pass"]
     permissions: tuple[str, ...]
     caveats: tuple[str, ...] = ()
+    details: frozenset[Detail] = frozenset(Detail)
+    """For which refinements of its causes it is meant."""
     asked_first: Callable[[Case], bool] = lambda _: False
     """Whether a person is asked here, whatever the policy says of this remedy."""
 

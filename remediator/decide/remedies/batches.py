@@ -66,8 +66,6 @@ def larger(here: Case) -> tuple[Change, ...] | Pass:
 def smaller(here: Case) -> tuple[Change, ...] | Pass:
     """A size that ends well within the timeout, and splitting for what still does not."""
     mapping, function = here.evidence.mapping, here.evidence.function
-    if here.diagnosis.detail is not Detail.TIMEOUTS:
-        return Pass("batches do not run into the function's timeout")
     if mapping is None or function is None or not function.timeout_seconds:
         return Pass("the mapping or the function's timeout was not seen")
     if mapping.batch_size == 1:
@@ -96,4 +94,10 @@ NAME_LARGER = RemedyName.RAISE_BATCH_SIZE
 NAME_SMALLER = RemedyName.LOWER_BATCH_SIZE
 _PERMISSIONS = ("lambda:UpdateEventSourceMapping",)
 LARGER = Remedy(NAME_LARGER, larger, permissions=_PERMISSIONS, caveats=LARGER_CAVEATS)
-SMALLER = Remedy(NAME_SMALLER, smaller, permissions=_PERMISSIONS, caveats=SMALLER_CAVEATS)
+SMALLER = Remedy(
+    NAME_SMALLER,
+    smaller,
+    permissions=_PERMISSIONS,
+    caveats=SMALLER_CAVEATS,
+    details=frozenset({Detail.TIMEOUTS}),
+)
