@@ -1,39 +1,23 @@
-"""One mapping's place in one shard: what it holds and has finished."""
+"""One mapping's place in one shard: its poller and its lanes, and what they have in hand."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from zlib import crc32
 
-from lab.plant.function import Run
-from lab.plant.lane import Batch, Lane
+from lab.plant.lane import Lane, Laned
+from lab.plant.mapped import Mapped
 from lab.plant.poller import Poller
 from lab.plant.shard import Shard
 
-if TYPE_CHECKING:
-    from lab.plant.mapping import EventSourceMapping
-    from lab.plant.parts import Parts
 
-
-class Cursor:
+class Cursor(Laned):
     """The records of one shard on their way through one mapping.
 
-    Everything before `checkpoint` is finished, so is what `finished` holds beyond it; `position`
-    is the next record to read. What is read is dealt out to the lanes by key.
+    What is read is dealt out to the lanes by key.
     """
 
-    def __init__(self, mapping: "EventSourceMapping", shard: Shard, start: int) -> None:
-        self.mapping = mapping
-        self.world: Parts = mapping.world
-        self.shard = shard
-        self.start_position = start
-        self.checkpoint = start
-        self.position = start
-        self.finished: set[int] = set()
+    def __init__(self, mapping: Mapped, shard: Shard, start: int) -> None:
+        super().__init__(mapping, shard, start)
         self.lanes: list[Lane] = []
-        self.capacity = 0
-        self.in_flight = 0
-        self.running = False
-        self.drained = False
         self.poller = Poller(self)
         self._failing: set[Lane] = set()
         self._start_when_quiet = False
@@ -127,84 +111,6 @@ class Cursor:
         self.mapping.processed += self.finish(out)
         return [record for record in records if record in chosen]
 
-    def reread(self, records: list[int]) -> None:
-        """A retry reads its records again, at the cost of a call."""
-        if not self.mapping.is_fan_out:
-            age_ms = (self.world.env.now - self.shard.arrivals[records[-1]]) * 1000
-            size = self.shard.size_bytes(records[0], records[-1] + 1)
-            self.shard.counts.add_read(0, size, age_ms)
-
-    def skip_expired(self, now: float) -> None:
-        """Read on behind what has expired unread."""
-        horizon = now - self.mapping.stream.retention_seconds
-        arrivals, position = self.shard.arrivals, self.position
-        if position < len(arrivals) and arrivals[position] < horizon:
-            trimmed = self.shard.trimmed(horizon)
-            self.mapping.expired += self.finish(list(range(position, trimmed)))
-            self.position = trimmed
-
-    # What lanes ask for
-
-    def weight(self, records: list[int]) -> int:
-        """User records in a batch: KPL aggregates count for what they hold."""
-        table = self.mapping.stream.keys
-        if not table.aggregated:
-            return len(records)
-        return sum(table.weights[self.shard.keys[record]] for record in records)
-
-    def poison_at(self, records: list[int]) -> int | None:
-        """The place in a batch of its first poison record."""
-        poison = self.shard.poison
-        if not poison or poison.isdisjoint(records):
-            return None
-        return next(place for place, record in enumerate(records) if record in poison)
-
-    def drop_overdue(self, batch: Batch) -> None:
-        """Before each try: what has expired is gone, what is past the maximum age is given up."""
-        mapping, now, records = self.mapping, self.world.env.now, batch.records
-        expired = self._count_before(records, now - mapping.stream.retention_seconds)
-        if expired:
-            mapping.expired += self.finish(records[:expired])
-            batch.records = records = records[expired:]
-        age = mapping.settings.maximum_record_age_seconds
-        too_old = self._count_before(records, now - age) if age >= 0 else 0
-        if too_old:
-            self.give_up(records[:too_old], "RecordAgeExceeded", batch, None)
-            batch.records = records[too_old:]
-
-    def _count_before(self, records: list[int], horizon: float) -> int:
-        arrivals = self.shard.arrivals
-        if not records or arrivals[records[0]] >= horizon:
-            return 0
-        return sum(arrivals[record] < horizon for record in records)
-
-    def give_up(self, records: list[int], condition: str, batch: Batch, run: Run | None) -> None:
-        """Send records to the on-failure destination, or lose them."""
-        self.mapping.give_up(self, records, condition, batch, run)
-
-    def finish(self, records: list[int]) -> int:
-        """Mark records as done with; how many of them were not before."""
-        if not records:
-            return 0
-        first, last = records[0], records[-1]
-        if first == self.checkpoint and last - first + 1 == len(records) and not self.finished:
-            self.checkpoint = last + 1
-            fresh = len(records)
-        else:
-            fresh = self._finish_scattered(records)
-        self.check_drained()
-        return fresh
-
-    def _finish_scattered(self, records: list[int]) -> int:
-        finished, checkpoint = self.finished, self.checkpoint
-        fresh = {r for r in records if r >= checkpoint and r not in finished}
-        finished |= fresh
-        while checkpoint in finished:
-            finished.remove(checkpoint)
-            checkpoint += 1
-        self.checkpoint = checkpoint
-        return len(fresh)
-
     def check_drained(self) -> None:
         """A closed shard whose last record is done lets its children begin."""
         closed = self.shard.closed_at is not None
@@ -231,21 +137,3 @@ class Cursor:
             for other in self.lanes:
                 if other is not lane:
                     other.start()
-
-    # Results
-
-    def queued_and_expired(self, now: float) -> tuple[int, int]:
-        """Records not done with: those still readable, and those past the retention."""
-        visible = self.shard.visible(now)
-        horizon = now - self.mapping.stream.retention_seconds
-        trimmed = min(visible, max(self.checkpoint, self.shard.trimmed(horizon)))
-        late = trimmed - self.checkpoint - sum(record < trimmed for record in self.finished)
-        waiting = max(visible, self.checkpoint) - self.checkpoint - len(self.finished)
-        return waiting - late, late
-
-    def oldest_arrival(self, now: float) -> float | None:
-        """When the first record that is not done with arrived."""
-        visible = self.shard.visible(now)
-        horizon = now - self.mapping.stream.retention_seconds
-        first = max(self.checkpoint, self.shard.trimmed(horizon))
-        return self.shard.arrivals[first] if first < visible else None

@@ -10,9 +10,10 @@ import simpy
 from lab.plant import settings as mapping_settings
 from lab.plant.errors import AwsError
 from lab.plant.function import Function
+from lab.plant.knobs import Knobs
 from lab.plant.mapping import EventSourceMapping
 from lab.plant.parts import Parts
-from lab.plant.specs import Behaviour, MappingSettings, MappingSpec
+from lab.plant.specs import AccountSpec, Behaviour, MappingSettings, MappingSpec
 
 MEMORY_MB = (128, 10_240)
 TIMEOUT_SECONDS = (1, 900)
@@ -20,6 +21,21 @@ TIMEOUT_SECONDS = (1, 900)
 
 class LambdaControl(Parts):
     """Requests and answers carry AWS's names; refusals are `AwsError`."""
+
+    def __init__(self, start: datetime, account: AccountSpec, knobs: Knobs, seed: int) -> None:
+        super().__init__(start, account, knobs, seed)
+        self.mappings: dict[str, EventSourceMapping] = {}
+
+    def find_mapping(self, uuid: str) -> EventSourceMapping:
+        """A mapping by UUID.
+
+        Raises:
+            AwsError: ResourceNotFoundException.
+        """
+        if uuid not in self.mappings:
+            message = "The resource you requested does not exist."
+            raise AwsError("ResourceNotFoundException", message, 404)
+        return self.mappings[uuid]
 
     # Event source mappings
 
@@ -150,7 +166,9 @@ class LambdaControl(Parts):
                 raise AwsError("ResourceConflictException", message, 409)
         uuid = spec.uuid or str(UUID(int=self._uuids.getrandbits(128), version=4))
         spec = replace(spec, uuid=uuid)
-        self.mappings[uuid] = mapping = EventSourceMapping(self, spec, uuid, stream, consumer)
+        self.mappings[uuid] = mapping = EventSourceMapping(
+            self, spec, uuid, stream, consumer, self.mappings.pop
+        )
         return mapping
 
     def _timestamp(self, when: datetime | float | None) -> float | None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from lab.plant.function import Function, Logged
+from lab.plant.mapping import EventSourceMapping
 from lab.plant.metrics import (
     ACCOUNT_LEVEL,
     Bucket,
@@ -13,10 +13,7 @@ from lab.plant.metrics import (
     dimensions,
     sample,
 )
-
-if TYPE_CHECKING:
-    from lab.plant.mapping import EventSourceMapping
-    from lab.plant.world import World
+from lab.plant.parts import Parts
 
 LAMBDA = "AWS/Lambda"
 INSIGHTS = "LambdaInsights"
@@ -96,7 +93,7 @@ class FunctionLogs:
             series.setdefault(minute, Bucket()).add(sample(values))
 
 
-def emit_concurrency(world: "World", at: float, seconds: float) -> None:
+def emit_concurrency(world: Parts, at: float, seconds: float) -> None:
     """ConcurrentExecutions of functions, neighbours and account, for the minute of `at`."""
     account, store = world.account, world.metrics
     now = world.env.now
@@ -129,7 +126,7 @@ def emit_concurrency(world: "World", at: float, seconds: float) -> None:
     account.peak_running, account.peak_unreserved = account.running, account.running_unreserved
 
 
-def emit_event_counts(store: MetricStore, mapping: "EventSourceMapping", at: float) -> None:
+def emit_event_counts(store: MetricStore, mapping: EventSourceMapping, at: float) -> None:
     """Deliveries that failed; and the opt-in EventCount metrics, none while it is disabled."""
     counts = mapping.counts
     if counts.delivery_failures:

@@ -1,16 +1,13 @@
 """One lane of a shard: batches in order, one at a time, retried, bisected, given up."""
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import simpy
 
 from lab.plant.function import Ending, Logged, Run
-
-if TYPE_CHECKING:
-    from lab.plant.cursor import Cursor
+from lab.plant.progress import Batch, Progress
 
 PAYLOAD_BYTES = 6 * 1024 * 1024
 FAILURES = frozenset({Ending.ERROR, Ending.TIMEOUT})
@@ -19,14 +16,24 @@ RECORD_METADATA_BYTES = 400
 """Per record around its base64 data in the event: names, times, sequence number, ARNs."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """Records (positions) on their way through the function."""
+class Laned(Progress):
+    """What a lane asks of the cursor that has it."""
 
-    records: list[int]
-    retries: int = 0
-    invocations: int = 0
-    throttles: int = 0
+    @abstractmethod
+    def batch_over(self, lane: "Lane") -> None:
+        """After each batch: lanes that it held, and room for more records."""
+
+    @abstractmethod
+    def is_blocked_for(self, lane: "Lane") -> bool:
+        """Whether another lane's failure holds this one."""
+
+    @abstractmethod
+    def block(self, lane: "Lane") -> None:
+        """A lane's batch failed; by the knob it holds the whole shard."""
+
+    @abstractmethod
+    def start_if_quiet(self) -> None:
+        """A start that waited for earlier invocations to end."""
 
 
 class Lane:
@@ -36,7 +43,7 @@ class Lane:
     batches. A lane that belongs to the time before an update is `retired`.
     """
 
-    def __init__(self, cursor: "Cursor", now: float) -> None:
+    def __init__(self, cursor: "Laned", now: float) -> None:
         self.cursor = cursor
         self.queue: deque[int] = deque()
         self.todo: list[Batch] = []

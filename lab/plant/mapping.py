@@ -1,91 +1,48 @@
 """An event source mapping: settings, states, cursors, and what became of its records."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import simpy
 
 from lab.plant import settings as mapping_settings
-from lab.plant.chance import chance
 from lab.plant.cursor import Cursor
 from lab.plant.errors import AwsError
-from lab.plant.function import Ending, Function, Run
-from lab.plant.lane import Batch
-from lab.plant.messages import failure_message
-from lab.plant.pacing import Pacing
+from lab.plant.function import Function
+from lab.plant.mapped import Mapped
+from lab.plant.parts import Parts
 from lab.plant.shard import Shard
 from lab.plant.specs import Ledger, MappingSpec
 from lab.plant.stream import Consumer, Stream
 
-if TYPE_CHECKING:
-    from lab.plant.parts import Parts
-
-Observer = Callable[[Shard, list[int], float, Ending], None]
-"""Called for each ended invocation: shard, record positions, when it began, how it ended."""
 SETTLED = frozenset({"Enabled", "Disabled"})
 
 
-@dataclass(slots=True)
-class EventCounts:
-    """The EventCount metrics since the last minute."""
-
-    polled: int = 0
-    invoked: int = 0
-    failed: int = 0
-    dropped: int = 0
-    filtered: int = 0
-    delivery_failures: int = 0
-    sent_to_destination: int = 0
-    millis_behind: float = 0.0
-    pushed: int = 0
-    pushed_bytes: int = 0
-
-
-class EventSourceMapping:
+class EventSourceMapping(Mapped):
     """Polls a stream and invokes a function. Use `World.add_mapping` to make one."""
 
     def __init__(
         self,
-        world: "Parts",
+        world: Parts,
         spec: MappingSpec,
         uuid: str,
         source: Stream,
         consumer: Consumer | None,
+        forget: Callable[[str], object],
     ) -> None:
-        self.world = world
-        self.spec = spec
-        self.uuid = uuid
-        self.stream = source
-        self.consumer = consumer
-        self.is_fan_out = consumer is not None
-        self.function: Function = world.functions[spec.function]
-        self.qualifier = spec.qualifier
-        self.settings = spec.settings
+        """`forget` is told the UUID of a mapping that is deleted."""
+        super().__init__(world, spec, uuid, source, consumer)
         self.state = "Disabled"
         self.last_modified_seconds = world.env.now
-        self.last_result = "No records processed"
-        self.rng = chance(world.seed, "mapping", uuid)
-        self.pacing = Pacing(world.knobs, self.rng)
         self.cursors: dict[str, Cursor] = {}
-        self.counts = EventCounts()
-        self.observers: list[Observer] = []
-        self.processed = self.captured = self.discarded = self.expired = self.splits = 0
-        self.windows_broken = 0
-        """Tumbling windows whose state was lost, because their shard ended."""
+        self._forget = forget
         self._transition = 0
-        self.poll_interval_seconds = self._poll_interval()
         source.on_reshard.append(self._follow_reshard)
 
     @property
     def polling(self) -> bool:
         """Whether records are being read now."""
         return any(cursor.running for cursor in self.cursors.values())
-
-    @property
-    def resource(self) -> str | None:
-        """The metrics' Resource dimension, where the mapping names an alias or version."""
-        return f"{self.function.name}:{self.qualifier}" if self.qualifier else None
 
     def describe(self) -> dict[str, Any]:
         """As GetEventSourceMapping would answer; LastModified is an aware datetime."""
@@ -207,7 +164,7 @@ class EventSourceMapping:
 
     def _remove(self) -> None:
         self.stream.on_reshard.remove(self._follow_reshard)
-        self.world.forget_mapping(self.uuid)
+        self._forget(self.uuid)
 
     def _check_settled(self) -> None:
         if self.state not in SETTLED:
@@ -221,52 +178,6 @@ class EventSourceMapping:
 
     def _gap(self) -> float:
         return self.world.knobs.mapping_update_gap_seconds
-
-    def _poll_interval(self) -> float:
-        knobs = self.world.knobs
-        if self.is_fan_out:
-            return knobs.efo_push_interval_seconds
-        if self.stream.is_dynamodb:
-            return knobs.dynamodb_poll_interval_seconds
-        return knobs.poll_interval_seconds
-
-    # What becomes of records
-
-    def takes_as_success(self, ending: Ending) -> bool:
-        """A partial response is a success where the mapping does not ask for item failures."""
-        partial = ending is Ending.PARTIAL and not self.settings.report_batch_item_failures
-        return ending is Ending.SUCCESS or partial
-
-    def note_read(self, records: int, size_bytes: int, age_ms: float) -> None:
-        """One successful poll or push."""
-        self.counts.polled += records
-        if self.is_fan_out:
-            self.counts.pushed += records
-            self.counts.pushed_bytes += size_bytes
-            self.counts.millis_behind = max(age_ms, self.counts.millis_behind)
-
-    def delivered(self, shard: Shard, records: list[int], began: float, ending: Ending) -> None:
-        """Tell the observers of an ended invocation."""
-        for observe in self.observers:
-            observe(shard, records, began, ending)
-
-    def give_up(
-        self, cursor: Cursor, records: list[int], condition: str, batch: Batch, run: Run | None
-    ) -> None:
-        """Capture records at the destination, as metadata, or lose them.
-
-        A delivery that fails is not tried again: what it was to tell of is dropped.
-        """
-        destination = self.settings.on_failure_destination
-        count = cursor.finish(records)
-        message = failure_message(self, cursor.shard, records, condition, batch.invocations, run)
-        if destination and self.world.deliver(destination, message):
-            self.captured += count
-            self.counts.sent_to_destination += count
-            return
-        self.counts.delivery_failures += destination is not None
-        self.discarded += count
-        self.counts.dropped += count
 
     def ledger(self, now: float) -> Ledger:
         """Where its records are at this moment."""

@@ -11,14 +11,13 @@ from lab.plant.clock import Clock
 from lab.plant.errors import AwsError
 from lab.plant.function import Function
 from lab.plant.knobs import Knobs
-from lab.plant.mapping import EventSourceMapping
 from lab.plant.metrics import MetricStore
 from lab.plant.specs import AccountSpec
 from lab.plant.stream import Consumer, Stream
 
 
 class Parts:
-    """Streams, functions and mappings by name, and simulated time (`env.now`: seconds)."""
+    """Streams and functions by name, and simulated time (`env.now`: seconds)."""
 
     def __init__(self, start: datetime, account: AccountSpec, knobs: Knobs, seed: int) -> None:
         self.clock = Clock(start)
@@ -29,7 +28,6 @@ class Parts:
         self.account = Account(account)
         self.streams: dict[str, Stream] = {}
         self.functions: dict[str, Function] = {}
-        self.mappings: dict[str, EventSourceMapping] = {}
         self.backends: dict[str, Backend] = {}
         self.destinations: dict[str, list[dict[str, Any]]] = {}
         """Messages by destination."""
@@ -81,17 +79,6 @@ class Parts:
         return f"arn:aws:{service}:{account.region}:{account_id or account.account_id}:{rest}"
 
     # Finding
-
-    def find_mapping(self, uuid: str) -> EventSourceMapping:
-        """A mapping by UUID.
-
-        Raises:
-            AwsError: ResourceNotFoundException.
-        """
-        if uuid not in self.mappings:
-            message = "The resource you requested does not exist."
-            raise AwsError("ResourceNotFoundException", message, 404)
-        return self.mappings[uuid]
 
     def find_function(self, reference: str) -> tuple[Function, str | None]:
         """A function and the qualifier, from a name, an ARN or a qualified one.
@@ -156,7 +143,3 @@ class Parts:
             return False
         self.destinations.setdefault(destination, []).append(message)
         return True
-
-    def forget_mapping(self, uuid: str) -> None:
-        """A mapping is deleted."""
-        del self.mappings[uuid]

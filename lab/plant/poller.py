@@ -1,13 +1,10 @@
 """When one mapping reads one shard: its beat, its haste when behind, and the limits it meets."""
 
 from math import ceil
-from typing import TYPE_CHECKING
 
+from lab.plant.progress import Progress
 from lab.plant.reading import DedicatedReading, DynamoDbReading, SharedReading
 from lab.plant.shard import EPSILON_SECONDS
-
-if TYPE_CHECKING:
-    from lab.plant.cursor import Cursor
 
 READ_RECORDS = 10_000
 READ_BYTES = 10 * 1024 * 1024
@@ -22,7 +19,7 @@ class Poller:
     the next record.
     """
 
-    def __init__(self, cursor: "Cursor") -> None:
+    def __init__(self, cursor: Progress) -> None:
         mapping = cursor.mapping
         self._cursor = cursor
         self._shard = cursor.shard

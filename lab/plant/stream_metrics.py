@@ -1,14 +1,11 @@
 """AWS/Kinesis and AWS/DynamoDB: what a stream emits each minute."""
 
 from math import ceil
-from typing import TYPE_CHECKING
 
+from lab.plant.mapping import EventSourceMapping
 from lab.plant.metrics import Bucket, Dimensions, MetricStore, dimensions, sample
 from lab.plant.shard import MinuteCounts, Shard
 from lab.plant.stream import Stream
-
-if TYPE_CHECKING:
-    from lab.plant.mapping import EventSourceMapping
 
 KINESIS = "AWS/Kinesis"
 DYNAMODB = "AWS/DynamoDB"
@@ -102,7 +99,7 @@ SHARD_METRICS = {
 }
 
 
-def emit_fan_out(store: MetricStore, mapping: "EventSourceMapping", at: float) -> None:
+def emit_fan_out(store: MetricStore, mapping: EventSourceMapping, at: float) -> None:
     """SubscribeToShardEvent.* of an enhanced fan-out mapping."""
     theirs = mapping.stream.spec.account_id is not None
     if mapping.consumer is None or theirs or not mapping.polling:

@@ -14,7 +14,8 @@ from lab.plant.kinesis_control import KinesisControl
 from lab.plant.knobs import Knobs
 from lab.plant.lambda_control import LambdaControl
 from lab.plant.lambda_metrics import FunctionLogs, emit_concurrency, emit_event_counts
-from lab.plant.mapping import EventCounts, EventSourceMapping
+from lab.plant.mapped import EventCounts
+from lab.plant.mapping import EventSourceMapping
 from lab.plant.producer import Producer
 from lab.plant.specs import (
     AccountSpec,

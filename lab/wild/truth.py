@@ -6,7 +6,7 @@ may, so more than one cause may be right; the recipe of the world is not asked.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lab.plant import World
 from lab.plant.account import latency_factor
@@ -93,9 +93,14 @@ def _lagging(mapping: EventSourceMapping, now: float) -> Iterable[tuple[float, C
 
 
 def _waits_for_parent(cursor: Cursor) -> bool:
-    cursors = cursor.mapping.cursors
+    cursors = _mapping(cursor).cursors
     parents = (cursors.get(parent) for parent in cursor.shard.parents)
     return any(parent is not None and not parent.drained for parent in parents)
+
+
+def _mapping(cursor: Cursor) -> EventSourceMapping:
+    """The whole of what a cursor knows only as far as it stands on it."""
+    return cast("EventSourceMapping", cursor.mapping)
 
 
 # --- one shard ---------------------------------------------------------------------------------
@@ -103,7 +108,7 @@ def _waits_for_parent(cursor: Cursor) -> bool:
 
 def held_by(cursor: Cursor, now: float) -> str:
     """What holds the oldest record of a shard at this moment."""
-    mapping = cursor.mapping
+    mapping = _mapping(cursor)
     if mapping.function.reserved_concurrency == 0 or mapping.state in {"Disabled", "Disabling"}:
         return STOPPED
     if not cursor.running:
@@ -154,7 +159,7 @@ def _of_working(cursor: Cursor, lane: Lane, now: float) -> str:
 def _is_at_its_cap(cursor: Cursor, now: float) -> bool:
     """This lane runs because another one is throttled: the concurrency is what there is too
     little of."""
-    mapping, account = cursor.mapping, cursor.mapping.world.account
+    mapping, account = _mapping(cursor), cursor.world.account
     reserved = mapping.function.reserved_concurrency
     if reserved is not None:
         full = mapping.function.running >= reserved
