@@ -17,7 +17,7 @@ from remediator.model import (
     Watched,
 )
 from remediator.policy import Autonomy, Budget, Limits, Policy, RemedyPolicy
-from remediator.state import Freeze, Stage
+from remediator.state import Freeze
 from tests.histories import ACCOUNT, REGION
 from tests.promises import Promises, every_setting_is_accounted_for, settings_of
 from tests.small_account import Author, SmallAccount, Weather
@@ -66,7 +66,7 @@ def clear_up(host: Host) -> None:
     for scope in ("all", "orders", "bills"):
         host.journal.unfreeze(scope)
     for _ in range(60):
-        if not (host.pass_time(1800) or host.queue or host.schedules):
+        if not (host.pass_time(1800) or host.queue or host.woken):
             break
     most = host.policy.follow_up.most
     watched = {payload["follow_up"] for _, payload in host.schedules.values()}
@@ -76,9 +76,8 @@ def clear_up(host: Host) -> None:
         assert slow.in_effect, "an endless loop of looks"
         assert slow.looks_made >= most, "an endless loop of looks"
     for state in host.states():
-        lost = any(str(state.incident_id) in repr(event) for event in host.dead_letters)
-        owned = state.incident_id in watched
-        assert state.stage is Stage.CLOSED or lost or owned, f"{state.incident_id} is {state.stage}"
+        woken = state.incident_id in host.woken
+        assert state.open is woken, f"{state.incident_id} is {state.stage}"
     every_setting_is_accounted_for(host)
 
 

@@ -224,9 +224,8 @@ class Promises:
         if not state.open:
             return
         host, incident = self.host, state.incident_id
-        scheduled = any(payload["follow_up"] == incident for _, payload in host.schedules.values())
-        waiting = [due.event for due in host.queue] + host.dead_letters
-        queued = any(_is_about(event, state) for event in waiting)
+        scheduled = incident in host.woken
+        queued = any(_is_about(due.event, state) for due in host.queue)
         lease = self._lease(state)
         live = lease is not None and lease.expires_at > host.now and not host.schedules
         assert scheduled or queued or live, f"8: {incident} is open, and nobody looks at it again"
@@ -283,7 +282,6 @@ def every_setting_is_accounted_for(host: Host) -> None:
     """8, of the final world alone: each setting is what it was, or what a person made it, or owned
     by an open incident that is looked at again, or kept on purpose, as people were told."""
     states = host.states()
-    watched = {payload["follow_up"] for _, payload in host.schedules.values()}
     for resource, name, setting in settings_of(host):
         pipeline = host.account.owner(resource)
         if setting.author is not Author.US or setting.value == setting.theirs or pipeline.gone:
@@ -295,11 +293,10 @@ def every_setting_is_accounted_for(host: Host) -> None:
             if (t.change.resource, t.change.setting) == (resource, name)
             and t.change.after == setting.value
         ]
-        lost = [s for s, _ in ours if any(s.incident_id in repr(e) for e in host.dead_letters)]
         leans = name == "on_failure_destination" and _theirs_lean_on_it(host, resource)
-        owned = any(state.open and state.incident_id in watched for state, _ in ours)
+        owned = any(state.open and state.incident_id in host.woken for state, _ in ours)
         kept = any(t.kept for _, t in ours)
-        assert owned or kept or lost or leans, f"8: {name} = {setting.value!r} is left behind"
+        assert owned or kept or leans, f"8: {name} = {setting.value!r} is left behind"
         assert not (kept and any(t.endangers for _, t in ours if t.kept)), f"1: {name} was kept"
 
 

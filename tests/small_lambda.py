@@ -136,9 +136,15 @@ class Host:
         """What cannot be seen, whatever is read."""
         self.refused: dict[str, RemediatorError] = {}
         """Settings whose write AWS refuses, each with what it says."""
+        self.broken: InputError | None = None
+        """What every invocation ends with before there is a runbook."""
+        self.unreadable: RemediatorError | None = None
+        """What the journal says instead of an incident's record."""
         self.table = MemoryTable()
         self.journal = TableJournal(self.table)
         self.schedules: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
+        self.watches: dict[str, tuple[datetime, timedelta, Mapping[str, Any]]] = {}
+        """Schedules that stay: when next, how often, and with what."""
         self.queue: list[Due] = []
         self.dead_letters: list[Event] = []
         self.notices: list[Notice] = []
@@ -156,6 +162,12 @@ class Host:
     @property
     def now(self) -> datetime:
         return self.account.now
+
+    @property
+    def woken(self) -> set[str]:
+        """The incidents that a schedule will look at again."""
+        plans = [payload for _, payload in self.schedules.values()]
+        return {p["follow_up"] for p in (*plans, *(w[2] for w in self.watches.values()))}
 
     @property
     def running(self) -> Invocation:
@@ -255,6 +267,8 @@ class Host:
         return here
 
     def _handle(self, here: Invocation) -> Report:
+        if self.broken:
+            raise self.broken
         runbook = self._runbook(here)
         event = here.event
         return runbook.respond(event) if isinstance(event, Incident) else runbook.run(event)
@@ -314,16 +328,25 @@ class Host:
     def _take_due(self, end: datetime) -> Due | None:
         """The next event or schedule by ``end``; a schedule is gone once it has fired."""
         due = min(self.queue, key=lambda due: due.at, default=None)
-        name = min(self.schedules, key=lambda name: self.schedules[name][0], default="")
-        fires_at = self.schedules[name][0] if name else None
+        coming = {name: schedule[0] for name, schedule in self.schedules.items()}
+        coming |= {name: watch[0] for name, watch in self.watches.items()}
+        name = min(coming, key=lambda name: coming[name], default="")
+        fires_at = coming.get(name)
         if fires_at is not None and fires_at <= end and (due is None or fires_at < due.at):
-            _, payload = self.schedules.pop(name)
-            event = FollowUpDue(incident_id=payload["follow_up"], number=payload["number"])
-            return Due(fires_at, event, f"request-{next(self._ids)}")
+            return Due(fires_at, self._fired(name), f"request-{next(self._ids)}")
         if due is None or due.at > end:
             return None
         self.queue.remove(due)
         return due
+
+    def _fired(self, name: str) -> FollowUpDue:
+        if name in self.watches:
+            at, every, payload = self.watches[name]
+            self.watches[name] = at + every, every, payload
+        else:
+            _, payload = self.schedules.pop(name)
+        said = {key: value for key, value in payload.items() if key != "follow_up"}
+        return FollowUpDue(incident_id=payload["follow_up"], **said)
 
 
 class _Port:
@@ -406,6 +429,13 @@ class _Scheduler:
     def schedule(self, name: str, at: datetime, payload: Mapping[str, Any]) -> None:
         self._host.schedules.setdefault(name, (at, payload))
 
+    def watch(self, name: str, minutes: int, payload: Mapping[str, Any]) -> None:
+        every = timedelta(minutes=minutes)
+        self._host.watches.setdefault(name, (self._host.now + every, every, payload))
+
+    def end_watch(self, name: str) -> None:
+        self._host.watches.pop(name, None)
+
 
 class _Notifier:
     failed = 0
@@ -425,6 +455,8 @@ class _Watched:
 
     def __getattr__(self, method: str) -> Any:
         inner = getattr(self._host.journal, method)
+        if method == "load":
+            return self._load
         if method != "spend":
             return inner
 
@@ -436,3 +468,8 @@ class _Watched:
             return ledger
 
         return spend
+
+    def _load(self, incident_id: str) -> IncidentState | None:
+        if self._host.unreadable:
+            raise self._host.unreadable
+        return self._host.journal.load(incident_id)

@@ -97,6 +97,11 @@ def test_a_request_by_hand_is_the_same_within_a_second_or_by_its_request_id() ->
         ({"rollback": {"function": "orders"}}, Rollback(function="orders")),
         ({"follow_up": ID}, FollowUpDue(incident_id=ID)),
         ({"follow_up": ID, "number": 3}, FollowUpDue(incident_id=ID, number=3)),
+        ({"follow_up": ID, "watch": True}, FollowUpDue(incident_id=ID, watch=True)),
+        (
+            {"follow_up": ID, "number": 3, "tries": 2},
+            FollowUpDue(incident_id=ID, number=3, tries=2),
+        ),
         (
             {"freeze": "all", "reason": "launch", "by": "mia"},
             SetFreeze(scope="all", on=True, reason="launch", by="mia"),
@@ -140,6 +145,8 @@ def test_commands(raw: dict[str, Any], command: object) -> None:
         ({"rollback": {"function": 1}}, r"rollback\.function: expected a Lambda function's name"),
         ({"follow_up": ID, "number": -1}, "number: expected a whole number from 0 to"),
         ({"follow_up": ID, "number": True}, "number: expected a whole number"),
+        ({"follow_up": ID, "tries": None}, "tries: expected a whole number"),
+        ({"follow_up": ID, "watch": 1}, "watch: expected true or false"),
         ({"follow_up": ID, "number": 10**400}, "number: expected a whole number"),
         ({"freeze": "every one"}, "freeze: expected a Lambda function's name"),
         ({"freeze": "all", "reason": {}}, "reason: expected text"),

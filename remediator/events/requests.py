@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    StrictBool,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -70,6 +71,7 @@ def _unless_by_name(value: object) -> object:
 
 Words: TypeAlias = Annotated[str, PlainValidator(_words)]
 IncidentId: TypeAlias = Annotated[str, BeforeValidator(names.incident_id)]
+Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
 FunctionName: TypeAlias = Annotated[
     str,
     PlainValidator(_named),
@@ -111,10 +113,11 @@ class FollowUpDue(_Request):
     """Time to look at an incident again. ``number`` counts the looks; ``None``: whichever."""
 
     incident_id: IncidentId = Field(validation_alias="follow_up")
-    number: Annotated[
-        Annotated[int, Field(strict=True, ge=0, le=_MOST)] | None,
-        expected(f"a whole number from 0 to {_MOST}"),
-    ] = None
+    number: Annotated[Count | None, expected(f"a whole number from 0 to {_MOST}")] = None
+    tries: Annotated[Count, expected(f"a whole number from 0 to {_MOST}")] = 0
+    """How often in a row it could not be made."""
+    watch: Annotated[StrictBool, expected("true or false")] = False
+    """Whether it only makes up for a look that never came: nobody asks for one now."""
 
 
 class SetFreeze(_Request):

@@ -19,6 +19,7 @@ from remediator.model import (
     Status,
     Verdict,
 )
+from remediator.ports import Scheduler
 from remediator.render import announcing
 from remediator.runbook import memory, outcomes, owning, spending
 from remediator.runbook.desk import ATTEMPTS, Desk, Look
@@ -344,7 +345,10 @@ _TOLD = {
 
 
 def wake_up_in(desk: Desk, state: IncidentState, lease: Lease, seconds: float) -> IncidentState:
-    """Schedule the next look before anything else is done, so that none is forgotten."""
+    """Schedule the next look before anything else is done, so that none is forgotten; the first
+    one together with a watch."""
+    if state.follow_up_at is None:
+        keep_watch(desk, state.incident_id)
     at = schedule_look(desk, state.incident_id, state.follow_up_number + 1, seconds)
     state = state.model_copy(update={"follow_up_at": at, "updated_at": desk.clock()})
     return desk.need_journal().commit(state, (), lease, desk.clock())
@@ -379,20 +383,45 @@ def await_the_end(
 
 
 def schedule_look(
-    desk: Desk, incident_id: str, number: int, seconds: float, *, again: bool = False
+    desk: Desk, incident_id: str, number: int, seconds: float, *, tries: int = 0
 ) -> datetime:
     """Ask to be woken for a look.
 
     Its name has the time in it: what somebody who died has scheduled under the same number, for
-    another time, must not stand in its way. ``again``: one however often it is asked for.
+    another time, must not stand in its way. ``tries``: how often it could not be made; then it is
+    one however often it is asked for.
     """
+    at = desk.clock() + timedelta(seconds=seconds)
+    payload = {"follow_up": incident_id, "number": number} | ({"tries": tries} if tries else {})
+    word = "again" if tries else f"{at:%H%M%S}"
+    _scheduler(desk).schedule(f"remediator-{incident_id}-{number}-{word}", at, payload)
+    return at
+
+
+WATCH_MINUTES = 15
+"""How often an open incident is seen to have a next look."""
+
+
+def keep_watch(desk: Desk, incident_id: str) -> None:
+    """Be woken until the incident is closed, however the looks end: each schedules the next, but
+    one that is killed whenever it is tried, or never starts, schedules nothing."""
+    payload = {"follow_up": incident_id, "watch": True}
+    _scheduler(desk).watch(_watch_of(incident_id), WATCH_MINUTES, payload)
+
+
+def end_watch(desk: Desk, incident_id: str) -> None:
+    """Nothing is left to be looked at."""
+    _scheduler(desk).end_watch(_watch_of(incident_id))
+
+
+def _watch_of(incident_id: str) -> str:
+    return f"remediator-{incident_id}-watch"
+
+
+def _scheduler(desk: Desk) -> Scheduler:
     if desk.scheduler is None:
         raise PermanentError("there is no scheduler: what is changed could not be checked")
-    at = desk.clock() + timedelta(seconds=seconds)
-    payload = {"follow_up": incident_id, "number": number}
-    word = "again" if again else f"{at:%H%M%S}"
-    desk.scheduler.schedule(f"remediator-{incident_id}-{number}-{word}", at, payload)
-    return at
+    return desk.scheduler
 
 
 def sooner(desk: Desk, state: IncidentState, seconds: float) -> IncidentState:

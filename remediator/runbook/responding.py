@@ -165,6 +165,7 @@ def first_turn(desk: Desk, incident: Incident, target: Target, lease: Lease) -> 
     )
     if desk.need_journal().load(incident.incident_id) is None and acting.watched(desk, state):
         # Before anything else is done: so no death leaves an incident that nobody looks at.
+        acting.keep_watch(desk, incident.incident_id)
         soon = acting.first_interval(desk, state)
         at = acting.schedule_look(desk, incident.incident_id, 1, soon)
         state = state.model_copy(update={"follow_up_at": at})

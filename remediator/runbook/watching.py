@@ -15,6 +15,7 @@ from remediator.model import (
     FollowUp,
     FollowUpDecision,
     GuardedPlan,
+    Incident,
     Mode,
     Outcome,
     Report,
@@ -40,21 +41,29 @@ from remediator.state import (
 def follow_up(desk: Desk, due: FollowUpDue) -> Report:
     """Did it help, and what comes next. Bounded; a look that was made already is not repeated.
 
-    However it ends, there is a next look: whatever raises here, known or not, is come back to.
+    However it ends, there is a next look: whatever raises here, known or not, is come back to, and
+    whatever does not come as far as to raise, the incident's watch makes up for.
     Raises InputError for an incident that the journal does not know.
     """
     state: IncidentState | None = None
     try:
         state = desk.load_incident(due.incident_id)
         if not state.open:
-            reason = "the incident is closed"
-            return desk.brief(state.incident, Status.DUPLICATE, reason, state.target)
+            return closed_before(desk, due, state)
+        if due.watch:
+            if not is_overdue(desk, state):
+                return nothing_missed(desk, state)
+            due = due.model_copy(update={"number": state.follow_up_number + 1})
         report = desk.with_lease(state, lambda held, lease: look_again(desk, held, lease, due))
     except InputError:
+        if due.watch and state is None:
+            acting.end_watch(desk, due.incident_id)
         raise
-    except Exception:
+    except Exception as error:
         with suppress(Exception):
             come_back(desk, due, state)
+        if due.tries == _TELL_AT:
+            return cannot_look(desk, due, state, error)
         raise
     if report.outcome.status in {Status.IN_PROGRESS, Status.CONFLICT}:
         come_back(desk, due, state)
@@ -65,15 +74,59 @@ def come_back(desk: Desk, due: FollowUpDue, state: IncidentState | None) -> None
     """A look that could not be made is made later: its schedule has fired and is gone.
 
     Later than any lease that is held now, and later each time, up to an hour. Where the next look
-    is scheduled already, it stays so. ``state``: none where the journal could not be read.
+    is scheduled already, it stays so. A watch comes again by itself. ``state``: none where the
+    journal could not be read.
     """
+    if due.watch:
+        return
     made = state.follow_up_number if state else 0
     number = due.number or 0
     if state is not None and not made < number <= made + _PLAUSIBLE:
         number = made  # it was not said, or it is made up
-    tries = max(0, number - made - 1) if state else 0
-    seconds = min(acting.SLOW_SECONDS, LEASE_SECONDS * 2 ** min(tries, 5))
-    acting.schedule_look(desk, due.incident_id, number + 1, seconds, again=True)
+    seconds = min(acting.SLOW_SECONDS, _AGAIN_SECONDS * 2 ** min(due.tries, 5))
+    acting.schedule_look(desk, due.incident_id, number + 1, seconds, tries=due.tries + 1)
+
+
+_AGAIN_SECONDS = LEASE_SECONDS + 60
+"""Lambda's own tries, within three minutes, are over by then: each would ask for a look more."""
+
+
+def closed_before(desk: Desk, due: FollowUpDue, state: IncidentState) -> Report:
+    """Nothing is to be looked at any more: a watch ends itself, so that no death keeps it."""
+    if due.watch:
+        acting.end_watch(desk, state.incident_id)
+    return desk.brief(state.incident, Status.DUPLICATE, "the incident is closed", state.target)
+
+
+def is_overdue(desk: Desk, state: IncidentState) -> bool:
+    """Whether the next look has not come, or there is none."""
+    return state.follow_up_at is None or desk.clock() - state.follow_up_at > acting.LATE
+
+
+def nothing_missed(desk: Desk, state: IncidentState) -> Report:
+    reason = f"the watch has nothing to make up for: next look at {state.follow_up_at:%T} UTC"
+    return desk.brief(state.incident, Status.DUPLICATE, reason, state.target)
+
+
+_TELL_AT = 2
+"""After so many looks in a row that could not be made, people are told: about ten minutes."""
+
+
+def cannot_look(
+    desk: Desk, due: FollowUpDue, state: IncidentState | None, error: Exception
+) -> Report:
+    """People are told, once, that nobody sees what becomes of an incident. That is an answer, so
+    that Lambda does not try again at once and tell of it thrice; it is come back to."""
+    incident = state.incident if state else Incident(incident_id=due.incident_id, at=desk.clock())
+    reason = (
+        f"the last {due.tries + 1} looks at incident {due.incident_id} could not be made: "
+        f"{type(error).__name__}: {error}. It is tried again, at least once an hour"
+    )
+    report = desk.brief(
+        incident, Status.ESCALATED, reason, state.target if state else None, state=state
+    )
+    desk.tell(report)
+    return report
 
 
 _PLAUSIBLE = 1000

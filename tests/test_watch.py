@@ -1,0 +1,129 @@
+"""However the looks at an incident die, somebody looks again: a watch comes until it is closed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from itertools import count
+
+import pytest
+
+from remediator.errors import InputError, PermanentError
+from remediator.events.requests import FollowUpDue
+from remediator.model import Status
+from remediator.runbook import acting
+from tests.lives import clear_up, started, transition
+from tests.small_account import Weather
+from tests.small_lambda import Disturbance, Fault, Host, Kind
+
+THRICE = (2, 3, 4)
+"""The first look after the alarm's own turn, and what Lambda makes of it before it gives up."""
+
+
+def killed_before(number: int, _: Host) -> Disturbance:
+    return Disturbance(Fault(Kind.CRASH_BEFORE, number))
+
+
+def killed_after(number: int, _: Host) -> Disturbance:
+    return Disturbance(Fault(Kind.CRASH_AFTER, number))
+
+
+def out_of_time(number: int, host: Host) -> Disturbance:
+    return Disturbance(meanwhile={number: partial(host.account.pass_time, 121)})
+
+
+def disturbed(host: Host, death: Callable[[int, Host], Disturbance], number: int) -> None:
+    """The alarm's turn, and a look that dies at that call in each of its three tries."""
+    host.disturbances = {delivery: death(number, host) for delivery in THRICE}
+    host.invoke(transition("orders", host.now))
+    host.pass_time(420)
+
+
+@pytest.mark.parametrize("death", [killed_before, killed_after, out_of_time])
+def test_a_look_that_dies_at_any_call_in_all_its_tries_is_made_up_for(
+    death: Callable[[int, Host], Disturbance],
+) -> None:
+    """Also at the very first one, before it could ask for anything."""
+    for number in count(1):
+        host = started(Weather.POISON)
+        disturbed(host, death, number)
+        looks = host.lived[1:4]
+        if not any(look.dead for look in looks):
+            break
+        (state,) = host.states()
+        assert state.incident_id in host.woken
+        host.pass_time(1200)
+        made = host.lived[4:]
+        assert any("sensor.read" in look.calls and not look.dead for look in made), number
+        clear_up(host)
+    assert number > 10
+
+
+def test_a_look_that_never_begins_is_made_up_for_once_it_can() -> None:
+    """A policy that cannot be read, code that does not start: nothing of ours runs at all."""
+    host = started(Weather.POISON)
+    host.invoke(transition("orders", host.now))
+    host.broken = InputError("policy file policies/guardrails.yml: no such file")
+    host.pass_time(7200)
+    host.broken = None
+    before = len(host.reports)
+    host.pass_time(1200)
+    assert Status.APPLIED in {report.outcome.status for report in host.reports[before:]}
+    clear_up(host)
+
+
+def test_a_watch_does_nothing_while_the_looks_come() -> None:
+    host = started(Weather.BUSY)
+    host.invoke(transition("orders", host.now))
+    (state,) = host.states()
+    looks = state.follow_up_number
+    host.invoke(FollowUpDue(incident_id=state.incident_id, watch=True))
+    assert host.reports[-1].outcome.status is Status.DUPLICATE
+    assert "nothing to make up for" in host.reports[-1].outcome.reason
+    (state,) = host.states()
+    assert state.follow_up_number == looks
+
+
+def test_a_watch_ends_once_its_incident_is_closed_or_was_never_begun() -> None:
+    host = started(Weather.BUSY)
+    host.invoke(transition("orders", host.now))
+    assert host.watches
+    clear_up(host)
+    assert not host.watches
+    unknown = "inc-0123456789abcdef0123"
+    host.watches[f"remediator-{unknown}-watch"] = host.now, timedelta(minutes=15), {}
+    host.invoke(FollowUpDue(incident_id=unknown, watch=True))
+    assert not host.watches
+
+
+def test_a_record_that_cannot_be_read_is_come_back_to_ever_more_slowly_and_told_of_once() -> None:
+    host = started(Weather.POISON)
+    host.invoke(transition("orders", host.now))
+    (state,) = host.states()
+    host.unreadable = PermanentError("its record cannot be read")
+    told, asked = len(host.notices), len(host.lived)
+    host.pass_time(6 * 3600)
+    looks = [look for look in host.lived[asked:] if not _is_watch(look.event)]
+    assert len(looks) < 40
+    (notice,) = host.notices[told:]
+    assert state.incident_id in notice.text
+    assert "could not be made" in notice.text
+    host.unreadable = None
+    clear_up(host)
+
+
+def _is_watch(event: object) -> bool:
+    return isinstance(event, FollowUpDue) and event.watch
+
+
+@pytest.mark.parametrize("tries", range(12))
+def test_the_pause_doubles_up_to_an_hour(tries: int) -> None:
+    host = started(Weather.POISON)
+    host.invoke(transition("orders", host.now))
+    (state,) = host.states()
+    host.schedules.clear()
+    host.unreadable = PermanentError("its record cannot be read")
+    host.invoke(FollowUpDue(incident_id=state.incident_id, number=2, tries=tries))
+    ((at, payload),) = host.schedules.values()
+    pause = (at - host.now).total_seconds()
+    assert payload["tries"] == tries + 1
+    assert min(acting.SLOW_SECONDS, 240 * 2**tries) - 1 <= pause <= acting.SLOW_SECONDS
