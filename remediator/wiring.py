@@ -29,6 +29,7 @@ from remediator.state import Freeze
 
 if TYPE_CHECKING:
     from remediator.aws.alarm_keeper import AlarmKeeper
+    from remediator.aws.inspector import Inspector
 
 
 class Door(NamedTuple):
@@ -144,6 +145,13 @@ def alarm_keeper(clients: Clients) -> "AlarmKeeper":
     return AlarmKeeper(clients)
 
 
+def inspector(clients: Clients) -> "Inspector":
+    """What looks at a deployment from outside."""
+    from remediator.aws.inspector import Inspector  # noqa: PLC0415 - the function starts sooner
+
+    return Inspector(clients)
+
+
 def _slots(settings: Settings, caller: Caller, clients: Clients, *, acting: bool) -> Reserve | None:
     """The pace that the deployment's processes share; not for a plan by hand, which only reads."""
     in_lambda = caller.function_name is not None
@@ -182,10 +190,12 @@ __all__ = [
     "Clients",
     "Deployed",
     "Door",
+    "Inspector",
     "alarm_keeper",
     "clients_of",
     "deployed",
     "identity",
+    "inspector",
     "offline",
     "policy_of",
     "rules",

@@ -126,6 +126,10 @@ class Clients:
         return self._client("sts")
 
     @property
+    def iam(self) -> Any:
+        return self._client("iam")
+
+    @property
     def s3(self) -> Any:
         return self._client("s3")
 

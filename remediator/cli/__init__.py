@@ -6,7 +6,8 @@ showing    formats and exit codes
 failures   errors in words, and what to do about them
 files      files as they are named
 saved      answers from saved evidence
-looking, acting, journal, reporting, alarms, permissions, tables, checking    the commands
+looking, acting, journal, reporting, alarms, doctor, permissions,
+    removing, tables, checking    the commands
 """
 
 import typer
@@ -15,9 +16,11 @@ from remediator.cli import (
     acting,
     alarms,
     checking,
+    doctor,
     journal,
     looking,
     permissions,
+    removing,
     reporting,
     tables,
 )
@@ -53,7 +56,9 @@ for commands in (
     journal.COMMANDS,
     reporting.COMMANDS,
     alarms.COMMANDS,
+    doctor.COMMANDS,
     permissions.COMMANDS,
+    removing.COMMANDS,
     tables.COMMANDS,
 ):
     for command in commands:

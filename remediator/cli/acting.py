@@ -100,7 +100,7 @@ def rollback(
     _must_be_askable(outside, yes=yes)
     office = open_office(outside, Place(profile, region, policy, journal, deployment))
     need_journal(office)
-    _must_be_opted_in(office)
+    must_be_opted_in(office)
     states = find_rollback(office.runbook(Mode.PLAN), asked)
     for state in states:
         showing.aside(pages.undoing(state))
@@ -158,7 +158,7 @@ def _acting_office(outside: Outside, place: Place) -> Office:
     """Everything that acting needs, or an explanation. Raises InputError."""
     office = open_office(outside, place)
     need_journal(office)
-    _must_be_opted_in(office)
+    must_be_opted_in(office)
     if office.remediator_arn is None or office.settings.follow_up_role_arn is None:
         raise InputError(
             "nobody would look whether a change helped: name the deployed remediator with "
@@ -168,7 +168,7 @@ def _acting_office(outside: Outside, place: Place) -> Office:
     return office
 
 
-def _must_be_opted_in(office: Office) -> None:
+def must_be_opted_in(office: Office) -> None:
     """Mode plan is a "no" of the policy: exit code 4, before anything is looked at."""
     if policy_of(office).mode is Mode.PLAN:
         typer.echo(

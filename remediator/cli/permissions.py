@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -93,26 +94,30 @@ SHARES: Mapping[Audience, Share] = {
     Audience.CI: Share("a pipeline that only plans and collects", frozenset({"read"})),
 }
 
-CONDITIONS: Mapping[str, Mapping[str, str]] = {
-    "HasFreezeParameter": {"FreezeParameter": r".+"},
-    "OnlyTaggedFunctions": {"TaggedFunctionsOnly": "yes"},
-    "OnlyTaggedMappings": {"TaggedFunctionsOnly": "yes", "TaggedMappingsOnly": "yes"},
-}
-"""The template's conditions: each holds where one of these parameters is said to be so."""
-
 OPTIONAL = frozenset({"FreezeParameter", "SharedJournal"})
 """Parameters that are empty by default: what names them is left out where they are not said."""
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")
 
 
+@cache
+def _file() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def conditions() -> Mapping[str, Mapping[str, str]]:
+    """The template's conditions: each holds where one of these parameters is as it says."""
+    found: Mapping[str, Mapping[str, str]] = _file()["conditions"]
+    return found
+
+
 def capabilities(audience: Audience) -> dict[str, Capability]:
     """What somebody needs, by name, as ``policies/iam.yml`` has it."""
     share = SHARES[audience]
-    known = yaml.safe_load(FILE.read_text(encoding="utf-8"))["capabilities"]
     return {
         name: capability
-        for name, capability in known.items()
+        for name, capability in _file()["capabilities"].items()
         if capability["access"] in share.accesses or name in share.own
     } | dict(share.beside)
 
@@ -127,7 +132,7 @@ def _statement(name: str, of: Capability, said: Mapping[str, str]) -> dict[str, 
     if not _holds(of.get("when"), said):
         return None
     unsaid = OPTIONAL - {name for name, value in said.items() if value}
-    conditions = {
+    only_where = {
         operator: {key: value for key, value in wanted.items() if key != "when"}
         for operator, wanted in of.get("conditions", {}).items()
         if _holds(wanted.get("when"), said)
@@ -139,11 +144,11 @@ def _statement(name: str, of: Capability, said: Mapping[str, str]) -> dict[str, 
         "Action": of["actions"],
         "Resource": _filled(resources, said),
     }
-    return statement | ({"Condition": _filled(conditions, said)} if conditions else {})
+    return statement | ({"Condition": _filled(only_where, said)} if only_where else {})
 
 
 def _holds(condition: str | None, said: Mapping[str, str]) -> bool:
-    wanted = CONDITIONS[condition] if condition else {}
+    wanted = conditions()[condition] if condition else {}
     return condition is None or any(
         re.fullmatch(pattern, said.get(name, "")) for name, pattern in wanted.items()
     )
@@ -164,7 +169,7 @@ def _filled(value: Any, said: Mapping[str, str]) -> Any:
 def places(audience: Audience) -> set[str]:
     """Everything that can be said of this policy."""
     told = yaml.safe_dump(capabilities(audience))
-    return set(_PLACE.findall(told)) | {name for of in CONDITIONS.values() for name in of}
+    return set(_PLACE.findall(told)) | {name for of in conditions().values() for name in of}
 
 
 # --- the command ---------------------------------------------------------------------------------

@@ -10,10 +10,17 @@ import yaml
 from cfnlint.api import lint_file
 from cfnlint.decode.cfn_yaml import load
 
-from remediator.cli.permissions import ASKING, CONDITIONS, SHARES, Audience, capabilities, document
+from remediator.cli.permissions import (
+    ASKING,
+    SHARES,
+    Audience,
+    capabilities,
+    conditions,
+    document,
+)
 from tests.cli.clerk import run
 from tests.policy_lint import findings
-from tests.test_template import CAPABILITIES, as_list, statements_of, written_out
+from tests.test_template import CAPABILITIES, TEMPLATE, as_list, statements_of, written_out
 
 ROOT = Path(__file__).parents[2]
 ROLE = ROOT / "docs" / "examples" / "ci-role.yml"
@@ -21,6 +28,7 @@ ALL = {
     "FreezeParameter": "/remediator/freeze",
     "SharedJournal": "first-journal",
     "TaggedFunctionsOnly": "yes",
+    "MemoryLever": "yes",
 }
 
 
@@ -78,7 +86,10 @@ def test_every_condition_of_the_permissions_is_known() -> None:
         for wanted in of.get("conditions", {}).values()
         if "when" in wanted
     }
-    assert named == set(CONDITIONS)
+    assert named == set(conditions())
+    said = {name for of in conditions().values() for name in of}
+    assert said <= set(TEMPLATE["Parameters"])
+    assert set(conditions()) <= set(TEMPLATE["Conditions"])
 
 
 def test_ci_may_look_and_nothing_else() -> None:
@@ -89,7 +100,7 @@ def test_ci_may_look_and_nothing_else() -> None:
 def test_an_operator_may_do_by_hand_what_the_function_does_but_its_own_log() -> None:
     function, operator = actions(printed("function")), actions(printed("operator"))
     beside = {action for of in ASKING.values() for action in of["actions"]}
-    assert operator - function == beside
+    assert operator - function == beside - function
     assert {action.split(":")[0] for action in function - operator} == {"logs", "sqs", "xray"}
 
 
