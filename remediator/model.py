@@ -104,6 +104,7 @@ class RemedyName(StrEnum):
     RAISE_MEMORY = "raise_memory"
     RAISE_BATCH_SIZE = "raise_batch_size"
     LOWER_BATCH_SIZE = "lower_batch_size"
+    RESERVE_CONCURRENCY = "reserve_concurrency"
     ESCALATE = "escalate"
 
 

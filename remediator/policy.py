@@ -179,9 +179,15 @@ Clock: TypeAlias = Annotated[
 Day: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(_DAYS)})]
 
 
-ASKED_FIRST = frozenset({RemedyName.RAISE_MEMORY, RemedyName.RAISE_BATCH_SIZE})
-"""Remedies that a person approves unless the file says otherwise: they cost money, or the function
-may not be made for them."""
+ASKED_FIRST = frozenset(
+    {
+        RemedyName.RAISE_MEMORY,
+        RemedyName.RAISE_BATCH_SIZE,
+        RemedyName.RESERVE_CONCURRENCY,
+    }
+)
+"""Remedies that a person approves unless the file says otherwise: they cost money, the function may
+not be made for them, or they take from others."""
 
 
 class MaintenanceWindow(_Section):

@@ -268,7 +268,8 @@ def raises(change: Change) -> bool:
 
 def concurrency(change: Change, evidence: Evidence) -> int:
     """How much of the account's pool a change may come to use; negative where it gives back."""
-    row, before, after = of(change), change.before, change.after
+    row = of(change)
+    before, after = (0 if value is None else value for value in (change.before, change.after))
     if row.concurrency is None or not isinstance(before, int) or not isinstance(after, int):
         return 0
     function = evidence.function

@@ -5,19 +5,22 @@ from typing import Any
 import pytest
 
 from remediator.decide import planning
-from remediator.decide.remedies import Pass, batches, memory
+from remediator.decide.guardrails import Circumstances, guard
+from remediator.decide.remedies import Pass, batches, concurrency, memory
 from remediator.decide.tree import diagnose
 from remediator.evidence.signals import measure
 from remediator.model import (
     Cause,
     Change,
+    Decision,
     Detail,
     Diagnosis,
     Evidence,
+    Mode,
     RemedyName,
 )
 from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
-from tests.evidence import case_of, evidence, overloaded, since
+from tests.evidence import NOW, case_of, evidence, overloaded, since
 
 DEFAULTS = Policy()
 LANES, MEMORY, LARGER, SMALLER = (
@@ -188,3 +191,50 @@ def test_one_record_that_takes_longer_than_the_timeout_has_no_smaller_batch() ->
 
 def test_other_failures_are_no_matter_of_the_batch() -> None:
     assert batches.SMALLER.details == {Detail.TIMEOUTS}
+
+
+# --- a reservation of its own --------------------------------------------------------------------
+
+CALM = Circumstances(now=NOW, incident_id="inc", mode=Mode.APPLY)
+STARVED = Diagnosis(cause=Cause.THROTTLING, detail=Detail.ACCOUNT, path=())
+
+
+def starved(limit: int = 1000, pool: int = 1000, **said: Any) -> Evidence:
+    """Four lanes without a reservation; neighbours use the whole pool."""
+    return overloaded(
+        concurrency_limit=limit,
+        unreserved_concurrency=pool,
+        account_concurrent_executions=pool,
+        unreserved_concurrent_executions=pool,
+        throttles=since(10, 200),
+        **said,
+    )
+
+
+def test_a_consumer_that_neighbours_starve_gets_a_share_for_the_lanes_that_it_has() -> None:
+    assert wished(concurrency.of_its_own, starved(), STARVED) == {"reserved_concurrency": 5}
+
+
+def test_a_person_is_asked_and_told_what_the_others_use() -> None:
+    assert Policy().remedy(RemedyName.RESERVE_CONCURRENCY).autonomy is Autonomy.APPROVE
+    said = concurrency.of_its_own(case_of(starved(), STARVED, DEFAULTS))
+    assert not isinstance(said, Pass)
+    [change] = said
+    assert "use 1000 of it now" in change.why
+
+
+def test_the_others_keep_the_accounts_minimum_and_the_margin() -> None:
+    """100 and 20: of 123 no more than 3 may be reserved, and four lanes need four."""
+    assert "the account has 3 to give" in str(
+        wished(concurrency.of_its_own, starved(123, 123), STARVED)
+    )
+
+
+def test_what_takes_more_than_the_others_can_spare_is_held_back_and_never_cut_to_nothing() -> None:
+    here = case_of(starved(), STARVED, free(RemedyName.RESERVE_CONCURRENCY))
+    plan = planning.plan("inc", here)
+    [change] = plan.changes
+    tighter = case_of(starved(122, 122), STARVED, free(RemedyName.RESERVE_CONCURRENCY))
+    [ruled] = guard(plan, tighter, CALM).changes
+    assert (ruled.ruling.decision, ruled.ruling.guardrail) == (Decision.BLOCK, "neighbours")
+    assert change.before is None

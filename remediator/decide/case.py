@@ -35,6 +35,8 @@ class Case(NamedTuple):
     spare_concurrency: int | None = None
     """Invocations that may be added without starving a neighbour; ``None``: not seen."""
     spare_reservation: int | None = None
+    unreserved_minimum: int = 100
+    """What AWS wants unreserved in this account."""
     quarantine_arn: str | None = None
     destination_usable: bool | None = None
     """Whether the on-failure destination exists and takes what is sent; ``None``: not seen, which

@@ -44,6 +44,9 @@ def weighed(
         spare_reservation=forecast.spare_reservation(
             evidence, signals, policy, claimed, unreserved_minimum
         ),
+        unreserved_minimum=policy.limits.unreserved_minimum
+        if unreserved_minimum is None
+        else unreserved_minimum,
         quarantine_arn=quarantine_arn,
         destination_usable=destination_usable,
         careful=_careful(evidence, signals, policy),

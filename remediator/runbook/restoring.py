@@ -67,6 +67,8 @@ def why_it_stays(tracked: TrackedChange, look: Look, *, held: Value, bounded: bo
     late = _restart_would_be_late(change, look)
     if change.remedy is RemedyName.LOWER_BATCH_SIZE:
         return Stays(tracked, f"batches of {change.before} ran into the function's timeout")
+    if change.remedy is RemedyName.RESERVE_CONCURRENCY and signals.account_throttles_per_minute:
+        return Stays(tracked, "the account's pool is still used up", waits=True)
     if not raises(change) and not of(change).throughput:
         return Stays(tracked, late, waits=True) if late and not bounded else None
     before, after = change.before, held

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from remediator.decide.guardrails.inquiry import Clip, Inquiry, Word, approve, block
+from remediator.decide.remedies.concurrency import reservable
 from remediator.settings_table import (
     PARALLELIZATION_FACTOR,
     RESERVED_CONCURRENCY,
@@ -55,15 +56,29 @@ def _reservation_fits(ask: Inquiry) -> Word:
         return None  # lifting a reservation gives the pool back what it took
     if before == 0:
         return block("the function is reserved at 0: stopped on purpose (invariant 3)")
+    if before is None:
+        return _first_reservation_fits(ask, after)
     spare = ask.case.spare_reservation
     if spare is None:
         return approve(_UNSEEN)
-    fits = (before if isinstance(before, int) else 0) + spare
+    if not isinstance(before, int):
+        return block("what the reservation is now was not seen")
+    fits = before + spare
     if after <= fits:
         return None
-    if isinstance(before, int) and fits <= before:
+    if fits <= before:
         return block("the account has no concurrency to spare (invariant 4)")
     return Clip(fits, f"the account can spare {spare}")
+
+
+def _first_reservation_fits(ask: Inquiry, after: int) -> Word:
+    """Taken from a pool that is used up: the others keep AWS's minimum and the policy's margin."""
+    may_be = reservable(ask.case)
+    if may_be is None:
+        return approve(_UNSEEN)
+    return (
+        block("the account has no concurrency to spare (invariant 4)") if after > may_be else None
+    )
 
 
 _NEIGHBOURS: Mapping[str, Callable[[Inquiry], Word]] = {

@@ -27,7 +27,7 @@ from remediator.model import Cause
 FIRST_AID: tuple[Remedy, ...] = (retention.REMEDY,)
 
 REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
-    Cause.THROTTLING: (concurrency.REMEDY,),
+    Cause.THROTTLING: (concurrency.REMEDY, concurrency.OWN),
     Cause.POISON_RECORD: (poison.REMEDY,),
     Cause.READ_CONTENTION: (shards.REMEDY,),
     Cause.SLOW_CONSUMER: (

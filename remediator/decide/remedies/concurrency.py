@@ -1,6 +1,7 @@
-"""Raise reserved concurrency: for a consumer that its own reservation holds back.
+"""Reserved concurrency: raised where it holds the consumer back, set where neighbours do.
 
-It throttles the lanes that there are, or leaves no room for the lanes that a slow consumer needs.
+A reservation throttles the lanes that there are, or leaves no room for those that a slow consumer
+needs. Without one, whoever is busier takes the account's pool: it is a share of one's own.
 """
 
 from math import ceil
@@ -46,6 +47,47 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
     )
 
 
+def of_its_own(here: Case) -> tuple[Change, ...] | Pass:
+    """Enough for the lanes that there are, out of what AWS and the policy let be reserved."""
+    function, account, mapping = (
+        here.evidence.function,
+        here.evidence.account,
+        here.evidence.mapping,
+    )
+    if function is None or here.evidence.lacks("reserved_concurrency"):
+        return Pass("whether the function has a reservation was not seen")
+    if function.reserved_concurrency is not None:
+        return Pass("the function has a reservation")
+    shards = here.evidence.open_shards
+    if account is None or mapping is None or not shards:
+        return Pass("the account's concurrency, or the lanes, were not seen")
+    lanes = shards * mapping.parallelization_factor * (1 + (here.evidence.sibling_mappings or 0))
+    wanted = min(ceil(lanes * SLACK), here.policy.limits.reserved_concurrency)
+    may_be = reservable(here) or 0
+    if may_be < min(wanted, lanes):
+        return Pass(f"{lanes} lanes need a reservation, of which the account has {may_be} to give")
+    used = here.signals.unreserved_in_use or here.signals.account_concurrency
+    others = "" if used is None else f"; the pool's functions use {used:.0f} of it now"
+    return changes(
+        OWN_NAME,
+        here.evidence,
+        {RESERVED_CONCURRENCY: min(wanted, may_be)},
+        f"neighbours use the pool up: {lanes} lanes get a share of their own, taken from "
+        f"{account.unreserved_concurrency}{others}",
+        CAVEATS,
+    )
+
+
+def reservable(here: Case) -> int | None:
+    """What may be taken out of the pool by AWS's minimum and the policy's margin; ``None``: the
+    account was not seen."""
+    account, limits = here.evidence.account, here.policy.limits
+    if account is None:
+        return None
+    least = here.unreserved_minimum + limits.concurrency_margin
+    return max(0, account.unreserved_concurrency - least)
+
+
 def _needed(here: Case, now: int) -> int:
     mapping, shards = here.evidence.mapping, here.evidence.open_shards
     lanes = shards * _factor(here, mapping) if mapping and shards else now * 2
@@ -62,6 +104,14 @@ def _factor(here: Case, mapping: MappingState) -> int:
     return smallest_factor(here.flow, here.policy.limits.parallelization_factor, here.policy)
 
 
+OWN_NAME = RemedyName.RESERVE_CONCURRENCY
+OWN = Remedy(
+    OWN_NAME,
+    of_its_own,
+    permissions=("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
+    caveats=CAVEATS,
+    details=frozenset({Detail.ACCOUNT}),
+)
 REMEDY = Remedy(
     NAME,
     propose,

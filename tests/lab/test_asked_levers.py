@@ -1,4 +1,4 @@
-"""More memory in the lab: asked for by default, made where it may be, and the age comes down."""
+"""Levers that are asked for by default, in the lab: made where they may be, and what came of it."""
 
 from lab.scenarios import CONSUMER
 from remediator.model import Status
@@ -24,3 +24,15 @@ def test_by_default_a_person_is_asked_for_it() -> None:
     run_until(stage, 3600)
     assert Status.AWAITING_APPROVAL in statuses(stage)
     assert changes(stage) == []
+
+
+def test_a_starved_consumer_gets_a_reservation_and_gives_it_back_when_all_is_quiet() -> None:
+    stage = set_up(
+        "throttled_by_account", 1, policy("remedies:", "  reserve_concurrency: {autonomy: auto}")
+    )
+    run_until_changed(stage, "reserved_concurrency", 3600)
+    [(setting, was, now)] = changes(stage)
+    assert (setting, was) == ("reserved_concurrency", None)
+    assert isinstance(now, int)
+    run_until(stage, stage.seconds + 7200)
+    assert changes(stage)[-1] == (setting, now, None)
