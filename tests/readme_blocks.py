@@ -34,6 +34,7 @@ from remediator.decide.tree import TREE
 from remediator.environment import PREFIX, Settings
 from remediator.model import Cause
 from remediator.render import tree
+from tests.e2e.cannot import CANNOT
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -334,6 +335,12 @@ def prior_table() -> str:
     return table(["property", "drawn from"], rows)
 
 
+def not_there() -> str:
+    """What the foreign endpoints cannot do."""
+    lines = (f"- **{name}.** {one}\n" for name, of_it in CANNOT.items() for one in of_it)
+    return "".join(lines)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "wild-priors": prior_table,
     "demo": demo,
@@ -350,6 +357,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "annotations": annotations,
     "notice": notice,
     "targets": target_table,
+    "cannot": not_there,
 }
 
 

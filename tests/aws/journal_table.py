@@ -1,7 +1,12 @@
-"""A journal on a table in the process, made as ``template.yml`` makes it."""
+"""A journal on a table made as ``template.yml`` makes it: in the process, or on another DynamoDB.
 
+``JOURNAL_ENDPOINT`` in the environment names one that takes any credentials (``make e2e``).
+"""
+
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -17,12 +22,19 @@ if TYPE_CHECKING:
 TABLE = "journal"
 
 
+@cache
+def _session() -> boto3.Session:
+    """One for all tables: it reads DynamoDB's model only once."""
+    return boto3.Session(region_name="eu-west-1")
+
+
 @contextmanager
 def dynamodb_with_table() -> Iterator["DynamoDBClient"]:
     """A client of a DynamoDB that holds the empty table."""
-    with mock_aws():
-        client: DynamoDBClient = boto3.Session(region_name="eu-west-1").client(
-            "dynamodb", config=PATIENCE
+    elsewhere = os.environ.get("JOURNAL_ENDPOINT")
+    with nullcontext() if elsewhere else mock_aws():
+        client: DynamoDBClient = _session().client(
+            "dynamodb", config=PATIENCE, endpoint_url=elsewhere
         )
         client.create_table(
             TableName=TABLE,
@@ -37,6 +49,7 @@ def dynamodb_with_table() -> Iterator["DynamoDBClient"]:
             ],
         )
         yield client
+        client.delete_table(TableName=TABLE)
 
 
 @contextmanager

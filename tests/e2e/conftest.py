@@ -7,9 +7,28 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.cannot import CANNOT
+from tests.e2e.faults import Faults, microburst
 from tests.e2e.ministack import MiniStack, ministack
+from tests.e2e.stack import files_of
 
 _LONGEST_SECONDS = 150
+FIGURE = "figure"
+"""Name of the property in which a test says a measured figure."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was measured, and what the endpoints could not do: not proved here."""
+    reports = [one for of_one in terminalreporter.stats.values() for one in of_one]
+    for report in reports:
+        if getattr(report, "when", None) == "call":
+            for name, value in report.user_properties:
+                if name == FIGURE:
+                    terminalreporter.write_line(str(value))
+    for endpoint, cannot in CANNOT.items():
+        terminalreporter.write_line(f"Not proved, since {endpoint} cannot do it:")
+        for one in cannot:
+            terminalreporter.write_line(f"  - {one}")
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +75,16 @@ def strict_aws(endpoints_python: Path, tmp_path: Path) -> Iterator[MiniStack]:
     """An empty account that holds everybody to their policies."""
     with ministack(endpoints_python, tmp_path, enforces_iam=True) as empty:
         yield empty
+
+
+@pytest.fixture
+def faults(aws: MiniStack, endpoints_python: Path, tmp_path: Path) -> Iterator[Faults]:
+    """What stands in front of that account, for whom is sent through it."""
+    with microburst(endpoints_python, tmp_path, aws.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def code(artifact: Path) -> dict[str, bytes]:
+    """The artifact's files, which a test may add to."""
+    return files_of(artifact)

@@ -66,6 +66,7 @@ class MiniStack:
     """One account at one address, and what is needed to reach it."""
 
     def __init__(self, port: int, clock: Clock, folder: Path) -> None:
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.clock = clock
         self.folder = folder
@@ -92,6 +93,7 @@ class MiniStack:
             "E2E_CLOCK": str(self.clock.file),
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }

@@ -46,6 +46,20 @@ class Operator:
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}),
         )
 
+    def environ(self) -> dict[str, str]:
+        """The running function's variables, as the template has set them."""
+        found: dict[str, str] = self.aws.lambda_.get_function_configuration(
+            FunctionName=self.outputs["FunctionName"]
+        )["Environment"]["Variables"]
+        return found
+
+    def send_through(self, proxy: str) -> None:
+        """From now on the running function finds AWS behind a proxy."""
+        variables = self.environ() | {"AWS_ENDPOINT_URL": proxy}
+        self.aws.lambda_.update_function_configuration(
+            FunctionName=self.outputs["FunctionName"], Environment={"Variables": variables}
+        )
+
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The running function's answer to an event by hand."""
         answer = self.aws.lambda_.invoke(

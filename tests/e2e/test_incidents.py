@@ -1,73 +1,23 @@
 """Whole incidents on an AWS that nobody here wrote: alarm → topic → function → mapping → back."""
 
-from pathlib import Path
-
 import pytest
 
-from lab.plant import Behaviour, FunctionSpec, Keys, MappingSettings, ProducerSpec
-from lab.plant.rates import constant, steps
-from tests.e2e.day import CONSUMER, STREAM, Day
+from lab.plant import MappingSettings
+from tests.e2e.day import CONSUMER
+from tests.e2e.days import (
+    A_RESTART_IS_NO_ALARM,
+    FACTOR,
+    alarmed,
+    nothing_is_left,
+    poisoned_day,
+    slow_day,
+)
 from tests.e2e.ministack import MiniStack
 from tests.e2e.operator import Operator
-from tests.e2e.stack import files_of, remove
+from tests.e2e.stack import remove
 
-FACTOR = "ParallelizationFactor"
-MANY_KEYS = Keys(kind="uniform", population=4000)
 FREEZE = "/remediator/freeze"
 ASKS = b"version: 1\nremedies:\n  raise_parallelization_factor: {autonomy: approve}\n"
-A_RESTART_IS_NO_ALARM = {"IteratorAgeThresholdSeconds": "300"}
-
-
-def slow_day(aws: MiniStack) -> Day:
-    """Six records a second for twenty minutes, where one lane can do two."""
-    return Day(
-        aws,
-        FunctionSpec(
-            name=CONSUMER, behaviour=Behaviour(io_seconds_per_record=0.5, jitter_share=0.1)
-        ),
-        ProducerSpec(
-            stream=STREAM,
-            rate=steps([(0.0, 1.0), (1200.0, 6.0), (2400.0, 1.0)]),
-            keys=MANY_KEYS,
-            spacing="poisson",
-        ),
-        MappingSettings(batch_size=10),
-    )
-
-
-def poisoned_day(aws: MiniStack) -> Day:
-    """One record of the only shard cannot be processed; batches are gathered for a while."""
-    return Day(
-        aws,
-        FunctionSpec(
-            name=CONSUMER, behaviour=Behaviour(io_seconds_per_record=0.2, jitter_share=0.1)
-        ),
-        ProducerSpec(
-            stream=STREAM,
-            rate=constant(2.0),
-            keys=MANY_KEYS,
-            spacing="poisson",
-            poison_at_seconds=(1100.0,),
-        ),
-        MappingSettings(batch_size=50, batching_window_seconds=10),
-    )
-
-
-@pytest.fixture
-def code(artifact: Path) -> dict[str, bytes]:
-    return files_of(artifact)
-
-
-def alarmed(day: Day) -> Day:
-    day.pass_until(lambda: day.alarm() == "ALARM", 30)
-    return day
-
-
-def nothing_is_left(operator: Operator, day: Day) -> bool:
-    """Whether the only incident is over, and no change of its is in effect."""
-    (incident,) = operator.asked("history", "--function", CONSUMER)
-    states = {change["state"] for change in incident["changes"]}
-    return incident["stage"] == "closed" and states == {"undone"} and day.failures() == []
 
 
 def test_a_slow_consumer_is_widened_watched_and_put_back(

@@ -1,0 +1,23 @@
+"""What the endpoints cannot do: printed by ``make e2e`` and written into docs/proof.md."""
+
+from collections.abc import Mapping, Sequence
+
+_MINISTACK = """
+It publishes no `IteratorAge`, its mappings neither bisect nor stand still at an update, and no lane
+is ever busy: stream, mapping and consumer are played by the lab's plant, which publishes what it
+measures and follows the settings that the endpoint holds.
+
+Its alarms know no metric math, call topics only, are evaluated when metrics are put, and look at no
+dimensions.
+
+A topic's call of a function is not tried again, and CloudFormation leaves out the function's
+dead-letter queue.
+
+Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked.
+"""
+
+CANNOT: Mapping[str, Sequence[str]] = {
+    name: [" ".join(one.split()) for one in text.split("\n\n")]
+    for name, text in {"MiniStack 1.5.33": _MINISTACK}.items()
+}
+"""By endpoint, a sentence or two each."""
