@@ -176,6 +176,11 @@ class IncidentState(Record):
         return tuple(tracked for tracked in reversed(self.changes) if tracked.ours_to_undo)
 
     @property
+    def to_go_back(self) -> tuple[TrackedChange, ...]:
+        """What is in effect and not kept on purpose: somebody has to look after it."""
+        return tuple(tracked for tracked in self.in_effect if not tracked.kept)
+
+    @property
     def marked(self) -> tuple[Resource, ...]:
         """The resources that hold a value of ours, or a person's who has changed ours."""
         return tuple(

@@ -9,8 +9,9 @@ from remediator.decide.planning import plan
 from remediator.model import Evidence, GuardedPlan, Mode, Status
 from remediator.policy import Policy
 from remediator.replay import SavedSensor
-from remediator.runbook import acting, watching
-from remediator.runbook.desk import Deployment, Desk
+from remediator.runbook import acting, undoing
+from remediator.runbook.session import Deployment, Session
+from remediator.runbook.turn import Turn
 from remediator.state import IncidentState, Spent, Stage
 from tests.evidence import NOW, QUARANTINE, case_of, evidence
 from tests.histories import state
@@ -44,8 +45,8 @@ def asked(seen: Evidence) -> GuardedPlan:
     return guard(plan("incident-1", here), here, around)
 
 
-def _desk(seen: Evidence, hand: Hand, journal: TableJournal) -> Desk:
-    return Desk(
+def _session(seen: Evidence, hand: Hand, journal: TableJournal) -> Session:
+    return Session(
         sensor=Sensor(seen),
         actuator=hand,
         policy=POLICY,
@@ -77,7 +78,7 @@ def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, Incid
     lease = journal.acquire(target.event_source_mapping, "me", NOW, 60)
     assert there is not None
     assert lease is not None
-    report = acting.turn_approved(_desk(made_on, hand, journal), there, lease, pending, "ada")
+    report = acting.approved(Turn(_session(made_on, hand, journal), there, lease), pending, "ada")
     after = journal.load("incident-1")
     assert after is not None
     return hand, report.outcome.status, after
@@ -141,7 +142,7 @@ def put_back(quiet_since: datetime | None) -> tuple[Hand, Status, IncidentState]
     lease = journal.acquire(seen.target.event_source_mapping, "me", NOW, 60)
     assert there is not None
     assert lease is not None
-    report = watching.undo_approved(_desk(seen, hand, journal), there, lease, pending, "ada")
+    report = undoing.approved(Turn(_session(seen, hand, journal), there, lease), pending, "ada")
     after = journal.load("incident-1")
     assert after is not None
     return hand, report.outcome.status, after

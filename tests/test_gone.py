@@ -18,8 +18,9 @@ from remediator.model import (
 )
 from remediator.policy import MaintenanceWindow, Policy
 from remediator.replay import SavedSensor
-from remediator.runbook import watching
-from remediator.runbook.desk import Deployment, Desk
+from remediator.runbook import undoing
+from remediator.runbook.session import Deployment, Session
+from remediator.runbook.turn import Turn
 from remediator.state import ChangeState, Freeze, Stage, TrackedChange
 from tests.aws.aws_world import kinesis_target
 from tests.evidence import evidence
@@ -80,7 +81,7 @@ def forgotten(
     clockwork, later = Clockwork(), NOW + timedelta(minutes=5)
     if freeze is not None:
         journal.freeze(freeze)
-    desk = Desk(
+    session = Session(
         sensor=SavedSensor(evidence()),
         actuator=hand,
         policy=policy or Policy(mode=Mode.APPLY),
@@ -96,7 +97,7 @@ def forgotten(
     loaded, lease = journal.load(present.incident_id), journal.acquire("mapping-1", "me", later, 60)
     assert loaded is not None
     assert lease is not None
-    report = watching.forget(desk, loaded, lease, "it is gone")
+    report = undoing.forget(Turn(session, loaded, lease), "it is gone")
     after = journal.load(present.incident_id)
     assert after is not None
     return hand, after.stage, report.outcome.status, clockwork

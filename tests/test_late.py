@@ -12,8 +12,8 @@ from remediator.model import Alarm, AlarmState, Cause, Evidence, Incident, Mode
 from remediator.policy import Policy
 from remediator.ports import DescribedAlarm
 from remediator.replay import NoActuator, SavedSensor
-from remediator.runbook.desk import Deployment, Desk
-from remediator.runbook.responding import told_when_late
+from remediator.runbook.respond import told_when_late
+from remediator.runbook.session import Deployment, Session
 from tests.evidence import ACCOUNT, NOW, REGION, evidence, since
 
 ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:orders-age"
@@ -54,8 +54,8 @@ def half_a_minute_late() -> Evidence:
     )
 
 
-def desk(threshold: float | None = None) -> Desk:
-    return Desk(
+def desk(threshold: float | None = None) -> Session:
+    return Session(
         sensor=Sensor(half_a_minute_late(), threshold),
         actuator=NoActuator(),
         policy=Policy(),
@@ -118,10 +118,10 @@ def understood(event: Any) -> Incident:
     return found
 
 
-def cause(at: Desk, incident: Incident) -> Cause:
+def cause(at: Session, incident: Incident) -> Cause:
     incident = told_when_late(at, incident)
     (target,) = at.sensor.find_targets(incident.watched, NOW) if incident.watched else ()
-    return at.look_at(target, incident).diagnosis.cause
+    return at.read(target, incident).diagnosis.cause
 
 
 def test_an_alarm_at_ten_seconds_is_late_for_its_owner() -> None:

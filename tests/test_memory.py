@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from remediator.decide.tree import diagnose
-from remediator.evidence.signals import measure
+from remediator.decide import restoring
+from remediator.decide.case import Case
+from remediator.decide.tree import diagnosed
 from remediator.model import (
     Change,
     Evidence,
@@ -17,8 +18,6 @@ from remediator.model import (
     Value,
 )
 from remediator.policy import Policy, RestoreTo
-from remediator.runbook import restoring
-from remediator.runbook.desk import Look
 from remediator.state import ChangeState, IncidentState, TrackedChange
 from tests.evidence import MAPPING, NOW, evidence, target
 
@@ -59,8 +58,8 @@ def incident(resource: Resource, setting: str, *values: int) -> IncidentState:
     )
 
 
-def looked(seen: Evidence, policy: Policy = STILL) -> Look:
-    return Look(NOW, seen, policy, measure(seen, policy.thresholds), diagnose(seen, policy))
+def looked(seen: Evidence, policy: Policy = STILL) -> Case:
+    return diagnosed(seen, policy)
 
 
 def lanes_at_work(lanes: float, factor: int) -> Evidence:

@@ -8,7 +8,6 @@ import pytest
 
 from lab.memory_table import memory_journal
 from remediator.aws.journal import TableJournal
-from remediator.events.names import new_incident_id
 from remediator.events.requests import Approve, FollowUpDue, Rollback, SetFreeze
 from remediator.execution import Executor
 from remediator.model import (
@@ -22,13 +21,14 @@ from remediator.model import (
     Value,
 )
 from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy, RestoreTo
+from remediator.runbook.look import own_ledger
 from remediator.state import ChangeState, Freeze, IncidentState, Spent, Stage, TrackedChange
 from tests import histories
 from tests.histories import NOW
 from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
 from tests.promises import every_setting_is_accounted_for
 from tests.small_account import Author, Setting, Weather
-from tests.small_lambda import Disturbance, Fault, Host, Invocation, Kind
+from tests.small_lambda import Disturbance, Fault, Host, Kind
 
 UPDATED_SECONDS = 60
 FACTOR = (MAPPING, "parallelization_factor")
@@ -530,10 +530,7 @@ def test_what_was_lowered_has_its_cool_down_though_a_raise_of_the_same_minute_ca
     target = histories.target("mapping-1")
     ledger = journal.ledger(target.account_id, target.region)
     journal.spend(target.account_id, target.region, NOW, ledger, None, paid)
-    host = started(Weather.FAIR)
-    request = FollowUpDue(incident_id=new_incident_id("x"))
-    runbook = host._runbook(Invocation("request", request, NOW))
-    mine = runbook._replace(journal=journal).own_ledger(state, target)
+    mine = own_ledger(journal.ledger(target.account_id, target.region), state)
     assert [(s.turn, s.raised) for s in mine.spent] == [(1, True), (0, False)]
 
 

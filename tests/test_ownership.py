@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from remediator.decide.learned import told_by
+from remediator.decide.ownership import edit_since
 from remediator.errors import PermanentError
 from remediator.model import (
     Change,
@@ -17,7 +19,6 @@ from remediator.model import (
     Status,
     Value,
 )
-from remediator.runbook.owning import edit_since, told_minimum
 from remediator.state import ChangeState, Edit, IncidentState, TrackedChange
 from tests import histories
 from tests.histories import NOW
@@ -146,8 +147,8 @@ def test_the_minimum_of_unreserved_concurrency_is_learned_from_awss_refusal() ->
         "Specified ReservedConcurrentExecutions for function decreases account's "
         "UnreservedConcurrentExecution below its minimum value of [50]."
     )
-    assert told_minimum(["denied", text]) == 50
-    assert told_minimum(["denied"]) is None
+    assert told_by(["denied", text]) == 50
+    assert told_by(["denied"]) is None
 
 
 def test_a_refused_reservation_is_tried_again_within_the_accounts_own_minimum() -> None:

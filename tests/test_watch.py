@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
+from remediator.decide import pacing
 from remediator.errors import InputError, PermanentError
 from remediator.events.requests import FollowUpDue
 from remediator.model import Status
-from remediator.runbook import acting
 from tests.lives import clear_up, started, transition
 from tests.small_account import Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
@@ -126,4 +126,4 @@ def test_the_pause_doubles_up_to_an_hour(tries: int) -> None:
     ((at, payload),) = host.schedules.values()
     pause = (at - host.now).total_seconds()
     assert payload["tries"] == tries + 1
-    assert min(acting.SLOW_SECONDS, 240 * 2**tries) - 1 <= pause <= acting.SLOW_SECONDS
+    assert min(pacing.SLOW_SECONDS, 240 * 2**tries) - 1 <= pause <= pacing.SLOW_SECONDS

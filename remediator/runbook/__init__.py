@@ -8,11 +8,12 @@ roll_back  a person wants everything of an incident undone
 
 from remediator.events.requests import Approve, Command, FollowUpDue, Rollback, SetFreeze
 from remediator.model import Incident, Report
-from remediator.runbook import by_hand, responding, watching
-from remediator.runbook.desk import Deployment, Desk, Look
+from remediator.runbook import by_hand, respond
+from remediator.runbook.follow_up import follow_up
+from remediator.runbook.session import Deployment, Session
 
 
-class Runbook(Desk):
+class Runbook(Session):
     """The stages, wired. ``journal`` and ``scheduler`` may be missing for a plan by hand."""
 
     def respond(self, incident: Incident) -> Report:
@@ -21,13 +22,13 @@ class Runbook(Desk):
         Raises InputError when nothing is behind it, TemporaryError or PermanentError when the
         world is broken.
         """
-        return responding.respond(self, incident)
+        return respond.respond(self, incident)
 
     def run(self, command: Command) -> Report:
         """A request by hand, or our own schedule. Raises as ``respond``."""
         match command:
             case FollowUpDue():
-                return watching.follow_up(self, command)
+                return follow_up(self, command)
             case Approve():
                 return by_hand.approve(self, command)
             case Rollback():
@@ -36,4 +37,4 @@ class Runbook(Desk):
                 return by_hand.set_freeze(self, command)
 
 
-__all__ = ["Deployment", "Look", "Runbook"]
+__all__ = ["Deployment", "Runbook"]

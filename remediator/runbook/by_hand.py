@@ -1,6 +1,7 @@
 """What people ask for: approve a stored plan, undo an incident, freeze."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
 from remediator.events.requests import Approve, Rollback, SetFreeze
@@ -11,53 +12,52 @@ from remediator.model import (
     Status,
     Watched,
 )
-from remediator.runbook import acting, watching
-from remediator.runbook.desk import ATTEMPTS, Desk
+from remediator.runbook import acting, undoing
+from remediator.runbook.session import Session
+from remediator.runbook.turn import ATTEMPTS, Turn, with_turn
 from remediator.state import (
-    Entry,
     EntryKind,
     Freeze,
     IncidentState,
-    Lease,
     Stage,
 )
 
 
-def approve(desk: Desk, command: Approve) -> Report:
+def approve(session: Session, command: Approve) -> Report:
     """Make the stored plan, exactly as it was proposed, if it is valid and still asked for.
 
     ``command.plan`` names the plan that was read; another one is not made. While another
     invocation is at work, the approval is written down for the next look.
     Raises InputError for an unknown incident.
     """
-    state = desk.load_incident(command.incident_id)
+    state = session.load_incident(command.incident_id)
     pending, until = state.pending, state.pending_until
     if pending is None or until is None:
         reason = "no plan of this incident waits for approval"
-        return desk.brief(state.incident, Status.NOTHING_TO_DO, reason, state.target)
+        return session.brief_of(state, Status.NOTHING_TO_DO, reason)
     if command.plan not in {"", pending.digest}:
         reason = f"plan {pending.digest} waits for approval, not {command.plan}: nothing is made"
-        return desk.brief(state.incident, Status.BLOCKED, reason, state.target)
-    if desk.clock() > until:
+        return session.brief_of(state, Status.BLOCKED, reason)
+    if session.clock() > until:
         reason = f"the plan was valid until {until:%F %T} UTC: it is too old to approve"
-        return desk.brief(state.incident, Status.BLOCKED, reason, state.target)
+        return session.brief_of(state, Status.BLOCKED, reason)
 
-    def act(held: IncidentState, lease: Lease) -> Report:
-        if held.pending is None or held.pending.digest != pending.digest:
+    def act(turn: Turn) -> Report:
+        held = turn.state.pending
+        if held is None or held.digest != pending.digest:
             reason = "somebody was faster: the plan does not wait any more"
-            return desk.brief(held.incident, Status.DUPLICATE, reason, held.target)
-        if held.pending.plan.undo:
-            return watching.undo_approved(desk, held, lease, held.pending, command.by)
-        return acting.turn_approved(desk, held, lease, held.pending, command.by)
+            return session.brief_of(turn.state, Status.DUPLICATE, reason)
+        make = undoing.approved if held.plan.undo else acting.approved
+        return make(turn, held, command.by)
 
-    report = desk.with_lease(state, act)
+    report = with_turn(session, state, act)
     if not _met_another(report):
         return report
     wish = {"approved_plan": pending.digest, "approved_by": command.by}
-    return write_down(desk, state, wish, EntryKind.APPROVAL, "the approval", command.by)
+    return write_down(session, state, wish, EntryKind.APPROVAL, "the approval", command.by)
 
 
-def roll_back(desk: Desk, command: Rollback) -> Report:
+def roll_back(session: Session, command: Rollback) -> Report:
     """Undo everything of an incident that is still in effect, newest first; then close it.
 
     A freeze that is there holds back what the remediator does by itself, not what a person asks
@@ -65,26 +65,26 @@ def roll_back(desk: Desk, command: Rollback) -> Report:
     invocation is at work, the wish is written down for the next look.
     Raises InputError for an unknown incident or a function without one.
     """
-    reports = [roll_back_one(desk, state, command) for state in find_rollback(desk, command)]
+    reports = [roll_back_one(session, state, command) for state in find_rollback(session, command)]
     return _together(reports)
 
 
-def roll_back_one(desk: Desk, state: IncidentState, command: Rollback) -> Report:
+def roll_back_one(session: Session, state: IncidentState, command: Rollback) -> Report:
     """As ``roll_back``, of one incident."""
-    if desk.mode_for(state.incident, state.target) is Mode.PLAN:
+    if session.mode_for(state.incident, state.target) is Mode.PLAN:
         reason = "mode is plan: nothing is changed, nothing undone"
-        return desk.brief(state.incident, Status.BLOCKED, reason, state.target)
-    by, asked_at = command.by or "hand", desk.clock()
+        return session.brief_of(state, Status.BLOCKED, reason)
+    by, asked_at = command.by or "hand", session.clock()
 
-    def act(held: IncidentState, lease: Lease) -> Report:
-        held = desk.make_executor().recover(held, lease)
-        return watching.give_back(desk, held, lease, by, asked_at)
+    def act(turn: Turn) -> Report:
+        turn.recover()
+        return undoing.give_back(turn, by, asked_at)
 
-    report = desk.with_lease(state, act)
+    report = with_turn(session, state, act)
     if not _met_another(report):
         return report
     wish = {"undo_asked_by": by, "undo_asked_at": asked_at, "stage": Stage.WATCHING}
-    return write_down(desk, state, wish, EntryKind.NOTE, "the rollback", by)
+    return write_down(session, state, wish, EntryKind.NOTE, "the rollback", by)
 
 
 def _met_another(report: Report) -> bool:
@@ -94,7 +94,7 @@ def _met_another(report: Report) -> bool:
 
 
 def write_down(
-    desk: Desk,
+    session: Session,
     state: IncidentState,
     wish: Mapping[str, object],
     kind: EntryKind,
@@ -105,22 +105,17 @@ def write_down(
 
     The invocation that is at work notices it at its next line in the journal, and stops there.
     """
-    journal = desk.need_journal()
     for _ in range(ATTEMPTS):
-        now = desk.clock()
-        noted = acting.sooner(
-            desk, desk.load_incident(state.incident_id), desk.policy.follow_up.soon_seconds
-        ).model_copy(update=dict(wish))
-        entry = Entry(
-            incident_id=state.incident_id, kind=kind, at=now, data={"asked": what, "by": by}
-        )
-        try:
-            noted = journal.commit(noted, [entry], None, now)
-        except ConflictError:
-            continue
-        when = f"at {noted.follow_up_at:%T} UTC" if noted.follow_up_at else "soon"
-        reason = f"another invocation is at work: {what} is written down and made by the next look"
-        return desk.brief(state.incident, Status.RECORDED, f"{reason}, {when}", state.target)
+        turn = Turn(session, session.load_incident(state.incident_id), None)
+        turn.look_sooner(session.policy.follow_up.soon_seconds)
+        turn.update(**wish)
+        with suppress(ConflictError):
+            turn.commit(turn.entry(kind, {"asked": what, "by": by}))
+            due = turn.state.follow_up_at
+            when = f"at {due:%T} UTC" if due else "soon"
+            reason = "another invocation is at work: "
+            reason += f"{what} is written down and made by the next look, {when}"
+            return session.brief_of(state, Status.RECORDED, reason)
     raise TemporaryError(f"{what} could not be written down: others write to this incident now")
 
 
@@ -148,29 +143,29 @@ _TROUBLE = (
 )
 
 
-def find_rollback(desk: Desk, command: Rollback) -> Sequence[IncidentState]:
+def find_rollback(session: Session, command: Rollback) -> Sequence[IncidentState]:
     """The incidents to roll back, the newest first: the one that is named, or every one that has
     something in effect at any mapping of the function."""
     if command.incident_id is not None:
-        return [desk.load_incident(command.incident_id)]
+        return [session.load_incident(command.incident_id)]
     watched = Watched(function=command.function)
-    targets = desk.sensor.find_targets(watched, desk.clock())
+    targets = session.sensor.find_targets(watched, session.clock())
     uuids = dict.fromkeys(t.event_source_mapping for t in targets)
-    known = [state for uuid in uuids for state in desk.need_journal().history(uuid)]
+    known = [state for uuid in uuids for state in session.need_journal().history(uuid)]
     found = [state for state in known if state.in_effect]
     if not found:
         raise InputError(f"nothing of ours is in effect on function {command.function}")
     return sorted(found, key=lambda state: state.opened_at, reverse=True)
 
 
-def set_freeze(desk: Desk, command: SetFreeze) -> Report:
+def set_freeze(session: Session, command: SetFreeze) -> Report:
     """Stop all changes of a scope, or let them go on.
 
     Raises InputError for a function that has no stream: a mistyped name would freeze nothing.
     """
-    journal, now = desk.need_journal(), desk.clock()
+    journal, now = session.need_journal(), session.clock()
     by, reason = command.by or "hand", command.reason or "no reason given"
-    unseen = _must_exist(desk, command) if command.on and command.scope != "all" else ""
+    unseen = _must_exist(session, command) if command.on and command.scope != "all" else ""
     if command.on:
         journal.freeze(Freeze(scope=command.scope, reason=reason, by=by, at=now))
         said = f"{command.scope} is frozen, by {by}: {reason}{unseen}"
@@ -182,15 +177,15 @@ def set_freeze(desk: Desk, command: SetFreeze) -> Report:
         said = f"{command.scope} is no longer frozen, by {by}{why}"
     whom = None if command.scope == "all" else Watched(function=command.scope)
     incident = Incident(incident_id=f"freeze-{command.scope}", at=now, watched=whom)
-    report = desk.brief(incident, Status.RECORDED, said)
-    desk.tell(report, "frozen" if command.on else "unfrozen")
+    report = session.brief(incident, Status.RECORDED, said)
+    session.notify(report, "frozen" if command.on else "unfrozen")
     return report
 
 
-def _must_exist(desk: Desk, command: SetFreeze) -> str:
+def _must_exist(session: Session, command: SetFreeze) -> str:
     """Raises InputError for an unknown function; what cannot be looked up is frozen anyway."""
     try:
-        desk.sensor.find_targets(Watched(function=command.scope), desk.clock())
+        session.sensor.find_targets(Watched(function=command.scope), session.clock())
     except InputError as error:
         raise InputError(f"freeze: nothing is frozen: {error}") from error
     except (PermanentError, TemporaryError) as error:

@@ -17,7 +17,7 @@ from remediator.model import (
     Watched,
 )
 from remediator.policy import Policy
-from remediator.runbook.acting import _TOLD
+from remediator.runbook.turn import TOLD
 from remediator.state import (
     ChangeState,
     Entry,
@@ -104,7 +104,7 @@ def entries(pipeline: str = "slow-consumer") -> tuple[Entry, ...]:
     """What was noted on the way."""
     report = planned(pipeline)
     assert report.guarded_plan is not None
-    told = report.model_dump(mode="json", include=_TOLD, exclude_defaults=True)
+    told = report.model_dump(mode="json", include=TOLD, exclude_defaults=True)
     results = [{"change": LANES.model_dump(mode="json"), "status": "applied", "detail": ""}]
     outcome = {"status": "applied", "reason": "", "results": results, "told": told}
     ended = {"status": "recorded", "told": {"forecast_error_seconds": -55.0}}

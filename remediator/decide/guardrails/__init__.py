@@ -20,7 +20,7 @@ from remediator.decide.guardrails.inquiry import (
     approve,
     block,
 )
-from remediator.decide.guardrails.ownership import edited_by_a_person
+from remediator.decide.guardrails.ownership import left_to_people
 from remediator.decide.guardrails.records import (
     nothing_is_discarded,
     position_is_kept,
@@ -221,7 +221,7 @@ GUARDRAILS: Mapping[str, Callable[[Inquiry], Word]] = {
     "managed_instances": _managed_instances,
     "durable_function": _durable,
     "resource_busy": _busy_resource,
-    "human_change": edited_by_a_person,
+    "human_change": left_to_people,
     "cooldown": _cooling_down,
     "budget": _over_budget,
     "limit": _over_limit,

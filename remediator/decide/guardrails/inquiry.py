@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from remediator.decide.case import Case
+from remediator.decide.ownership import Taken
 from remediator.model import Change, Decision, Evidence, Mode
 from remediator.policy import Policy
 from remediator.settings_table import Setting, of
@@ -33,6 +35,8 @@ class Circumstances(NamedTuple):
     """What this very plan spends on the changes before this one."""
     splits_beside: int = 0
     """How many shards this very plan splits before this change."""
+    taken: Taken = MappingProxyType({})
+    """What somebody has changed since, of the settings that the plan would change."""
     tags_unseen: bool = False
     """Whether the policy differs by tags that could not be read: which one holds is not known."""
 

@@ -3,58 +3,40 @@
 from datetime import datetime, timedelta
 
 from remediator.decide.guardrails.inquiry import Inquiry, Word, block
-from remediator.evidence.metrics import Metric
-from remediator.model import Evidence, MappingState
-from remediator.state import Edit
-
-_RAN = (Metric.INVOCATIONS, Metric.ITERATOR_AGE_MS, Metric.THROTTLES)
+from remediator.decide.ownership import edit_by_its_time
 
 
-def edited_by_a_person(ask: Inquiry) -> Word:
-    """A mapping that somebody else changed while the incident was running is left alone."""
-    mapping, quiet = ask.evidence.mapping, timedelta(seconds=ask.policy.cooldown.human_seconds)
+def left_to_people(ask: Inquiry) -> Word:
+    """What somebody else changed in mid-incident or in place of ours is left alone for a while."""
+    return _edited(ask) or _taken_back(ask)
+
+
+def _edited(ask: Inquiry) -> Word:
+    mapping, edit = ask.evidence.mapping, ask.around.edit
     if mapping is None or not ask.row.restarts:
         return None
-    edit = ask.around.edit
     if edit is None and not ask.around.mapping_known:
-        edit = _edit_by_its_time(ask.evidence, mapping, ask.case.signals.onset)
-    if edit is None or ask.around.now - edit.at >= quiet:
+        edit = edit_by_its_time(ask.evidence, mapping, ask.case.signals.onset)
+    if edit is None:
         return None
-    return block(
-        f"somebody changed {edit.what} at {edit.at:%R} UTC, in mid-incident: "
-        f"left alone for {ask.policy.cooldown.human_seconds} s (invariant 3)",
-        edit.at + quiet,
+    return _left_alone(
+        ask, edit.at, f"somebody changed {edit.what} at {edit.at:%R} UTC, in mid-incident"
     )
 
 
-def _edit_by_its_time(
-    evidence: Evidence, mapping: MappingState, onset: datetime | None
-) -> Edit | None:
-    """Where no earlier look is there to compare with: whether it was modified in mid-incident."""
-    changed = mapping.last_modified
-    if changed is None or onset is None or changed <= onset + timedelta(minutes=1):
+def _taken_back(ask: Inquiry) -> Word:
+    """Whatever it is set on, and in whichever incident it was ours."""
+    setting, resource = ask.change.setting, ask.change.resource
+    at = ask.around.taken.get((resource, setting))
+    if at is None:
         return None
-    if not by_a_person(mapping) or began_at(evidence, changed):
+    said = f"somebody changed {setting} of {resource} after us: seen at {at:%R} UTC"
+    return _left_alone(ask, at, said)
+
+
+def _left_alone(ask: Inquiry, at: datetime, said: str) -> Word:
+    seconds = ask.policy.cooldown.human_seconds
+    until = at + timedelta(seconds=seconds)
+    if ask.around.now >= until:
         return None
-    return Edit(at=changed, what="the mapping")
-
-
-def by_a_person(mapping: MappingState) -> bool:
-    """Whether its last change of state may be a person's: AWS says so, or does not say whose.
-
-    ``LastModified`` moves with AWS's own changes of state as well.
-    """
-    reason = (mapping.state_transition_reason or "").casefold()
-    return not reason or "user" in reason
-
-
-def began_at(evidence: Evidence, changed: datetime) -> bool:
-    """Whether the mapping was created (or let go) then: nothing ran before, and now it does."""
-    ran = [
-        at
-        for metric in _RAN
-        if (series := evidence.metrics.get(metric)) is not None
-        for at, value in series.points
-        if value > 0
-    ]
-    return bool(ran) and min(ran) + timedelta(minutes=1) > changed
+    return block(f"{said}: left alone for {seconds} s (invariant 3)", until)

@@ -5,6 +5,7 @@ from math import ceil
 from typing import NamedTuple
 
 from remediator.decide import guardrails
+from remediator.decide.case import Case
 from remediator.model import (
     Change,
     Decision,
@@ -14,8 +15,6 @@ from remediator.model import (
     Value,
 )
 from remediator.policy import RestoreTo
-from remediator.runbook import memory
-from remediator.runbook.desk import Look
 from remediator.settings_table import of, raises
 from remediator.state import IncidentState, TrackedChange
 
@@ -31,13 +30,13 @@ class Stays(NamedTuple):
     """Whether a smaller value than ours might still do."""
 
 
-def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], list[Stays]]:
+def to_restore(state: IncidentState, case: Case) -> tuple[list[TrackedChange], list[Stays]]:
     """What goes back and what stays: the prior value only where it carries today's load.
 
     A setting that was changed turn after turn goes back turn after turn, the newest first: where
     one of them stays, so do those that it stands on.
     """
-    if look.policy.restore is RestoreTo.KEEP:
+    if case.policy.restore is RestoreTo.KEEP:
         endangering = [t for t in state.in_effect if t.endangers]
         kept = [Stays(t, "by policy") for t in state.in_effect if not t.endangers]
         return endangering, kept
@@ -48,8 +47,8 @@ def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], l
     for tracked in state.in_effect:
         change = tracked.change
         held = newest.setdefault((change.resource, change.setting), change.after)
-        above = next((s for s in stays if memory.same_setting(change, s.tracked.change)), None)
-        why = above or why_it_stays(tracked, look, held=held, bounded=bounded)
+        above = next((s for s in stays if same_setting(change, s.tracked.change)), None)
+        why = above or why_it_stays(tracked, case, held=held, bounded=bounded)
         if why is None:
             back.append(tracked)
         else:
@@ -57,14 +56,14 @@ def to_restore(state: IncidentState, look: Look) -> tuple[list[TrackedChange], l
     return back, stays
 
 
-def why_it_stays(tracked: TrackedChange, look: Look, *, held: Value, bounded: bool) -> Stays | None:
+def why_it_stays(tracked: TrackedChange, case: Case, *, held: Value, bounded: bool) -> Stays | None:
     """Why the old value would not do for today's load; ``None``: it would.
 
     ``held``: what the setting holds now. ``bounded``: retries are bounded, which must not stay;
     splitting failed batches alone may, and harms nobody.
     """
-    change, signals = tracked.change, look.signals
-    late = _restart_would_be_late(change, look)
+    change, signals = tracked.change, case.signals
+    late = _restart_would_be_late(change, case)
     if change.remedy is RemedyName.LOWER_BATCH_SIZE:
         return Stays(tracked, f"batches of {change.before} ran into the function's timeout")
     if change.remedy is RemedyName.RESERVE_CONCURRENCY and signals.account_throttles_per_minute:
@@ -77,14 +76,14 @@ def why_it_stays(tracked: TrackedChange, look: Look, *, held: Value, bounded: bo
     if isinstance(before, int) and isinstance(after, int) and after:
         if signals.busy_lanes is None or signals.lanes is None:
             return Stays(tracked, "how many lanes are at work was not seen")
-        share = look.policy.forecast.healthy_utilisation
+        share = case.policy.forecast.healthy_utilisation
         if signals.busy_lanes > share * signals.lanes * before / after:
             busy = f"{signals.busy_lanes:.1f} lanes are at work"
             return Stays(tracked, f"{busy}, too many for the {before} of before", by_load=True)
     return Stays(tracked, late, waits=True) if late and not bounded else None
 
 
-def _restart_would_be_late(change: Change, look: Look) -> str:
+def _restart_would_be_late(change: Change, case: Case) -> str:
     """Why the restart of the mapping would delay what arrives by more than its owner allows; empty
     where it would not.
 
@@ -92,10 +91,10 @@ def _restart_would_be_late(change: Change, look: Look) -> str:
     behind, they would give up good records in the next outage (invariant 2).
     """
     restart, allowed = (
-        look.policy.forecast.restart_seconds,
-        look.policy.thresholds.alarm_seconds,
+        case.policy.forecast.restart_seconds,
+        case.policy.thresholds.alarm_seconds,
     )
-    arriving = look.signals.arrival_per_second
+    arriving = case.signals.arrival_per_second
     idle = arriving is not None and arriving * restart < 1
     if not of(change).restarts or restart < allowed or idle:
         return ""
@@ -126,26 +125,26 @@ def ruled_out(
 _PASSING = guardrails.PASSING | guardrails.WAITING
 
 
-def lowered(stays: Sequence[Stays], look: Look) -> tuple[Change, ...]:
+def lowered(stays: Sequence[Stays], case: Case) -> tuple[Change, ...]:
     """The smallest healthy value of what could not go back, where the policy wants that."""
-    if look.policy.restore is not RestoreTo.SMALLEST_HEALTHY:
+    if case.policy.restore is not RestoreTo.SMALLEST_HEALTHY:
         return ()
-    by_load = memory.newest_of_each([kept.tracked for kept in stays if kept.by_load])
+    by_load = newest_of_each([kept.tracked for kept in stays if kept.by_load])
     found = (
-        _smallest_healthy(tracked, look)
+        _smallest_healthy(tracked, case)
         for tracked in by_load
-        if not _restart_would_be_late(tracked.change, look)
+        if not _restart_would_be_late(tracked.change, case)
     )
     return tuple(change for change in found if change is not None)
 
 
-def _smallest_healthy(tracked: TrackedChange, look: Look) -> Change | None:
+def _smallest_healthy(tracked: TrackedChange, case: Case) -> Change | None:
     """ParallelizationFactor alone: shards and reservations are seldom lowered by a little."""
-    change, busy = tracked.change, look.signals.busy_lanes
-    shards, after = look.evidence.open_shards, change.after
+    change, busy = tracked.change, case.signals.busy_lanes
+    shards, after = case.evidence.open_shards, change.after
     if not of(change).fine or busy is None or not shards:
         return None
-    enough = max(1, ceil(busy / look.policy.forecast.healthy_utilisation / shards))
+    enough = max(1, ceil(busy / case.policy.forecast.healthy_utilisation / shards))
     if not isinstance(after, int) or enough >= after:
         return None
     why = f"{enough} lanes a shard carry today's load"
@@ -161,14 +160,14 @@ def kept_words(stays: Sequence[Stays], lower: Sequence[Change] = ()) -> str:
     told = [
         f"{t.change.setting}={lowered_to.get(t.change.setting, t.change.after)} "
         f"({why[id(t)].because})"
-        for t in memory.newest_of_each([kept.tracked for kept in stays])
+        for t in newest_of_each([kept.tracked for kept in stays])
     ]
     return f"; kept: {', '.join(told)}"
 
 
 def lasting(state: IncidentState, stays: Sequence[Stays]) -> tuple[str, ...]:
     """What a person does about what stays: make it permanent, or put it back."""
-    newest = memory.newest_of_each([kept.tracked for kept in stays])
+    newest = newest_of_each([kept.tracked for kept in stays])
     lines = [
         f"{of(t.change).field}: {t.change.after} in the template of {t.change.resource} "
         "makes it permanent"
@@ -178,3 +177,15 @@ def lasting(state: IncidentState, stays: Sequence[Stays]) -> tuple[str, ...]:
     if newest:
         lines.append(f"remediator rollback {state.incident_id} puts back what may go back")
     return tuple(lines)
+
+
+def newest_of_each(newest_first: Sequence[TrackedChange]) -> list[TrackedChange]:
+    found: list[TrackedChange] = []
+    for tracked in newest_first:
+        if not any(same_setting(tracked.change, other.change) for other in found):
+            found.append(tracked)
+    return found
+
+
+def same_setting(one: Change, other: Change) -> bool:
+    return (one.resource, one.setting) == (other.resource, other.setting)

@@ -1,26 +1,12 @@
-"""Whose a mapping's settings are: ours is what holds the value that we set (invariant 3). Pure."""
+"""Whose a setting is: ours is what holds the value that we set (invariant 3). Pure."""
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from remediator.decide.guardrails.ownership import by_a_person
+from remediator.evidence.metrics import Metric
 from remediator.model import Evidence, MappingState, Resource, ResourceKind, Value
 from remediator.settings_table import of
 from remediator.state import ChangeState, Edit, IncidentState, TrackedChange
-
-
-class Noted(Protocol):
-    """A look, as far as it matters here."""
-
-    @property
-    def evidence(self) -> Evidence:
-        """What was read."""
-
-    @property
-    def edit(self) -> Edit | None:
-        """What somebody else has changed."""
-
 
 _NOT_SET_BY_ANYBODY = {
     "uuid",
@@ -50,12 +36,6 @@ def edit_since(known: IncidentState, now: MappingState) -> Edit | None:
     if _touched(known.changes, seen, now):
         return Edit(at=now.last_modified, what="the mapping")
     return known.edit
-
-
-def noted(look: Noted) -> dict[str, object]:
-    """What a look leaves in the incident's state for the next one to compare with."""
-    mapping = look.evidence.mapping
-    return {"edit": look.edit, **({"mapping_seen": mapping} if mapping else {})}
 
 
 def _is_ours(known: IncidentState, seen: MappingState, now: MappingState, name: str) -> bool:
@@ -88,11 +68,52 @@ def _touched(changes: Sequence[TrackedChange], seen: MappingState, now: MappingS
     return not ours and bool(now.state_transition_reason) and by_a_person(now)
 
 
-_MINIMUM = re.compile(r"below its minimum value of \[?(\d+)\]?")
-"""As Lambda refuses PutFunctionConcurrency: the number is the account's own."""
+def edit_by_its_time(
+    evidence: Evidence, mapping: MappingState, onset: datetime | None
+) -> Edit | None:
+    """Where no earlier look is there to compare with: whether it was modified in mid-incident."""
+    changed = mapping.last_modified
+    if changed is None or onset is None or changed <= onset + timedelta(minutes=1):
+        return None
+    if not by_a_person(mapping) or began_at(evidence, changed):
+        return None
+    return Edit(at=changed, what="the mapping")
 
 
-def told_minimum(refusals: Iterable[str]) -> int | None:
-    """The unreserved concurrency that AWS wants in this account, where a refusal has told it."""
-    found = [match for text in refusals if (match := _MINIMUM.search(text))]
-    return int(found[-1][1]) if found else None
+def by_a_person(mapping: MappingState) -> bool:
+    """Whether its last change of state may be a person's: AWS says so, or does not say whose.
+
+    ``LastModified`` moves with AWS's own changes of state as well.
+    """
+    reason = (mapping.state_transition_reason or "").casefold()
+    return not reason or "user" in reason
+
+
+def began_at(evidence: Evidence, changed: datetime) -> bool:
+    """Whether the mapping was created (or let go) then: nothing ran before, and now it does."""
+    ran = [
+        at
+        for metric in _RAN
+        if (series := evidence.metrics.get(metric)) is not None
+        for at, value in series.points
+        if value > 0
+    ]
+    return bool(ran) and min(ran) + timedelta(minutes=1) > changed
+
+
+_RAN = (Metric.INVOCATIONS, Metric.ITERATOR_AGE_MS, Metric.THROTTLES)
+
+
+Taken = Mapping[tuple[Resource, str], datetime]
+"""When somebody was seen to have changed a setting of ours."""
+
+
+def taken_back(states: Iterable[IncidentState]) -> Taken:
+    """The settings that somebody has changed since we did, in any of the incidents."""
+    found: dict[tuple[Resource, str], datetime] = {}
+    for state in states:
+        for tracked in state.changes:
+            key = tracked.change.resource, tracked.change.setting
+            if tracked.state is ChangeState.OVERTAKEN and tracked.ended_at is not None:
+                found[key] = max(tracked.ended_at, found.get(key, tracked.ended_at))
+    return found

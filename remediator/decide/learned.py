@@ -1,0 +1,171 @@
+"""What an incident has learned, and what of it outweighs the tree. Pure.
+
+Readings alone do not show everything: that a raise did harm, that somebody stopped the consumer
+and lets it go on. Two tables say it: what teaches, and what is outweighed then.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from remediator.decide import verification
+from remediator.decide.case import Case
+from remediator.model import (
+    Answer,
+    Cause,
+    Detail,
+    Diagnosis,
+    RemedyName,
+    Step,
+    Verdict,
+    VerdictName,
+)
+from remediator.settings_table import RETRIES, of, raises
+from remediator.state import IncidentState, TrackedChange
+
+TEACHES: Mapping[Cause, frozenset[Detail]] = {
+    Cause.CONSUMER_STOPPED: frozenset({Detail.PAUSED, Detail.RESERVED_AT_0, Detail.DEACTIVATED}),
+    Cause.THROTTLING: frozenset({Detail.ACCOUNT}),
+    Cause.DOWNSTREAM_SATURATED: frozenset(Detail),
+}
+"""The diagnoses that hold for the rest of their incident, without any change of ours."""
+
+_SLOW = ((Cause.SLOW_CONSUMER, Detail.NONE), (Cause.SLOW_CONSUMER, Detail.CPU_BOUND))
+OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
+    Cause.FUNCTION_FAILURE: (
+        (Cause.POISON_RECORD, Detail.SUSPECTED),
+        (Cause.POISON_RECORD, Detail.UNDECIDED),
+    ),
+    Cause.HOT_PARTITION_KEY: _SLOW,
+    # What fails, then, fails for what stands behind: no record is to blame, nor its batch.
+    Cause.DOWNSTREAM_SATURATED: (
+        *_SLOW,
+        (Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+        (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
+        (Cause.POISON_RECORD, Detail.ISOLATED),
+        (Cause.POISON_RECORD, Detail.SUSPECTED),
+        (Cause.POISON_RECORD, Detail.UNDECIDED),
+    ),
+    # The account's pool was used up: more lanes would ask it for more.
+    Cause.THROTTLING: _SLOW,
+    # Somebody stopped it and lets it go on: how fast it catches up is theirs to say.
+    Cause.CONSUMER_STOPPED: (
+        *_SLOW,
+        (Cause.THROTTLING, Detail.ACCOUNT),
+        (Cause.THROTTLING, Detail.UNCLEAR),
+        (Cause.THROTTLING, Detail.SCALING_RATE),
+        (Cause.THROTTLING, Detail.REQUEST_RATE),
+        (Cause.CONSUMER_STOPPED, Detail.NO_INVOCATIONS),
+    ),
+}
+"""What the readings may say of a cause that our own change has shown to be another."""
+
+HARMED_BY_RAISES = frozenset({Cause.HOT_PARTITION_KEY, Cause.DOWNSTREAM_SATURATED})
+"""Causes of which every raise of ours is a wrong one."""
+
+
+def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
+    """Whether the cause, as it shows now, makes a change of ours a wrong one."""
+    in_effect = state.in_effect
+    if diagnosis.cause in HARMED_BY_RAISES:
+        return any(raised(t) for t in in_effect)
+    failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
+    return failing and any(of(t.change) is RETRIES for t in in_effect)
+
+
+def told_nothing(state: IncidentState) -> list[TrackedChange]:
+    """Probes that have not shown a record to be to blame. A split helps batches that time out."""
+    times_out = state.diagnosis is not None and state.diagnosis.detail is Detail.TIMEOUTS
+    if times_out or not verification.probing(state):
+        return []
+    return [t for t in state.in_effect if t.change.remedy is RemedyName.ISOLATE_POISON]
+
+
+def raised(tracked: TrackedChange) -> bool:
+    """Whether a change is there to get more done; a second lane that only tells causes apart is
+    no such raise, and what its records do shows nothing of what stands behind."""
+    change = tracked.change
+    return raises(change) and change.remedy is not RemedyName.ISOLATE_POISON
+
+
+def used_up(state: IncidentState, verdict: Verdict, case: Case) -> IncidentState:
+    """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
+    helped = verification.gained(state.before, case.at, case.signals)
+    if helped or verdict.verdict is VerdictName.IMPROVING:
+        return state
+    used = tuple(dict.fromkeys(t.change.remedy for t in state.in_effect))
+    return state.model_copy(update={"tried": tuple(dict.fromkeys((*state.tried, *used)))})
+
+
+def taught(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:
+    """What a diagnosis teaches for the rest of its incident.
+
+    While a record is being isolated, a lane that fails gets nothing done: that is not the doing
+    of what stands behind.
+    """
+    if diagnosis.detail not in TEACHES.get(diagnosis.cause, ()):
+        return None
+    isolating = any(t.change.remedy is RemedyName.ISOLATE_POISON for t in state.in_effect)
+    isolated = isolating and diagnosis.cause is Cause.DOWNSTREAM_SATURATED
+    return None if isolated else diagnosis.cause
+
+
+def as_learned(case: Case, state: IncidentState) -> Case:
+    """A cause that this incident has shown outweighs what the readings say without it."""
+    now = (case.diagnosis.cause, case.diagnosis.detail)
+    if state.learned is None or now not in OUTWEIGHED.get(state.learned, ()):
+        return case
+    step = Step(
+        id="learned",
+        question="What has this incident shown before?",
+        answer=Answer.YES,
+        because=f"{state.learned}: {_shown_by(state.diagnosis)}",
+    )
+    known = case.diagnosis.model_copy(
+        update={"cause": state.learned, "path": (*case.diagnosis.path, step), "proven": False}
+    )
+    return case._replace(diagnosis=known)
+
+
+def _shown_by(diagnosis: Diagnosis | None) -> str:
+    """What our own change has shown, where it did harm; else the detail."""
+    if diagnosis is None:
+        return ""
+    harm = (step.because for step in diagnosis.path if step.id == _DID_HARM)
+    return next(harm, diagnosis.detail)
+
+
+_DID_HARM = "raise_did_harm"
+
+
+def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:
+    """The diagnosis after a raise that did harm: it is what stands behind the function."""
+    step = Step(
+        id=_DID_HARM,
+        question="Has what we raised done harm?",
+        answer=Answer.YES,
+        because=verdict.because,
+        readings=verdict.readings,
+    )
+    return diagnosis.model_copy(
+        update={
+            "cause": Cause.DOWNSTREAM_SATURATED,
+            "detail": Detail.NONE,
+            "proven": False,
+            "path": (*diagnosis.path, step),
+        }
+    )
+
+
+_MINIMUM = re.compile(r"below its minimum value of \[?(\d+)\]?")
+"""As Lambda refuses PutFunctionConcurrency: the number is the account's own."""
+
+
+def told_minimum(state: IncidentState | None) -> int | None:
+    """The unreserved concurrency that AWS wants in this account, where a refusal has told it."""
+    return told_by(tracked.detail for tracked in state.changes) if state else None
+
+
+def told_by(refusals: Iterable[str]) -> int | None:
+    """As ``told_minimum``, in AWS's words."""
+    found = [match for text in refusals if (match := _MINIMUM.search(text))]
+    return int(found[-1][1]) if found else None

@@ -1,0 +1,80 @@
+"""When to look again. Pure."""
+
+from datetime import datetime, timedelta
+
+from remediator.decide import verification
+from remediator.decide.case import Case
+from remediator.decide.remedies import QUIET_CAUSES
+from remediator.model import GuardedPlan
+from remediator.policy import Policy
+from remediator.settings_table import of
+from remediator.state import IncidentState
+
+QUICK_LOOKS = 6
+"""Looks of an incident that may follow each other quickly; what has not shown then takes time."""
+
+LATE = timedelta(minutes=2)
+"""A look that comes so late tells that many incidents wait for theirs: then nobody hurries."""
+
+QUIET_SECONDS = 900
+"""Between looks while something waits to be put back in a quieter moment."""
+
+SLOW_SECONDS = 3600
+"""Between looks when those that may act are used up, for as long as a change is in effect."""
+
+
+def _in_time(now: datetime, due: datetime | None) -> bool:
+    return due is None or now - due < LATE
+
+
+def first_interval(policy: Policy, state: IncidentState, now: datetime) -> int:
+    """Soon, lest an invocation that dies here is missed for long; unless a storm is on."""
+    knobs = policy.follow_up
+    return knobs.soon_seconds if _in_time(now, state.incident.at) else knobs.first_seconds
+
+
+def pause_after(case: Case, guarded: GuardedPlan) -> int:
+    """Until the change shows; soon where several shards are split, one after another."""
+    knobs = case.policy.follow_up
+    splits = sum(of(change).one_by_one for change in guarded.allowed)
+    return knobs.soon_seconds if splits > 1 else knobs.first_seconds
+
+
+def _waits_for_more(state: IncidentState, case: Case) -> bool:
+    """Whether the next minute may show what to do, while each one costs: nothing was done yet, or
+    batches are split and the record is not alone yet."""
+    if state.looks_made >= QUICK_LOOKS:
+        return False
+    if state.in_effect:
+        return verification.probing(state)
+    return case.diagnosis.cause not in QUIET_CAUSES
+
+
+def gives_up_records(state: IncidentState) -> bool:
+    """Whether something of ours may give records up: then it is seen to often that they are taken,
+    also while all is quiet, and such a look uses none up."""
+    return any(tracked.endangers for tracked in state.in_effect)
+
+
+def interval(state: IncidentState, case: Case) -> int:
+    """Longer while a long drain goes well, so that a bounded number of looks covers hours."""
+    every = case.policy.follow_up.every_seconds
+    if state.looks_made >= case.policy.follow_up.most:
+        return max(every, SLOW_SECONDS)
+    if state.going_on:
+        return case.policy.follow_up.soon_seconds
+    if state.quiet_since is not None:
+        quiet_until = state.quiet_since + timedelta(seconds=case.policy.follow_up.quiet_seconds)
+        left = (quiet_until - case.at).total_seconds()
+        if left > 0 and gives_up_records(state):
+            return min(every, case.policy.follow_up.soon_seconds)
+        return int(max(every, left if left > 0 else QUIET_SECONDS))
+    if _waits_for_more(state, case) and _in_time(case.at, state.follow_up_at):
+        return case.policy.follow_up.soon_seconds
+    if not state.in_effect:
+        # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.
+        every = min(every * (1 + state.looks_made // 3), 1800)
+    if not case.signals.falling or not case.signals.age_slope:
+        return every
+    left = (case.signals.age_seconds or 0.0) / -case.signals.age_slope
+    return int(min(max(every, left / 2), 3600))

@@ -1,0 +1,298 @@
+"""After acting: did it help, and what comes next (docs/concepts.md, after acting)."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from remediator.decide import learned, pacing, restoring, verification
+from remediator.decide.guardrails import Undo
+from remediator.errors import InputError, PermanentError
+from remediator.events.requests import FollowUpDue
+from remediator.model import (
+    ChangeResult,
+    FollowUp,
+    FollowUpDecision,
+    Incident,
+    Mode,
+    Outcome,
+    Report,
+    Status,
+    Verdict,
+    VerdictName,
+)
+from remediator.runbook import acting, memory, undoing
+from remediator.runbook.session import Session
+from remediator.runbook.turn import Turn, with_turn
+from remediator.state import LEASE_SECONDS, IncidentState, Stage
+
+
+def follow_up(session: Session, due: FollowUpDue) -> Report:
+    """Did it help, and what comes next. Bounded; a look that was made already is not repeated.
+
+    However it ends, there is a next look: whatever raises here, known or not, is come back to, and
+    whatever does not come as far as to raise, the incident's watch makes up for.
+    Raises InputError for an incident that the journal does not know.
+    """
+    state: IncidentState | None = None
+    try:
+        state = session.load_incident(due.incident_id)
+        if not state.open:
+            return _closed_before(session, due, state)
+        if due.watch:
+            if not _is_overdue(session, state):
+                return _nothing_missed(session, state)
+            due = due.model_copy(update={"number": state.follow_up_number + 1})
+        report = with_turn(session, state, lambda turn: look_again(turn, due))
+    except InputError:
+        if due.watch and state is None:
+            session.end_watch(due.incident_id)
+        raise
+    except Exception as error:
+        with suppress(Exception):
+            come_back(session, due, state)
+        if due.tries == _TELL_AT:
+            return _cannot_look(session, due, state, error)
+        raise
+    if report.outcome.status in {Status.IN_PROGRESS, Status.CONFLICT}:
+        come_back(session, due, state)
+    return report
+
+
+def come_back(session: Session, due: FollowUpDue, state: IncidentState | None) -> None:
+    """A look that could not be made is made later: its schedule has fired and is gone.
+
+    Later than any lease that is held now, and later each time, up to an hour. Where the next look
+    is scheduled already, it stays so. A watch comes again by itself. ``state``: none where the
+    journal could not be read.
+    """
+    if due.watch:
+        return
+    made = state.follow_up_number if state else 0
+    number = due.number or 0
+    if state is not None and not made < number <= made + _PLAUSIBLE:
+        number = made  # it was not said, or it is made up
+    seconds = min(pacing.SLOW_SECONDS, _AGAIN_SECONDS * 2 ** min(due.tries, 5))
+    session.schedule_look(due.incident_id, number + 1, seconds, tries=due.tries + 1)
+
+
+_AGAIN_SECONDS = LEASE_SECONDS + 60
+"""Lambda's own tries, within three minutes, are over by then: each would ask for a look more."""
+
+
+def _closed_before(session: Session, due: FollowUpDue, state: IncidentState) -> Report:
+    """Nothing is to be looked at any more: a watch ends itself, so that no death keeps it."""
+    if due.watch:
+        session.end_watch(state.incident_id)
+    return session.brief_of(state, Status.DUPLICATE, "the incident is closed")
+
+
+def _is_overdue(session: Session, state: IncidentState) -> bool:
+    """Whether the next look has not come, or there is none."""
+    return state.follow_up_at is None or session.clock() - state.follow_up_at > pacing.LATE
+
+
+def _nothing_missed(session: Session, state: IncidentState) -> Report:
+    reason = f"the watch has nothing to make up for: next look at {state.follow_up_at:%T} UTC"
+    return session.brief_of(state, Status.DUPLICATE, reason)
+
+
+_TELL_AT = 2
+"""After so many looks in a row that could not be made, people are told: about ten minutes."""
+
+
+def _cannot_look(
+    session: Session, due: FollowUpDue, state: IncidentState | None, error: Exception
+) -> Report:
+    """People are told, once, that nobody sees what becomes of an incident. That is an answer, so
+    that Lambda does not try again at once and tell of it thrice; it is come back to."""
+    unknown = Incident(incident_id=due.incident_id, at=session.clock())
+    reason = (
+        f"the last {due.tries + 1} looks at incident {due.incident_id} could not be made: "
+        f"{type(error).__name__}: {error}. It is tried again, at least once an hour"
+    )
+    incident, target = (state.incident, state.target) if state else (unknown, None)
+    report = session.brief(incident, Status.ESCALATED, reason, target, state)
+    session.notify(report)
+    return report
+
+
+_PLAUSIBLE = 1000
+"""By how much a look's number may be ahead of the last one made: it grows when looks fail."""
+
+EARLY = timedelta(seconds=30)
+"""Schedules fire in the minute that they name, never before; clocks differ by seconds."""
+
+
+def look_again(turn: Turn, due: FollowUpDue) -> Report:
+    """One look, made once: judge, schedule the next, take the step that follows.
+
+    A look counts when it was due by the state's own time, whatever number it came with. One that
+    a new alarm asks for comes in between, and leaves the next one where it is.
+    """
+    state, session = turn.state, turn.session
+    if not state.open or (due.number is not None and due.number <= state.follow_up_number):
+        return session.brief_of(state, Status.DUPLICATE, f"look {due.number} was made already")
+    early = state.follow_up_at is not None and session.clock() < state.follow_up_at - EARLY
+    if early and due.number is not None and not state.waits_for_nobody:
+        reason = f"look {due.number} is not due before {state.follow_up_at:%T} UTC"
+        return session.brief_of(state, Status.DUPLICATE, reason)
+    turn.recover()
+    counted = {} if early else {"follow_up_number": turn.state.follow_up_number + 1}
+    if state.undo_asked_by is not None:
+        turn.update(**counted)
+        return undoing.go_on_giving_back(turn)
+    if state.approved_plan is not None:
+        turn.update(**counted)
+        return _make_approved(turn, early=early)
+    try:
+        turn.look()
+    except PermanentError as error:
+        if error.gone:
+            turn.update(**counted)
+            return undoing.forget(turn, str(error))
+        raise
+    turn.case = learned.as_learned(turn.case, turn.state)
+    verdict = _judged(turn)
+    turn.state = memory.with_quiet(turn.state, verdict, turn.at)
+    turn.update(**counted)
+    if counted and _sees_to_it(turn):
+        turn.update(looks_from=turn.state.looks_from + 1)
+    if not early:
+        turn.wake_up_in(pacing.interval(turn.state, turn.case))
+    turn.overtaken()
+    case = turn.case
+    step = verification.next_step(turn.state, verdict, case.diagnosis, case.policy, turn.at)
+    return take(turn, step, verdict)
+
+
+def _judged(turn: Turn) -> Verdict:
+    state, case = turn.state, turn.case
+    return verification.judge(
+        state.before,
+        turn.at,
+        case.signals,
+        case.policy,
+        settled=verification.settled(state, turn.at, case.policy, case.signals),
+        raised=any(learned.raised(t) for t in state.in_effect),
+        bounded=any(t.endangers for t in state.in_effect),
+        cause=case.diagnosis.cause,
+    )
+
+
+def _sees_to_it(turn: Turn) -> bool:
+    """Whether all is quiet, and it is only seen to that what may give records up does no harm:
+    such a look uses none up."""
+    quiet = timedelta(seconds=turn.case.policy.follow_up.quiet_seconds)
+    since = turn.state.quiet_since
+    waits = since is not None and turn.at - since < quiet
+    return waits and pacing.gives_up_records(turn.state)
+
+
+def _make_approved(turn: Turn, *, early: bool) -> Report:
+    """Make the plan that was approved while another invocation was at work."""
+    by, pending = turn.state.approved_by, turn.state.pending
+    if not early:
+        turn.wake_up_soon()
+    if pending is not None and pending.digest == turn.state.approved_plan:
+        make = undoing.approved if pending.plan.undo else acting.approved
+        return make(turn, pending, by)
+    turn.update(approved_plan=None, approved_by="")
+    turn.commit()
+    return acting.first(turn)
+
+
+def take(turn: Turn, step: FollowUp, verdict: Verdict) -> Report:
+    """The step that follows from a verdict."""
+    if acting.goes_on(turn.state, step, verdict):
+        return acting.go_on(turn, verdict, step)
+    match step.decision:
+        case FollowUpDecision.ROLL_BACK:
+            return undoing.roll_back(turn, verdict, step)
+        case FollowUpDecision.RESTORE:
+            return undoing.restore(turn, verdict, step)
+        case FollowUpDecision.CLOSE | FollowUpDecision.ESCALATE:
+            return close(turn, verdict, step)
+        case FollowUpDecision.NEXT_RUNG:
+            return next_rung(turn, verdict, step)
+        case _:
+            return wait(turn, verdict, step)
+
+
+def next_rung(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
+    """Another lever, unless the cause itself says that our last one was wrong."""
+    found = turn.case.diagnosis
+    if learned.was_wrong(turn.state, found):
+        return undoing.roll_back(turn, verdict, step)
+    if found.cause is turn.state.cause and not verification.surer(turn.state, found):
+        turn.state = learned.used_up(turn.state, verdict, turn.case)
+    guarded = turn.reserve()
+    acts = guarded.mode is Mode.APPLY and guarded.allowed
+    if verdict.verdict is VerdictName.IMPROVING and not acts:
+        return wait(turn, verdict, step)
+    return acting.act(turn, guarded, verdict)
+
+
+def wait(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
+    """Nothing to do but to look again."""
+    recovered = verdict.verdict is VerdictName.RECOVERED
+    turn.update(stage=memory.stage_of(turn.state))
+    return turn.end(
+        Outcome(status=Status.RECORDED, reason=step.because, at=turn.at),
+        step.model_copy(update={"at": turn.state.follow_up_at}),
+        verdict=verdict,
+        kind="recovered" if recovered else None,
+        quiet=not recovered,
+    )
+
+
+def close(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
+    """Nothing is left to be done, or nothing more can be; what is in effect is handed over."""
+    if turn.state.to_go_back:
+        return hand_over(turn, verdict, step)
+    escalated = step.decision is FollowUpDecision.ESCALATE
+    status = Status.ESCALATED if escalated else Status.NOTHING_TO_DO
+    turn.release_claim()
+    turn.update(**memory.CLOSED)
+    return turn.end(
+        Outcome(status=status, reason=step.because, at=turn.at),
+        step,
+        verdict=verdict,
+        kind=None if escalated else "recovered",
+        called=escalated,
+    )
+
+
+def hand_over(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
+    """The looks that may act are used up, and a change of ours is in effect.
+
+    What endangers records goes back now, if it may, and so does what was only to tell causes apart
+    and has not. The rest is watched on, slowly, for as long as it is there, and put back once that
+    may be: nothing is left behind without an owner.
+    """
+    state = turn.state
+    if verdict.verdict is VerdictName.WORSE and state.levers_in_effect:
+        return undoing.roll_back(turn, verdict, step)
+    held, told_nothing = turn.held_back(), learned.told_nothing(state)
+    endangering = [t for t in state.in_effect if t.endangers or t in told_nothing]
+    results: tuple[ChangeResult, ...] = ()
+    if endangering and not held:
+        ruled = turn.rule_undo(endangering, Undo.HARM)
+        going, stays = restoring.ruled_out(endangering, ruled)
+        held = restoring.kept_words(stays).removeprefix("; ")
+        results = turn.undo(going)
+    if not turn.state.to_go_back:
+        return close(turn, verdict, step)
+    turn.put_off(pacing.SLOW_SECONDS)
+    reason = f"{step.because}. Still in effect: {memory.in_effect_words(turn.state)}"
+    if held and endangering:
+        reason += f"; {held}, so what may give records up could not be put back"
+    reason += "; watched on, slowly, until it can be put back"
+    escalated = step.decision is FollowUpDecision.ESCALATE
+    status = Status.ESCALATED if escalated else Status.RECORDED
+    turn.update(stage=Stage.WATCHING, pending=None)
+    return turn.end(
+        Outcome(status=status, reason=reason, results=results, at=turn.session.clock()),
+        step.model_copy(update={"at": turn.state.follow_up_at}),
+        verdict=verdict,
+        kind="handed_over",
+        called=escalated,
+    )

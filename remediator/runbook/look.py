@@ -1,0 +1,234 @@
+"""One look at a pipeline: what was read, what it means, what the guardrails say. Writes nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from remediator.decide import forecast, guardrails, learned, ownership, planning
+from remediator.decide.case import Case
+from remediator.decide.guardrails import Circumstances, Undo
+from remediator.model import (
+    Cause,
+    Change,
+    FollowUp,
+    FollowUpDecision,
+    GuardedPlan,
+    Incident,
+    Outcome,
+    Plan,
+    RemedyName,
+    Report,
+    Target,
+    Verdict,
+)
+from remediator.render import announcing
+from remediator.runbook.session import Session
+from remediator.state import AccountLedger, ChangeState, IncidentState, TrackedChange
+
+
+class Look:
+    """A pipeline as it is looked at: for a person who asks, or by a turn of an incident."""
+
+    case: Case
+    around: Circumstances
+
+    def __init__(
+        self,
+        session: Session,
+        incident: Incident,
+        target: Target,
+        known: IncidentState | None = None,
+    ) -> None:
+        """``known``: the incident's memory, where there is one. It says what is late."""
+        self.session = session
+        self.incident = incident
+        self.target = target
+        self._known = known
+
+    @property
+    def known(self) -> IncidentState | None:
+        """What is remembered of the incident."""
+        return self._known
+
+    @property
+    def at(self) -> datetime:
+        """When it was looked."""
+        return self.around.now
+
+    def look(self) -> None:
+        """Read, understand, and compare with what an earlier look saw: of this incident, else of
+        the last one. Raises as the sensor does."""
+        now, known = self.session.clock(), self.known
+        self.case = self.session.read(self.target, known.incident if known else self.incident)
+        self.around = Circumstances(now=now, incident_id=self.incident.incident_id)
+        mapping, opening = self.case.evidence.mapping, known is None or known.mapping_seen is None
+        if mapping is None or (opening and not self._edited_of_late()):
+            return
+        before = self._last_incident() if opening else known
+        if before is None or before.mapping_seen is None:
+            return
+        edit, onset = ownership.edit_since(before, mapping), self.case.signals.onset
+        if opening and edit is not None and onset is not None and edit.at <= onset:
+            edit = None  # before it began: how things are, and nothing that anybody is at
+        self.around = self.around._replace(mapping_known=True, edit=edit)
+
+    def _edited_of_late(self) -> bool:
+        quiet, mapping = self.case.policy.cooldown.human_seconds, self.case.evidence.mapping
+        changed = mapping.last_modified if mapping else None
+        return changed is not None and self.at - changed < timedelta(seconds=quiet)
+
+    def _last_incident(self) -> IncidentState | None:
+        if self.session.journal is None:
+            return None
+        own = self.known.incident_id if self.known else ""
+        history = self.session.journal.history(self.target.event_source_mapping, 2)
+        return next((other for other in history if other.incident_id != own), None)
+
+    # --- rulings ---------------------------------------------------------------------------
+
+    def ledger(self) -> AccountLedger:
+        """What all incidents of the account have claimed and spent."""
+        if self.session.journal is None:
+            return AccountLedger()
+        return self.session.journal.ledger(self.target.account_id, self.target.region)
+
+    def rule(
+        self,
+        ledger: AccountLedger | None = None,
+        *,
+        approved: Plan | None = None,
+        usable: bool | None = None,
+    ) -> GuardedPlan:
+        """The plan, ruled on; ``approved``: that very plan, which a person has approved."""
+        ledger = own_ledger(ledger or self.ledger(), self.known)
+        case = self.weighed(ledger, usable)
+        tried = self.known.tried if self.known else ()
+        wish = approved or planning.plan(self.incident.incident_id, case, tried)
+        around = self._surroundings(ledger, approved=approved is not None)
+        return guardrails.guard(wish, case, around._replace(taken=self._taken_back(wish)))
+
+    def rule_undo(
+        self,
+        which: Sequence[TrackedChange],
+        why: Undo,
+        *,
+        beside: Sequence[Change] = (),
+        approved: bool = False,
+    ) -> GuardedPlan:
+        """What the guardrails say of putting changes of ours back."""
+        ledger = own_ledger(self.ledger(), self.known)
+        return guardrails.guard_undo(
+            which,
+            self.weighed(ledger),
+            self._surroundings(ledger, approved=approved),
+            why,
+            captured=self.known.changes if self.known else (),
+            beside=beside,
+        )
+
+    def held_back(self) -> str | None:
+        """Why nothing of ours may be taken back now; ``None`` if it may."""
+        return self.session.undo_held_back(self.incident, self.target, self.case.policy)
+
+    def weighed(self, ledger: AccountLedger, usable: bool | None = None) -> Case:
+        """The case, with what levers turn on."""
+        return planning.weighed(
+            self.case,
+            claimed=ledger.claimed_by_others(self.incident.incident_id, self.at),
+            unreserved_minimum=learned.told_minimum(self.known),
+            quarantine_arn=self.session.deployment.quarantine_arn,
+            destination_usable=self._destination_usable() if usable is None else usable,
+        )
+
+    def _destination_usable(self) -> bool | None:
+        mapping = self.case.evidence.mapping
+        ages = mapping is not None and mapping.maximum_record_age_seconds != -1
+        if self.case.diagnosis.cause is not Cause.POISON_RECORD and not ages:
+            return None
+        own = mapping.on_failure_destination if mapping else None
+        arn = own or self.session.deployment.quarantine_arn
+        return self.session.sensor.destination_exists(arn) if arn else None
+
+    def _surroundings(self, ledger: AccountLedger, *, approved: bool) -> Circumstances:
+        freeze, unreadable = self.session.freeze_of(self.target)
+        alarms = self.case.policy.downstream_alarms
+        described = self.session.described_alarms(alarms) if alarms else {}
+        return self.around._replace(
+            mode=self.session.mode_for(self.incident, self.target, self.case.policy),
+            freeze=freeze,
+            freeze_unreadable=unreadable,
+            ledger=ledger,
+            downstream={
+                name: described[name].alarm.state.value if name in described else None
+                for name in alarms
+            },
+            approved=approved,
+            tags_unseen=self.session.tags_unseen(self.case.evidence),
+        )
+
+    def _taken_back(self, wish: Plan) -> ownership.Taken:
+        """What somebody has changed since, of the settings that a plan would change."""
+        journal = self.session.journal
+        resources = dict.fromkeys(change.resource for change in wish.changes) if journal else ()
+        return ownership.taken_back(
+            state for one in resources if journal for state in journal.owners(one)
+        )
+
+    # --- the report ------------------------------------------------------------------------
+
+    def report(
+        self,
+        guarded: GuardedPlan | None,
+        outcome: Outcome,
+        *,
+        verdict: Verdict | None = None,
+        follow_up: FollowUp | None = None,
+        state: IncidentState | None = None,
+    ) -> Report:
+        """``state``: whose changes are in effect, where it is not this incident's memory."""
+        case, plan = self.case, guarded.plan if guarded else None
+        cause = case.diagnosis.cause
+        options = (
+            plan.forecast
+            if plan
+            else forecast.options(case.evidence, case.signals, case.policy, cause)
+        )
+        return Report(
+            **self.session.whereabouts(self.incident, self.target, state or self.known),
+            age_seconds=case.signals.age_seconds,
+            backlog_records=case.signals.backlog_records,
+            over_in_seconds=next(
+                (one.drains_in_seconds for one in options if one.option == "nothing"), None
+            ),
+            mode=guarded.mode if guarded else self.session.mode_for(self.incident, self.target),
+            at=self.at,
+            diagnosis=case.diagnosis,
+            forecast=options,
+            guarded_plan=guarded,
+            outcome=outcome,
+            verdict=verdict,
+            follow_up=follow_up or FollowUp(decision=FollowUpDecision.NONE),
+            poison=announcing.poison_packet(case.evidence, case.signals)
+            if cause is Cause.POISON_RECORD
+            else None,
+            escalation=plan.escalation if plan else None,
+            next_commands=plan.next_commands if plan else (),
+        )
+
+
+def own_ledger(ledger: AccountLedger, state: IncidentState | None) -> AccountLedger:
+    """The account's ledger, less what an incident paid for and did not get: of a turn's remedy,
+    nothing. What it lowered stays paid for, whatever became of it."""
+    if state is None:
+        return ledger
+    made: dict[tuple[int, RemedyName], bool] = {}
+    for tracked in state.changes:
+        key = tracked.turn, tracked.change.remedy
+        made[key] = made.get(key, False) or tracked.state is not ChangeState.ABANDONED
+    kept = tuple(
+        spent
+        for spent in ledger.spent
+        if spent.incident_id != state.incident_id
+        or not spent.raised
+        or made.get((spent.turn, spent.remedy), True)
+    )
+    return ledger.model_copy(update={"spent": kept})

@@ -1,0 +1,357 @@
+"""A turn: one invocation's hold of an incident. Its state, its lease, its look, what it commits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+from remediator.decide import pacing, planning
+from remediator.errors import ConflictError, PermanentError, TemporaryError
+from remediator.execution import Executor
+from remediator.model import (
+    Change,
+    ChangeResult,
+    FollowUp,
+    GuardedPlan,
+    Incident,
+    Mode,
+    Outcome,
+    Record,
+    Report,
+    Status,
+    Target,
+    Verdict,
+)
+from remediator.runbook import memory, reserving
+from remediator.runbook.look import Look
+from remediator.runbook.session import Session
+from remediator.settings_table import raises
+from remediator.state import (
+    LEASE_SECONDS,
+    Entry,
+    EntryKind,
+    IncidentState,
+    Lease,
+    TrackedChange,
+)
+
+ATTEMPTS = 5
+"""How often something is repeated because another invocation was faster at the journal."""
+
+
+class Turn(Look):
+    """One invocation's hold of an incident. ``lease``: none for whoever only leaves a note."""
+
+    def __init__(self, session: Session, state: IncidentState, lease: Lease | None) -> None:
+        super().__init__(session, state.incident, memory.target_of(state))
+        self.state = state
+        self.lease = lease
+
+    @property
+    def known(self) -> IncidentState:
+        """The incident's memory, as this turn has it."""
+        return self.state
+
+    def update(self, **fields: object) -> None:
+        """Remember something, to be committed."""
+        self.state = self.state.model_copy(update=fields)
+
+    def commit(self, *entries: Entry) -> None:
+        """Save the state with the entries, all or nothing. Raises as ``Journal.commit``."""
+        journal, now = self.session.need_journal(), self.session.clock()
+        self.state = journal.commit(self.state, entries, self.lease, now)
+
+    def entry(self, kind: EntryKind, data: Mapping[str, object]) -> Entry:
+        """One line of the journal."""
+        now = self.session.clock()
+        return Entry(incident_id=self.state.incident_id, kind=kind, at=now, data=data)
+
+    # --- changes ---------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Settle what a dead invocation left behind."""
+        self.state = self._executor().recover(self.state, self._held())
+
+    def overtaken(self, asked_at: datetime | None = None) -> None:
+        """Give up what somebody else has changed since."""
+        self.state = self._executor(asked_at).overtaken(self.state, self._held())
+
+    def apply(self, guarded: GuardedPlan) -> tuple[ChangeResult, ...]:
+        """Make the allowed changes."""
+        self.state, results = self._executor().apply(self.state, self._held(), guarded)
+        return results
+
+    def undo(
+        self,
+        which: Sequence[TrackedChange],
+        beside: Sequence[Change] = (),
+        *,
+        asked_at: datetime | None = None,
+    ) -> tuple[ChangeResult, ...]:
+        """Put changes back. Counted for its own cool-down first: a death may cut the undo short."""
+        self._reserve_lowering(which, by_hand=asked_at is not None)
+        executor = self._executor(asked_at)
+        self.state, results = executor.undo(self.state, self._held(), which, beside)
+        return results
+
+    def _executor(self, asked_at: datetime | None = None) -> Executor:
+        session = self.session
+        stopped = partial(session.stopped, self.target, asked_at)
+        return Executor(session.actuator, session.need_journal(), session.clock, stopped)
+
+    def _held(self) -> Lease:
+        if self.lease is None:
+            raise PermanentError("nothing is changed without a lease")
+        return self.lease
+
+    # --- the account's ledger --------------------------------------------------------------
+
+    def reserve(
+        self,
+        approved: GuardedPlan | None = None,
+        if_so: Callable[[GuardedPlan], bool] = lambda _: True,
+    ) -> GuardedPlan:
+        """Rule, and claim the concurrency and spend the budget of what may be made, against the
+        very ledger that it was ruled by (invariants 4 and 6).
+
+        Another incident may be faster: then the ruling is repeated with what it has left. Nothing
+        is spent unless ``if_so``. Raises TemporaryError when others are faster all the time.
+        """
+        session = self.session
+        for _ in range(ATTEMPTS):
+            ledger = self.ledger()
+            guarded = self.rule(ledger, approved=approved.plan if approved else None)
+            if guarded.mode is Mode.PLAN or not guarded.allowed or not if_so(guarded):
+                return guarded
+            now = session.clock()
+            with suppress(ConflictError):
+                session.need_journal().spend(
+                    self.target.account_id,
+                    self.target.region,
+                    now,
+                    ledger,
+                    reserving.claim_of(self.case, guarded, now),
+                    reserving.spent_on(self.state, guarded, now),
+                )
+                return guarded
+        raise TemporaryError("too many incidents act in this account at the same moment")
+
+    def _reserve_lowering(self, which: Sequence[TrackedChange], *, by_hand: bool) -> None:
+        """Raises TemporaryError where it cannot be counted: its cool-down would be forgotten."""
+        journal, now, state = self.session.need_journal(), self.session.clock(), self.state
+        spent = reserving.lowered(state, which, now, by_hand=by_hand)
+        for _ in range(ATTEMPTS if spent else 0):
+            ledger = journal.ledger(state.account_id, state.region)
+            with suppress(ConflictError):
+                journal.spend(state.account_id, state.region, now, ledger, None, spent)
+                return
+        if spent:
+            raise TemporaryError("too many incidents act in this account at the same moment")
+
+    def free_claim(self) -> None:
+        """As ``release_claim``, once nothing that uses it is in effect."""
+        if not any(raises(tracked.change) for tracked in self.state.in_effect):
+            self.release_claim()
+
+    def release_claim(self) -> None:
+        """Give the claimed concurrency back."""
+        state, now = self.state, self.session.clock()
+        self.session.need_journal().release_claim(
+            state.account_id, state.region, state.incident_id, now
+        )
+
+    # --- the next look ---------------------------------------------------------------------
+
+    def watched(self) -> bool:
+        """Whether the incident is looked at again: where changes may be made, and where one of ours
+        is in effect, whatever the mode is now."""
+        acting = self.session.mode_for(self.incident, self.target) is Mode.APPLY
+        return acting or bool(self.state.to_go_back)
+
+    def wake_up(self) -> None:
+        """Have a next look before anything else is done, so that no death leaves it to nobody."""
+        if self.state.follow_up_at is None and self.watched():
+            self.wake_up_soon()
+
+    def wake_up_soon(self) -> None:
+        """As early as a look makes sense."""
+        policy, now = self.session.policy, self.session.clock()
+        self.wake_up_in(pacing.first_interval(policy, self.state, now))
+
+    def wake_up_in(self, seconds: float) -> None:
+        """Schedule the next look, and write it down; the first one together with a watch."""
+        if self.state.follow_up_at is None:
+            self.session.keep_watch(self.state.incident_id)
+        number = self.state.follow_up_number + 1
+        at = self.session.schedule_look(self.state.incident_id, number, seconds)
+        self.update(follow_up_at=at, updated_at=self.session.clock())
+        self.commit()
+
+    def put_off(self, seconds: float) -> None:
+        """Look again no sooner than there is something to see; an earlier look gives way to it."""
+        due = self.state.follow_up_at
+        if due is not None and due >= self.session.clock() + timedelta(seconds=seconds):
+            return
+        if due is not None:
+            self.update(follow_up_number=self.state.follow_up_number + 1)
+        self.wake_up_in(seconds)
+
+    def await_the_end(self, guarded: GuardedPlan) -> None:
+        """The next look when the first of the refusals ends, where that is known: those in between
+        would see the same. A change that is in effect is not looked at later for that."""
+        ends = [change.ruling.until for change in guarded.changes if change.ruling.until]
+        due, now = self.state.follow_up_at, self.session.clock()
+        soon = self.session.policy.follow_up.soon_seconds
+        if not ends or due is None:
+            return
+        left = (min(ends) - now).total_seconds() + 1
+        seconds = min(pacing.SLOW_SECONDS, max(soon, left))
+        later = (now + timedelta(seconds=seconds) - due).total_seconds()
+        if abs(later) < soon / 2 or (later > 0 and self.state.in_effect):
+            return
+        self.look_sooner(seconds)
+        self.commit()
+
+    def look_sooner(self, seconds: float) -> None:
+        """A look in place of the one that is scheduled, which counts for none; to be committed.
+
+        Without a scheduler (by hand) the look that is scheduled already has to do.
+        """
+        if self.session.scheduler is None:
+            return
+        number = self.state.follow_up_number + 1
+        at = self.session.schedule_look(self.state.incident_id, number + 1, seconds)
+        self.update(follow_up_number=number, looks_from=self.state.looks_from + 1, follow_up_at=at)
+
+    # --- the end ---------------------------------------------------------------------------
+
+    def wait_for_a_person(self, guarded: GuardedPlan, outcome: Outcome) -> GuardedPlan | None:
+        """Remember the plan that waits for approval, and until when; ``None``: none does.
+
+        The one that people were told of stays it for as long as it is valid and answers the same
+        question; another look neither changes it under their hands nor prolongs it.
+        """
+        pending, until = memory.waiting(self.state, self.case.policy, guarded, outcome, self.at)
+        self.update(pending=pending, pending_until=until)
+        return pending
+
+    def end(
+        self,
+        outcome: Outcome,
+        step: FollowUp,
+        *,
+        guarded: GuardedPlan | None = None,
+        verdict: Verdict | None = None,
+        kind: str | None = None,
+        quiet: bool = False,
+        called: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> Report:
+        """Report, journal, and notify where it is news. ``called``: a person is, who is told what
+        was tried and why nothing else is done. ``kind``: of the notice, where the outcome's status
+        is not it. ``quiet``: nobody is notified."""
+        if guarded is not None and guarded.plan.undo and not guarded.changes:
+            guarded = None
+        report = self.report(guarded, outcome, verdict=verdict, follow_up=step)
+        report = report.model_copy(update={"notes": notes})
+        if called:
+            report = report.model_copy(update=self._what_was_tried())
+        self.state, fresh = memory.announced(self.state, report, kind)
+        if fresh and kind == "recovered":
+            report = report.model_copy(update=memory.recovery(self.state, self.case))
+        self.notice_settings()
+        self.update(updated_at=self.session.clock())
+        self.commit(*self._facts(guarded, report))
+        if fresh and not quiet:
+            self.session.notify(report, kind)
+        return report
+
+    def end_unseen(self, outcome: Outcome, *, notify: bool = False) -> Report:
+        """Report and journal an outcome that no reading has led to."""
+        report = self.session.brief(
+            self.incident, outcome.status, outcome.reason, self.target, self.state
+        ).model_copy(update={"outcome": outcome})
+        if outcome.status is Status.BLOCKED:
+            self.state, notify = memory.announced(self.state, report)
+        self.commit(self.entry(EntryKind.OUTCOME, outcome.model_dump(mode="json")))
+        if notify:
+            self.session.notify(report)
+        return report
+
+    def notice_settings(self) -> None:
+        """What this look leaves for the next one to compare the mapping's settings with."""
+        mapping = self.case.evidence.mapping
+        self.update(edit=self.around.edit, mapping_seen=mapping or self.state.mapping_seen)
+
+    def _facts(self, guarded: GuardedPlan | None, report: Report) -> list[Entry]:
+        """The append-only records of a turn: evidence digest, diagnosis, rulings, outcome."""
+        seen = self.case.signals.model_dump(mode="json", exclude_none=True)
+        told = report.model_dump(mode="json", include=TOLD, exclude_defaults=True)
+        said: list[tuple[EntryKind, Record | None, dict[str, object]]] = [
+            (EntryKind.DIAGNOSIS, self.case.diagnosis, {}),
+            *((EntryKind.RULING, one, {}) for one in (guarded.changes if guarded else ())),
+            (EntryKind.OUTCOME, report.outcome, {"told": told}),
+            (EntryKind.VERDICT, report.verdict, {}),
+            (EntryKind.FOLLOW_UP, report.follow_up, {}),
+        ]
+        return [
+            self.entry(EntryKind.EVIDENCE, seen),
+            *(
+                self.entry(kind, one.model_dump(mode="json") | and_)
+                for kind, one, and_ in said
+                if one
+            ),
+        ]
+
+    def _what_was_tried(self) -> dict[str, object]:
+        ledger = self.ledger()
+        guarded = self.rule(ledger)
+        refused = {
+            one.change.remedy: f"{one.ruling.guardrail}: {one.ruling.reason}"
+            for one in guarded.changes
+            if not one.allowed
+        }
+        return {
+            "escalation": planning.escalation(self.weighed(ledger), self.state.tried, refused),
+            "next_commands": guarded.plan.next_commands,
+        }
+
+
+TOLD = {
+    "forecast",
+    "poison",
+    "escalation",
+    "next_commands",
+    "notes",
+    "recovered_in_seconds",
+    "forecast_error_seconds",
+}
+"""What of a report stands nowhere else in the journal: kept for who reads it a month later."""
+
+
+def under_lease(
+    session: Session, incident: Incident, target: Target, act: Callable[[Lease], Report]
+) -> Report:
+    """Act while nobody else does; a lease that is held elsewhere is an answer, not an error."""
+    journal, now = session.need_journal(), session.clock()
+    lease = journal.acquire(target.event_source_mapping, session.holder, now, LEASE_SECONDS)
+    if lease is None:
+        reason = "another invocation acts on this mapping right now"
+        return session.brief(incident, Status.IN_PROGRESS, reason, target)
+    try:
+        return act(lease)
+    except ConflictError as error:
+        return session.brief(incident, Status.CONFLICT, str(error), target)
+    finally:
+        with suppress(TemporaryError, PermanentError):  # it expires by itself
+            journal.release(lease)
+
+
+def with_turn(session: Session, state: IncidentState, act: Callable[[Turn], Report]) -> Report:
+    """As ``under_lease``, with the incident's state as it is once the lease is held."""
+    return under_lease(
+        session,
+        state.incident,
+        memory.target_of(state),
+        lambda lease: act(Turn(session, session.load_incident(state.incident_id), lease)),
+    )
