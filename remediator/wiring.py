@@ -138,6 +138,11 @@ def offline(
     )
 
 
+def consumers(clients: Clients) -> tuple[str, ...]:
+    """The functions that a stream feeds. Raises PermanentError or TemporaryError."""
+    return tuple(alarm_keeper(clients).mappings())
+
+
 def alarm_keeper(clients: Clients) -> "AlarmKeeper":
     """Who lists and makes the alarms of chosen functions, for people."""
     from remediator.aws.alarm_keeper import AlarmKeeper  # noqa: PLC0415 - the function starts sooner
@@ -193,6 +198,7 @@ __all__ = [
     "Inspector",
     "alarm_keeper",
     "clients_of",
+    "consumers",
     "deployed",
     "identity",
     "inspector",

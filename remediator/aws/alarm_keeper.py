@@ -33,14 +33,7 @@ class AlarmKeeper(NamedTuple):
 
     def consumers(self, now: datetime) -> tuple[Consumer, ...]:
         """Every function of the account and Region that a stream feeds, also by an alias."""
-        mappings: dict[str, list[tuple[Target, Answer]]] = defaultdict(list)
-        with aws_errors("lambda"):
-            pages = self.clients.lambda_.get_paginator("list_event_source_mappings").paginate()
-            for page in pages:
-                for answer in page["EventSourceMappings"]:
-                    target = reading.target(answer)
-                    if target is not None:
-                        mappings[target.function].append((target, answer))
+        mappings = self.mappings()
         retention = self._retention(
             {target.source_arn: target.kind for each in mappings.values() for target, _ in each}
         )
@@ -54,6 +47,18 @@ class AlarmKeeper(NamedTuple):
             )
             for function, each in mappings.items()
         )
+
+    def mappings(self) -> Mapping[str, list[tuple[Target, Answer]]]:
+        """The mappings of streams, by their function."""
+        found: dict[str, list[tuple[Target, Answer]]] = defaultdict(list)
+        with aws_errors("lambda"):
+            pages = self.clients.lambda_.get_paginator("list_event_source_mappings").paginate()
+            for page in pages:
+                for answer in page["EventSourceMappings"]:
+                    target = reading.target(answer)
+                    if target is not None:
+                        found[target.function].append((target, answer))
+        return found
 
     def _retention(self, streams: Mapping[str, SourceKind]) -> dict[str, int | None]:
         """Seconds by stream; ``None`` where it is not seen (another account's, or denied)."""

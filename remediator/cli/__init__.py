@@ -25,14 +25,14 @@ from remediator.cli import (
     tables,
 )
 from remediator.cli.failures import Commands
-from remediator.cli.options import Version
+from remediator.cli.options import Version, examples
 from remediator.cli.outside import Outside
 
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # plain text: no box, and nothing of a name is cut at any width
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -44,8 +44,7 @@ app = typer.Typer(
 def remediator(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001, FBT002 - typer's way
     """Find why a stream's Lambda consumer falls behind, and pull the right lever.
 
-    Nothing is changed by **plan**, **explain** and **collect**; they need reading
-    permissions only.
+    Nothing is changed by plan, explain and collect; they need reading permissions only.
     """
     context.obj = context.obj or Outside.real()
 
@@ -62,9 +61,8 @@ for commands in (
     tables.COMMANDS,
 ):
     for command in commands:
-        app.command(command.name, rich_help_panel=command.panel, epilog=command.example)(
-            command.run
-        )
+        help_ends = examples(command.example)
+        app.command(command.name, rich_help_panel=command.panel, epilog=help_ends)(command.run)
 app.add_typer(checking.policy, name="policy", rich_help_panel="About the rules")
 
 

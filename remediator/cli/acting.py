@@ -234,19 +234,15 @@ COMMANDS = (
         "apply",
         PANEL,
         apply,
-        "Example:  REMEDIATOR_MODE=apply remediator apply --function orders "
-        "--remediator-function remediator",
+        "REMEDIATOR_MODE=apply remediator apply --function orders --remediator-function remediator",
     ),
-    Command("approve", PANEL, approve, "Example:  remediator approve inc-0123456789abcdef0123"),
+    Command("approve", PANEL, approve, "remediator approve inc-0123456789abcdef0123"),
     Command(
         "rollback",
         PANEL,
         rollback,
-        "Examples:  remediator rollback inc-0123456789abcdef0123   ·   "
-        "remediator rollback --function orders --yes",
+        "remediator rollback inc-0123456789abcdef0123\nremediator rollback --function orders --yes",
     ),
-    Command(
-        "freeze", PANEL, freeze, 'Example:  remediator freeze --reason "a release is under way"'
-    ),
-    Command("unfreeze", PANEL, unfreeze, "Example:  remediator unfreeze --function orders"),
+    Command("freeze", PANEL, freeze, 'remediator freeze --reason "a release is under way"'),
+    Command("unfreeze", PANEL, unfreeze, "remediator unfreeze --function orders"),
 )

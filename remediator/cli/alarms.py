@@ -98,7 +98,7 @@ COMMANDS = (
         "alarms",
         PANEL,
         alarms,
-        "Examples:  remediator alarms --function 'orders-*'   ·   "
+        "remediator alarms --function 'orders-*'\n"
         "remediator alarms --create --remediator-function NAME",
     ),
 )

@@ -9,8 +9,8 @@ import typer
 from remediator import plain_yaml
 from remediator import policy as policies
 from remediator.cli import files, showing
-from remediator.cli.failures import complain
-from remediator.cli.options import Format, version_text
+from remediator.cli.failures import Listed, complain
+from remediator.cli.options import Format, examples, version_text
 from remediator.cli.outside import Outside
 from remediator.contradictions import contradictions
 from remediator.environment import Settings
@@ -19,7 +19,7 @@ from remediator.policy import Policy
 from remediator.render import findings, pages
 from remediator.render.findings import Finding, Level
 
-policy = typer.Typer(no_args_is_help=True, help="About the policy file.")
+policy = typer.Typer(cls=Listed, no_args_is_help=True, help="About the policy file.")
 
 
 class CheckFormat(StrEnum):
@@ -43,8 +43,10 @@ class Checked(NamedTuple):
 
 @policy.command(
     "check",
-    epilog="Examples:  remediator policy check policies/guardrails.yml && git commit   ·   "
-    "remediator policy check policies/*.yml --format github",
+    epilog=examples(
+        "remediator policy check policies/guardrails.yml && git commit\n"
+        "remediator policy check policies/*.yml --format github"
+    ),
 )
 def check(
     context: typer.Context,
@@ -56,7 +58,13 @@ def check(
         bool, typer.Option("--strict", help="What contradicts itself is an error, too.")
     ] = False,
     shown: Annotated[
-        CheckFormat, typer.Option("--format", "-f", help="How the answer is shown.")
+        CheckFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help=f"How the answer is shown: {', '.join(CheckFormat)}.",
+        ),
     ] = CheckFormat.TEXT,
 ) -> None:
     """Read policy files; name each wrong field by line and path, with what is allowed.

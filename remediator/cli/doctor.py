@@ -411,6 +411,6 @@ COMMANDS = (
         "doctor",
         "Install and remove",
         doctor,
-        "Example:  remediator doctor --remediator-function remediator --function orders",
+        "remediator doctor --remediator-function remediator --function orders",
     ),
 )

@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 from remediator.errors import InputError, PermanentError, RemediatorError, TemporaryError
 from remediator.escaping import paragraphs, printed
 
+_WHOLE = 1000
+"""Characters of a command's first sentence in the list: it is never cut."""
+
 _SIGN_IN = "Sign in again (aws sso login), or name other credentials with --profile."
 _HINTS = {
     "NoCredentialsError": "Name credentials with --profile NAME or AWS_PROFILE, or offline: "
@@ -52,7 +55,22 @@ def complain(message: object) -> None:
     typer.echo(printed(paragraphs(message)), err=True)
 
 
-class Commands(TyperGroup):
+class Listed(TyperGroup):
+    """Commands that the help lists panel by panel, none of their sentences cut."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            panel = getattr(command, "rich_help_panel", None) or "Commands"
+            panels.setdefault(panel, []).append((name, command.get_short_help_str(_WHOLE)))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+class Commands(Listed):
     """The commands; an error of ours ends in one message and exit code 1."""
 
     def make_context(self, *words: Any, **how: Any) -> Any:

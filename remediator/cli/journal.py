@@ -117,8 +117,8 @@ COMMANDS = (
         "history",
         PANEL,
         history,
-        "Examples:  remediator history --function orders   ·   remediator history --open",
+        "remediator history --function orders\nremediator history --open",
     ),
-    Command("frozen", PANEL, frozen, "Example:  remediator frozen --function orders"),
-    Command("freezes", PANEL, freezes, "Example:  remediator freezes --format json"),
+    Command("frozen", PANEL, frozen, "remediator frozen --function orders"),
+    Command("freezes", PANEL, freezes, "remediator freezes --format json"),
 )

@@ -186,20 +186,20 @@ COMMANDS = (
         "plan",
         PANEL,
         plan,
-        "Examples:  remediator plan --function orders   ·   "
-        "remediator plan incidents/*.json --format github   ·   "
+        "remediator plan --function orders\n"
+        "remediator plan incidents/*.json --format github\n"
         "remediator plan incidents/*.json --against old.yml --policy new.yml",
     ),
     Command(
         "explain",
         PANEL,
         explain,
-        "Example:  remediator explain --mapping 11111111-2222-3333-4444-555555555555",
+        "remediator explain --mapping 11111111-2222-3333-4444-555555555555",
     ),
     Command(
         "collect",
         PANEL,
         collect,
-        "Example:  remediator collect --stream orders --out bundle.json",
+        "remediator collect --stream orders --out bundle.json",
     ),
 )

@@ -8,6 +8,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from remediator.cli import completing
+
 PACKAGE = "iteratorage-remediator"
 
 
@@ -21,12 +23,17 @@ class Format(StrEnum):
 
 
 class Command(NamedTuple):
-    """One command: its name, the panel of the help that lists it, an example of its use."""
+    """One command: its name, the panel of the help that lists it, examples, one a line."""
 
     name: str
     panel: str
     run: Callable[..., Any]
     example: str
+
+
+def examples(lines: str) -> str:
+    """The end of a command's help: each example on a line of its own, as it is pasted."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines.splitlines())
 
 
 def version_text() -> str:
@@ -52,7 +59,12 @@ Version = Annotated[
 
 Function = Annotated[
     str | None,
-    typer.Option("--function", metavar="NAME", help="The consumer: name, name:alias or ARN."),
+    typer.Option(
+        "--function",
+        metavar="NAME",
+        help="The consumer: name, name:alias or ARN.",
+        autocompletion=completing.function,
+    ),
 ]
 Mapping = Annotated[
     str | None,
@@ -89,9 +101,12 @@ Against = Annotated[
         help="Another policy: show only what is decided differently from under that one.",
     ),
 ]
-Incident = Annotated[str, typer.Argument(metavar="INCIDENT", help="As inc-0123456789abcdef0123.")]
+_AS = "As inc-0123456789abcdef0123."
+Incident = Annotated[
+    str, typer.Argument(metavar="INCIDENT", help=_AS, autocompletion=completing.incident)
+]
 SomeIncident = Annotated[
-    str | None, typer.Argument(metavar="[INCIDENT]", help="As inc-0123456789abcdef0123.")
+    str | None, typer.Argument(metavar="[INCIDENT]", help=_AS, autocompletion=completing.incident)
 ]
 Bundle = Annotated[
     Path | None,
@@ -173,7 +188,15 @@ Deployment = Annotated[
 
 # --- how -----------------------------------------------------------------------------------------
 
-Shown = Annotated[Format, typer.Option("--format", "-f", help="How the answer is shown.")]
+Shown = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help=f"How the answer is shown: {', '.join(Format)}.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (for machines).")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; people will read it.")]
 Out = Annotated[

@@ -186,7 +186,13 @@ def iam(
         ),
     ] = None,
     shown: Annotated[
-        Format, typer.Option("--format", "-f", help="JSON for IAM, or a table with the reasons.")
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="json for IAM, or text or markdown: a table with the reasons.",
+        ),
     ] = Format.JSON,
 ) -> None:
     """Print the permissions of the function, of an operator or of CI as an IAM policy.
@@ -229,7 +235,7 @@ COMMANDS = (
         "iam",
         "Install and remove",
         iam,
-        "Example:  remediator iam --for ci --set AWS::Region=eu-west-1 "
+        "remediator iam --for ci --set AWS::Region=eu-west-1 "
         "--set AWS::AccountId=111122223333 --set TargetFunction=orders",
     ),
 )

@@ -164,7 +164,6 @@ COMMANDS = (
         "uninstall",
         "Install and remove",
         uninstall,
-        "Example:  REMEDIATOR_MODE=apply remediator uninstall --remediator-function remediator "
-        "--yes",
+        "REMEDIATOR_MODE=apply remediator uninstall --remediator-function remediator --yes",
     ),
 )

@@ -223,13 +223,13 @@ COMMANDS = (
         "report",
         PANEL,
         report,
-        "Examples:  remediator report inc-0123456789abcdef0123   ·   "
+        "remediator report inc-0123456789abcdef0123\n"
         "remediator report inc-0123456789abcdef0123 --html incident.html --template template.yml",
     ),
     Command(
         "drift",
         PANEL,
         drift,
-        "Example:  remediator drift --template template.yml --function orders",
+        "remediator drift --template template.yml --function orders",
     ),
 )

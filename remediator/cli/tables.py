@@ -72,6 +72,6 @@ def schemas() -> dict[Schema, dict[str, Any]]:
 
 
 COMMANDS = (
-    Command("tree", PANEL, tree, "Example:  remediator tree --format markdown > docs/tree.md"),
-    Command("schema", PANEL, schema, "Example:  remediator schema report > report.schema.json"),
+    Command("tree", PANEL, tree, "remediator tree --format markdown > docs/tree.md"),
+    Command("schema", PANEL, schema, "remediator schema report > report.schema.json"),
 )
