@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
@@ -16,6 +16,9 @@ from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
 from lab.bridge.bridge import forget_moto
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 CONSUMER, JOURNAL = "orders", "journal"
@@ -84,6 +87,22 @@ def served() -> Iterator[dict[str, str]]:
         forget_moto()
 
 
+def make_journal_table(dynamodb: "DynamoDBClient", name: str) -> None:
+    """The journal's table, as ``template.yml`` makes it."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+
+
 def _furnish(environ: dict[str, str]) -> None:
     def client(service: str) -> Any:
         make: Any = boto3.Session(
@@ -91,13 +110,7 @@ def _furnish(environ: dict[str, str]) -> None:
         ).client
         return make(service, endpoint_url=environ["AWS_ENDPOINT_URL"])
 
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    client("dynamodb").create_table(
-        TableName=JOURNAL,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        KeySchema=[{"AttributeName": n, "KeyType": kind} for n, kind in keys],
-    )
+    make_journal_table(client("dynamodb"), JOURNAL)
     client("sns").create_topic(Name="notices")
     client("kinesis").create_stream(StreamName="orders", ShardCount=1)
     role = client("iam").create_role(RoleName="orders", AssumeRolePolicyDocument="{}")

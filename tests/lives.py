@@ -17,11 +17,11 @@ from remediator.model import (
     Watched,
 )
 from remediator.policy import Autonomy, Budget, Limits, Policy, RemedyPolicy
-from remediator.state import Freeze
+from remediator.state import Freeze, IncidentState
 from tests.histories import ACCOUNT, REGION
 from tests.promises import Promises, every_setting_is_accounted_for, settings_of
 from tests.small_account import Author, SmallAccount, Weather
-from tests.small_lambda import Host
+from tests.small_lambda import Fault, Host
 
 HOUR = 3600.0
 BOUNDED = Policy(
@@ -30,6 +30,8 @@ BOUNDED = Policy(
     limits=Limits(concurrency_margin=10),
 )
 """Tight enough that budgets and claims are met."""
+UPDATED_SECONDS = 60
+"""Until an update of a mapping has come into effect."""
 
 
 def transition(
@@ -56,6 +58,43 @@ def started(weather: Weather, policy: Policy = BOUNDED, shares: ResourceKind | N
     host.account.pipelines["orders"].weather = weather
     host.account.pass_time(600)
     return host
+
+
+def alarmed(host: Host, word: str = "", pipeline: str = "orders") -> str:
+    """A pipeline's alarm is delivered; returns the incident's id."""
+    alarm = transition(pipeline, host.now, word=word)
+    host.invoke(alarm)
+    return alarm.incident_id
+
+
+def acted(weather: Weather = Weather.BUSY, policy: Policy = BOUNDED) -> tuple[Host, str]:
+    """A host whose orders' incident has had its first turn."""
+    host = started(weather, policy)
+    incident = alarmed(host)
+    host.account.pass_time(UPDATED_SECONDS)
+    return host, incident
+
+
+def state_of(host: Host, incident_id: str) -> IncidentState:
+    state = host.journal.load(incident_id)
+    assert state is not None
+    return state
+
+
+def factor(host: Host) -> object:
+    """The ParallelizationFactor, once no update is under way."""
+    host.account.pass_time(UPDATED_SECONDS)
+    return host.account.pipelines["orders"].of_mapping("parallelization_factor")
+
+
+def look(host: Host, incident_id: str, fault: Fault | None = None) -> None:
+    """The next look is due now; one that gave way to a later one has come to nothing."""
+    state = host.journal.load(incident_id)
+    made = state.follow_up_number if state else 0
+    mine = {n: p["number"] for n, (_, p) in host.schedules.items() if p["follow_up"] == incident_id}
+    at, payload = host.schedules.pop(next(n for n, number in mine.items() if number > made))
+    host.account.pass_time(max(0.0, (at - host.now).total_seconds()))
+    host.invoke(FollowUpDue(incident_id=incident_id, number=payload["number"]), fault)
 
 
 def clear_up(host: Host) -> None:

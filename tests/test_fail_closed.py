@@ -15,55 +15,28 @@ from remediator.policy import (
     MaintenanceWindow,
     Match,
     Override,
-    Policy,
     RemedyPolicy,
 )
-from remediator.state import ChangeState, Freeze, IncidentState, Stage
+from remediator.state import ChangeState, Freeze, Stage
 from tests.histories import ACCOUNT, REGION
-from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
+from tests.lives import (
+    BOUNDED,
+    MAPPING,
+    UPDATED_SECONDS,
+    acted,
+    alarmed,
+    by_a_human,
+    clear_up,
+    factor,
+    look,
+    started,
+    state_of,
+    transition,
+)
 from tests.small_account import QUARANTINE, Author, Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
 
-UPDATED_SECONDS = 60
-"""Until an update of a mapping has come into effect."""
 BY_TAG = Override(match=Match(tags={"team": "payments"}), set={"remedies": {}})
-
-
-def alarmed(host: Host) -> str:
-    """The orders' alarm is delivered; returns the incident's id."""
-    alarm = transition("orders", host.now)
-    host.invoke(alarm)
-    return alarm.incident_id
-
-
-def acted(weather: Weather = Weather.BUSY, policy: Policy = BOUNDED) -> tuple[Host, str]:
-    """A host whose orders' incident has had its first turn."""
-    host = started(weather, policy)
-    incident = alarmed(host)
-    host.account.pass_time(UPDATED_SECONDS)
-    return host, incident
-
-
-def state_of(host: Host, incident_id: str) -> IncidentState:
-    state = host.journal.load(incident_id)
-    assert state is not None
-    return state
-
-
-def factor(host: Host) -> object:
-    """The ParallelizationFactor, once no update is under way."""
-    host.account.pass_time(UPDATED_SECONDS)
-    return host.account.pipelines["orders"].of_mapping("parallelization_factor")
-
-
-def look(host: Host, incident_id: str, fault: Fault | None = None) -> None:
-    """The next look is due now; one that gave way to a later one has come to nothing."""
-    state = host.journal.load(incident_id)
-    made = state.follow_up_number if state else 0
-    mine = {n: p["number"] for n, (_, p) in host.schedules.items() if p["follow_up"] == incident_id}
-    at, payload = host.schedules.pop(next(n for n, number in mine.items() if number > made))
-    host.account.pass_time(max(0.0, (at - host.now).total_seconds()))
-    host.invoke(FollowUpDue(incident_id=incident_id, number=payload["number"]), fault)
 
 
 def test_unread_tags_block_where_the_policy_differs_by_tag() -> None:

@@ -28,6 +28,7 @@ from moto.core.authorization import enable_iam_authentication
 
 from lab.bridge import Conditions, Rehearsal
 from lab.first_write import CONSUMER, clogging
+from lab.own_aws import make_journal_table
 from remediator.aws import neighbours
 from remediator.aws.actuator import AwsActuator
 from remediator.aws.asking import Question, ask_all
@@ -164,17 +165,7 @@ def _table_with_stream(session: boto3.Session) -> str:
 
 
 def _own_things(session: boto3.Session) -> None:
-    session.client("dynamodb").create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
+    make_journal_table(session.client("dynamodb"), TABLE)
     session.client("sns").create_topic(Name="notices")
     session.client("sqs").create_queue(QueueName="quarantine")
     place: Any = {"LocationConstraint": REGION}

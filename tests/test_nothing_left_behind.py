@@ -20,17 +20,27 @@ from remediator.model import (
     Status,
     Value,
 )
-from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy, RestoreTo
+from remediator.policy import Autonomy, Cooldown, FollowUps, RemedyPolicy, RestoreTo
 from remediator.runbook.look import own_ledger
 from remediator.state import ChangeState, Freeze, IncidentState, Spent, Stage, TrackedChange
 from tests import histories
 from tests.histories import NOW
-from tests.lives import BOUNDED, MAPPING, by_a_human, clear_up, started, transition
+from tests.lives import (
+    BOUNDED,
+    MAPPING,
+    UPDATED_SECONDS,
+    acted,
+    alarmed,
+    by_a_human,
+    clear_up,
+    started,
+    state_of,
+    transition,
+)
 from tests.promises import every_setting_is_accounted_for
 from tests.small_account import Author, Setting, Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
 
-UPDATED_SECONDS = 60
 FACTOR = (MAPPING, "parallelization_factor")
 RETRIES = (MAPPING, "maximum_retry_attempts")
 RETENTION = (ResourceKind.STREAM, "retention_hours")
@@ -44,26 +54,6 @@ ASKING = BOUNDED.model_copy(
         }
     }
 )
-
-
-def alarmed(host: Host, word: str = "", pipeline: str = "orders") -> str:
-    alarm = transition(pipeline, host.now, word=word)
-    host.invoke(alarm)
-    return alarm.incident_id
-
-
-def acted(weather: Weather = Weather.BUSY, policy: Policy = BOUNDED) -> tuple[Host, str]:
-    """A host whose orders' incident has had its first turn, which has come into effect."""
-    host = started(weather, policy)
-    incident = alarmed(host)
-    host.account.pass_time(UPDATED_SECONDS)
-    return host, incident
-
-
-def state_of(host: Host, incident: str) -> IncidentState:
-    state = host.journal.load(incident)
-    assert state is not None
-    return state
 
 
 def setting(host: Host, which: tuple[ResourceKind, str], pipeline: str = "orders") -> Setting:

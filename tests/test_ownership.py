@@ -22,9 +22,8 @@ from remediator.model import (
 from remediator.state import ChangeState, Edit, IncidentState, TrackedChange
 from tests import histories
 from tests.histories import NOW
-from tests.lives import BOUNDED, LIVES, MAPPING, by_a_human, started
+from tests.lives import BOUNDED, LIVES, MAPPING, acted, alarmed, by_a_human, look, started
 from tests.small_account import Weather
-from tests.test_fail_closed import acted, alarmed, look
 
 SMALL = {"unreserved_minimum": 10, "concurrency_margin": 0}
 LANES = Resource(kind=MAPPING, id="mapping-1")

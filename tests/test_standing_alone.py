@@ -18,9 +18,8 @@ from remediator.model import (
     Status,
 )
 from tests import histories
-from tests.lives import started
+from tests.lives import alarmed, factor, started
 from tests.small_account import Author, Weather
-from tests.test_fail_closed import alarmed, factor
 
 UNTAGGED = PermanentError("AccessDeniedException: no such tag", code="AccessDeniedException")
 

@@ -34,10 +34,9 @@ from remediator.policy import Autonomy, Cooldown, Policy, Thresholds
 from remediator.state import AccountLedger, ChangeState, Spent, Stage, TrackedChange
 from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
 from tests.evidence import MAPPING, NOW, QUARANTINE, STREAM_ARN, case_of, evidence, poison, since
-from tests.lives import BOUNDED, started
+from tests.lives import BOUNDED, acted, alarmed, factor, started, state_of
 from tests.small_account import Weather
 from tests.small_lambda import Host
-from tests.test_fail_closed import acted, alarmed, factor, state_of
 
 CALM = Circumstances(now=NOW, incident_id="ours", mode=Mode.APPLY, mapping_known=True)
 LANES = Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING)

@@ -51,13 +51,10 @@ class Pipeline:
 
     def blueprint(self, rate: RateOfTime, **more: Any) -> Blueprint:
         """The pipeline fed at a rate; `more` replaces parts of the blueprint."""
-        mapping = MappingSpec(
-            function=CONSUMER, source_arn=STREAM_ARN, uuid=MAPPING, settings=self.settings()
-        )
         plain = Blueprint(
             streams=(StreamSpec(name=STREAM, shards=self.shards),),
             functions=consumer(self.io_bound()),
-            mappings=(mapping,),
+            mappings=mapping(self),
             producers=(feed(rate),),
         )
         return replace(plain, **more)

@@ -57,7 +57,7 @@ def main(alarms: int = 1000) -> None:
     sys.stdout.write(
         f"{alarms} alarms in one simulated minute; {CONCURRENCY_LIMIT} concurrency, "
         f"{NEIGHBOURS_IN_USE} of it used by neighbours.\n"
-        "Real runbook, sensor, actuator, scheduler, notifier and SDK. The journal is the one in "
+        "Real runbook, sensor, actuator, scheduler, notifier and SDK. The journal's table is in "
         "memory: moto's\nDynamoDB copies its table for each transaction; what it would ask is "
         "counted.\n"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import boto3
 from moto import mock_aws
 
+from lab.own_aws import make_journal_table
 from remediator.aws.clients import PATIENCE
 from remediator.aws.journal import TableJournal
 from remediator.aws.table import DynamoTable
@@ -36,18 +37,7 @@ def dynamodb_with_table() -> Iterator["DynamoDBClient"]:
         client: DynamoDBClient = _session().client(
             "dynamodb", config=PATIENCE, endpoint_url=elsewhere
         )
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-        )
+        make_journal_table(client, TABLE)
         yield client
         client.delete_table(TableName=TABLE)
 

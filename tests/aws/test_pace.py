@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from lab.own_aws import make_journal_table
 from remediator.aws.pace import ALONE, AT_ONCE, BLIND, SHARED, Pace, Reserve, SharedSlots
 from remediator.aws.table import DynamoTable
 from remediator.errors import TemporaryError
@@ -164,17 +165,7 @@ def test_a_table_that_failed_is_asked_again_only_in_the_next_invocation(time: Ti
 @pytest.fixture
 def slots(aws: World) -> SharedSlots:
     client = aws.session.client("dynamodb")
-    client.create_table(
-        TableName="journal",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
+    make_journal_table(client, "journal")
     return SharedSlots(DynamoTable(client, "journal"))
 
 

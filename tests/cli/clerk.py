@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import boto3
 from typer.testing import CliRunner, Result
 
+from lab.own_aws import make_journal_table
 from remediator.cli import app
 from remediator.cli.outside import Outside
 from remediator.evidence.metrics import METRICS, Metric, Scope
@@ -114,7 +114,7 @@ def pipeline(aws: World, **readings: Any) -> Pipeline:
             }
         },
     )
-    _make_journal(aws.session)
+    make_journal_table(aws.session.client("dynamodb"), JOURNAL)
     publish(aws, **readings)
     aws.calls.clear()
     return Pipeline(aws, mapping)
@@ -131,18 +131,3 @@ def publish(aws: World, **readings: Any) -> None:
         source = METRICS[SourceKind.KINESIS][Metric(name)]
         if source.stat != "SampleCount":
             aws.metric(source.namespace, source.name, dimensions[source.scope], *series.values)
-
-
-def _make_journal(session: boto3.Session) -> None:
-    session.client("dynamodb").create_table(
-        TableName=JOURNAL,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-    )
