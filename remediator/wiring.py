@@ -29,6 +29,7 @@ from remediator.state import Freeze
 
 if TYPE_CHECKING:
     from remediator.aws.alarm_keeper import AlarmKeeper
+    from remediator.aws.given_up import GivenUpRecords
     from remediator.aws.inspector import Inspector
 
 
@@ -143,6 +144,13 @@ def consumers(clients: Clients) -> tuple[str, ...]:
     return tuple(alarm_keeper(clients).mappings())
 
 
+def given_up_records(clients: Clients, sleep: Callable[[float], object]) -> "GivenUpRecords":
+    """Who lists, fetches and replays what was given up, for people."""
+    from remediator.aws.given_up import GivenUpRecords  # noqa: PLC0415 - as alarm_keeper's
+
+    return GivenUpRecords(clients, sleep)
+
+
 def alarm_keeper(clients: Clients) -> "AlarmKeeper":
     """Who lists and makes the alarms of chosen functions, for people."""
     from remediator.aws.alarm_keeper import AlarmKeeper  # noqa: PLC0415 - the function starts sooner
@@ -195,11 +203,13 @@ __all__ = [
     "Clients",
     "Deployed",
     "Door",
+    "GivenUpRecords",
     "Inspector",
     "alarm_keeper",
     "clients_of",
     "consumers",
     "deployed",
+    "given_up_records",
     "identity",
     "inspector",
     "offline",

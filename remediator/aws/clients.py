@@ -40,6 +40,9 @@ ONCE = PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 
 """For changes of other people's settings. The SDK would repeat one that got no answer without
 looking, and overwrite what a person has set meanwhile: what is repeated is read again first."""
 
+PATIENT = ONCE.merge(Config(read_timeout=910))
+"""A function may run for 15 minutes."""
+
 _LOCK = Lock()
 
 
@@ -49,7 +52,7 @@ class Clients:
     def __init__(self, session: boto3.Session) -> None:
         self._session = session
         self._lock = Lock()
-        self._made: dict[tuple[str, bool], Any] = {}
+        self._made: dict[tuple[str, Config], Any] = {}
         self._pace: Pace | None = None
 
     def keep_pace(
@@ -83,6 +86,11 @@ class Clients:
     def lambda_writer(self) -> "LambdaClient":
         """As ``lambda_``, for changes: no call is repeated."""
         return self._client("lambda", ONCE)  # type: ignore[no-any-return]
+
+    @property
+    def lambda_caller(self) -> "LambdaClient":
+        """As ``lambda_``, to invoke a function once and wait for it as long as it may run."""
+        return self._client("lambda", PATIENT)  # type: ignore[no-any-return]
 
     @property
     def kinesis_writer(self) -> "KinesisClient":
@@ -139,7 +147,7 @@ class Clients:
 
     def _client(self, service: str, config: Config = PATIENCE) -> Any:
         make: Callable[..., Any] = self._session.client
-        known = service, config is ONCE
+        known = service, config
         with self._lock, aws_errors(service):
             if known not in self._made:
                 self._made[known] = make(service, config=config)

@@ -7,7 +7,7 @@ failures   errors in words, and what to do about them
 files      files as they are named
 saved      answers from saved evidence
 looking, acting, journal, reporting, alarms, doctor, permissions,
-    removing, tables, checking    the commands
+    redriving, removing, tables, checking    the commands
 """
 
 import typer
@@ -20,6 +20,7 @@ from remediator.cli import (
     journal,
     looking,
     permissions,
+    redriving,
     removing,
     reporting,
     tables,
@@ -57,6 +58,7 @@ for commands in (
     alarms.COMMANDS,
     doctor.COMMANDS,
     permissions.COMMANDS,
+    redriving.COMMANDS,
     removing.COMMANDS,
     tables.COMMANDS,
 ):
