@@ -305,7 +305,7 @@ COMMANDS = (
         "redrive",
         PANEL,
         redrive,
-        "Examples:  remediator redrive inc-0123456789abcdef0123 --fetch   ·   "
+        "remediator redrive inc-0123456789abcdef0123 --fetch\n"
         "remediator redrive inc-0123456789abcdef0123 --replay",
     ),
 )
