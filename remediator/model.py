@@ -236,6 +236,10 @@ OLD_DEFAULT_RETRIES = 10_000
 """What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
 
 
+STOPPED_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
+"""Of a mapping that reads nothing (Lambda API Reference, EventSourceMappingConfiguration)."""
+
+
 class MappingState(Record):
     """An event source mapping's settings (AWS: EventSourceMappingConfiguration)."""
 

@@ -211,7 +211,13 @@ def with_split(flow: Flow) -> Option:
 
 def held(flow: Flow, why: str) -> Option:
     """The forecast where something holds the records, whatever the capacity."""
-    return _option("nothing", flow, None, inf).model_copy(update={"note": f"never: {why}"})
+    note = "; ".join(filter(None, (f"never: {why}", _loss_note(flow))))
+    return _option("nothing", flow, None, inf).model_copy(update={"note": note})
+
+
+def _loss_note(flow: Flow) -> str:
+    """``first_loss_in_seconds`` is none where nothing is lost, and where nobody knows."""
+    return "" if flow.expires_in_seconds is not None else "first loss not known: not seen"
 
 
 def _option(
@@ -221,6 +227,7 @@ def _option(
     expires = flow.expires_in_seconds
     late = expires is not None and (expires <= 0 or (drains_in or 0.0) > expires)
     lost = expires if late else None
+    note = "; ".join(filter(None, (note, _loss_note(flow))))
     if drains_in is None:
         note = "; ".join(filter(None, (note, "cannot be computed: readings are missing")))
     elif never:

@@ -20,7 +20,7 @@ from remediator.evidence.series import (
     series_of,
     slope,
 )
-from remediator.model import Evidence, Series
+from remediator.model import STOPPED_STATES, Evidence, MappingState, Series
 from remediator.policy import Thresholds
 
 
@@ -29,9 +29,12 @@ def _age_series(evidence: Evidence) -> Series | None:
 
     AWS/Lambda IteratorAge mixes all mappings of a function, of which the most lagging one is
     looked at; the stream's own metric mixes all readers, which may read ahead. So the function's
-    is preferred, unless it ended because nothing arrives any more.
+    is preferred, unless it ended because nothing arrives any more. What a stopped mapping does not
+    read, no other reader's age tells.
     """
     own = series_of(evidence, Metric.ITERATOR_AGE_MS)
+    if evidence.mapping is not None and evidence.mapping.state in STOPPED_STATES:
+        return own if own and not _goes_on(own, evidence.mapping) else None
     pushed = evidence.target.consumer_arn is not None
     witness = Metric.CONSUMER_BEHIND_MS if pushed else Metric.STREAM_ITERATOR_AGE_MS
     others = [
@@ -41,6 +44,16 @@ def _age_series(evidence: Evidence) -> Series | None:
         return others[0] if others else None
     ended = others and others[0].points[-1][0] - own.points[-1][0] >= _pause(evidence)
     return others[0] if ended and not _fell_silent(evidence, own.points[-1][0]) else own
+
+
+def _goes_on(series: Series, mapping: MappingState) -> bool:
+    """Whether an age comes long after its mapping was stopped: then it is a sibling's."""
+    stopped_at = mapping.last_modified
+    return stopped_at is not None and any(at > stopped_at + _WINDS_DOWN for at, _ in series.points)
+
+
+_WINDS_DOWN = 3 * MINUTE
+"""A mapping that is disabled ends the batches that it has begun."""
 
 
 def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
