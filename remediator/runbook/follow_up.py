@@ -11,6 +11,7 @@ from remediator.model import (
     ChangeResult,
     FollowUp,
     FollowUpDecision,
+    GuardedPlan,
     Incident,
     Mode,
     Outcome,
@@ -266,8 +267,10 @@ def hand_over(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
 
     What endangers records goes back now, if it may, and so does what was only to tell causes apart
     and has not. The rest is watched on, slowly, for as long as it is there, and put back once that
-    may be: nothing is left behind without an owner.
+    may be: nothing is left behind without an owner. What a person has to allow waits for their
+    word, and is asked anew for as long as it is there.
     """
+    ruled: GuardedPlan | None = None
     state = turn.state
     if verdict.verdict is VerdictName.WORSE and state.levers_in_effect:
         return undoing.roll_back(turn, verdict, step)
@@ -288,11 +291,19 @@ def hand_over(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     reason += "; watched on, slowly, until it can be put back"
     escalated = step.decision is FollowUpDecision.ESCALATE
     status = Status.ESCALATED if escalated else Status.RECORDED
-    turn.update(stage=Stage.WATCHING, pending=None)
+    if ruled is not None and ruled.awaiting_approval:
+        status = Status.AWAITING_APPROVAL
+    outcome = Outcome(status=status, reason=reason, results=results, at=turn.session.clock())
+    waits = ruled is not None and turn.wait_for_a_person(ruled, outcome) is not None
+    if waits:
+        turn.update(stage=Stage.AWAITING_APPROVAL)
+    else:
+        turn.update(stage=Stage.WATCHING, pending=None)
     return turn.end(
-        Outcome(status=status, reason=reason, results=results, at=turn.session.clock()),
+        outcome,
         step.model_copy(update={"at": turn.state.follow_up_at}),
         verdict=verdict,
         kind="handed_over",
         called=escalated,
+        guarded=ruled,
     )

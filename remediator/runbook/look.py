@@ -95,14 +95,16 @@ class Look:
         self,
         ledger: AccountLedger | None = None,
         *,
+        wish: Plan | None = None,
         approved: Plan | None = None,
         usable: bool | None = None,
     ) -> GuardedPlan:
-        """The plan, ruled on; ``approved``: that very plan, which a person has approved."""
+        """The plan, ruled on; ``wish``: that very plan, and not one that is made now; ``approved``:
+        one that a person has approved."""
         ledger = own_ledger(ledger or self.ledger(), self.known)
         case = self.weighed(ledger, usable)
         tried = self.known.tried if self.known else ()
-        wish = approved or planning.plan(self.incident.incident_id, case, tried)
+        wish = approved or wish or planning.plan(self.incident.incident_id, case, tried)
         around = self._surroundings(ledger, approved=approved is not None)
         return guardrails.guard(wish, case, around._replace(taken=self._taken_back(wish)))
 
