@@ -161,7 +161,8 @@ class Promises:
     ) -> None:
         """6: within the budgets, and no raise before the last one can have shown.
 
-        Shards that one plan splits, one after another, are one change.
+        Shards that one plan splits, one after another, are one change; and what one plan raises
+        together shows together.
         """
         raising = forward and bool(_RAISING & set(values))
         mapping = state.target.event_source_mapping if state.target else ""
@@ -177,7 +178,7 @@ class Promises:
             made = [w for w in self.writes if w.forward and w.at > since]
             assert len(made) < budget.per_account, "6: over the account's budget"
             assert sum(w.mapping == mapping for w in made) < budget.per_target, "6: over the budget"
-        moved = [w.at for w in earlier if w.raising or not w.forward]
+        moved = [w.at for w in earlier if (w.raising or not w.forward) and w.plan != plan]
         if raising and moved:
             pause = self.host.now - max(moved)
             wait = timedelta(seconds=policy.cooldown.raise_seconds)

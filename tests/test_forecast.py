@@ -53,7 +53,7 @@ def flow(
 
 
 def seen_flow(seen: Evidence, policy: Policy = DEFAULTS) -> Flow | None:
-    return forecast.observe(seen, measure(seen, policy.thresholds), policy.thresholds.busy_share)
+    return forecast.observe(seen, measure(seen, policy.thresholds), policy.thresholds)
 
 
 # --- the reference demo --------------------------------------------------------------------------
@@ -250,7 +250,12 @@ def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
         pytest.param(
             evidence(**SMALL, unreserved_concurrent_executions=10), 0, 0, id="a small pool is full"
         ),
-        pytest.param(throttled(reserved_concurrency=10), 0, 9, id="inside a reservation"),
+        pytest.param(
+            throttled(reserved_concurrency=10),
+            0,
+            6,
+            id="inside a reservation, beside its four lanes",
+        ),
     ],
 )
 def test_what_may_run_at_once_besides(seen: Evidence, claimed: int, free: int | None) -> None:

@@ -150,7 +150,7 @@ SIGNAL_OF: list[tuple[str, tuple[str, ...]]] = [
     (Metric.DURATION_MS, ("busy_lanes", "busy_share", "duration_ms", "lane_rate")),
     (Metric.CONCURRENT_EXECUTIONS, ("concurrency", "usual_concurrency")),
     (Metric.INCOMING_RECORDS, ("arrival_per_second", "backlog_records")),
-    (Metric.INVOCATIONS, ("active_minutes_since_modified", "busy_lanes", "error_share")),
+    (Metric.INVOCATIONS, ("idle_minutes_since_modified", "busy_lanes", "error_share")),
     (Metric.UNRESERVED_CONCURRENT_EXECUTIONS, ("unreserved_in_use",)),
     (Metric.ACCOUNT_THROTTLES, ("account_throttles_per_minute",)),
     ("mapping", ("lanes", "busy_share", "records_per_batch")),

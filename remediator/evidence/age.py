@@ -103,12 +103,15 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
     gradient = slope(beyond)
     elapsed = max(0.0, (evidence.gathered_at - newest_at - MINUTE).total_seconds())
     silent = _fell_silent(evidence, newest_at)
+    # A climb goes on; that a fall goes on for as long as the metrics are late is no reading.
     pace = 1.0 if silent else min(1.0, gradient or 0.0)
-    now_seconds = max(0.0, newest + pace * elapsed)
+    on = elapsed if pace > 0 else min(elapsed, MINUTE.total_seconds())
+    now_seconds = max(0.0, newest + pace * on)
     peak = max(value for _, value in points)
     late = max(thresholds.alarm_seconds, always.normal_age_seconds)
     return always | Signals(
         age_seconds=now_seconds,
+        highest_age_seconds=max(age for _, age in points[-2:]),
         age_slope=1.0 if silent else gradient,
         age_jump_seconds=age_jump_seconds(points),
         late_minutes=_late_for(points, late),
@@ -198,7 +201,6 @@ def measure_invocations(evidence: Evidence, _: Thresholds, __: Signals) -> Signa
     )
     return Signals(
         silent_minutes=_silence(evidence, last),
-        active_minutes_since_modified=sum(at in active for at in since),
         idle_minutes_since_modified=sum(at not in active for at in since),
     )
 

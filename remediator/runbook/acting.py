@@ -91,7 +91,7 @@ def _plan_anew(turn: Turn, refused: GuardedPlan | None) -> Report:
 def make(turn: Turn, guarded: GuardedPlan, *, refused_is_final: bool = False) -> Report:
     """Make what is allowed, and was paid for."""
     case = turn.case
-    turn.put_off(pacing.pause_after(case, guarded))
+    turn.put_off(pacing.pause_after(turn.state, case, guarded))
     wanted = {change.setting: change.after for change in guarded.allowed}
     turn.update(
         turn=turn.state.turn + 1,

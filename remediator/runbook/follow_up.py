@@ -152,27 +152,30 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
             return undoing.forget(turn, str(error))
         raise
     turn.case = learned.as_learned(turn.case, turn.state)
-    verdict = _judged(turn)
+    seen = verification.effect(turn.state, turn.case.evidence, turn.at, turn.case.policy)
+    verdict = _judged(turn, seen)
     turn.state = memory.with_quiet(turn.state, verdict, turn.at)
     turn.update(**counted)
     if counted and _sees_to_it(turn):
         turn.update(looks_from=turn.state.looks_from + 1)
     if not early:
-        turn.wake_up_in(pacing.interval(turn.state, turn.case))
+        turn.wake_up_in(pacing.interval(turn.state, turn.case, verdict))
     turn.overtaken()
     case = turn.case
-    step = verification.next_step(turn.state, verdict, case.diagnosis, case.policy, turn.at)
+    step = verification.next_step(
+        turn.state, verdict, case.diagnosis, case.policy, turn.at, clear=seen.clear
+    )
     return take(turn, step, verdict)
 
 
-def _judged(turn: Turn) -> Verdict:
+def _judged(turn: Turn, seen: verification.Effect) -> Verdict:
     state, case = turn.state, turn.case
     return verification.judge(
         state.before,
         turn.at,
         case.signals,
         case.policy,
-        settled=verification.settled(state, turn.at, case.policy, case.signals),
+        seen=seen,
         raised=any(learned.raised(t) for t in state.in_effect),
         bounded=any(t.endangers for t in state.in_effect),
         cause=case.diagnosis.cause,
@@ -227,7 +230,8 @@ def next_rung(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
         turn.state = learned.used_up(turn.state, verdict, turn.case)
     guarded = turn.reserve()
     acts = guarded.mode is Mode.APPLY and guarded.allowed
-    if verdict.verdict is VerdictName.IMPROVING and not acts:
+    if verdict.verdict is VerdictName.IMPROVING and not acts and guarded.mode is Mode.APPLY:
+        turn.await_the_end(guarded)
         return wait(turn, verdict, step)
     return acting.act(turn, guarded, verdict)
 

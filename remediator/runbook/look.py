@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from remediator.decide import forecast, guardrails, learned, ownership, planning
+from remediator.decide import (
+    forecast,
+    guardrails,
+    learned,
+    ownership,
+    planning,
+    verification,
+)
 from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, Undo
 from remediator.model import (
@@ -137,6 +144,7 @@ class Look:
             self.case,
             claimed=ledger.claimed_by_others(self.incident.incident_id, self.at),
             unreserved_minimum=learned.told_minimum(self.known),
+            held=self.known is not None and verification.held(self.known, self.case),
             quarantine_arn=self.session.deployment.quarantine_arn,
             destination_usable=self._destination_usable() if usable is None else usable,
         )
@@ -226,11 +234,12 @@ def own_ledger(ledger: AccountLedger, state: IncidentState | None) -> AccountLed
     for tracked in state.changes:
         key = tracked.turn, tracked.change.remedy
         made[key] = made.get(key, False) or tracked.state is not ChangeState.ABANDONED
+    turns = {turn for turn, _ in made}  # what else they paid for was skipped
     kept = tuple(
         spent
         for spent in ledger.spent
         if spent.incident_id != state.incident_id
         or not spent.raised
-        or made.get((spent.turn, spent.remedy), True)
+        or made.get((spent.turn, spent.remedy), spent.turn not in turns)
     )
     return ledger.model_copy(update={"spent": kept})
