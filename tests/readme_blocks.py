@@ -34,6 +34,7 @@ from remediator.decide.tree import TREE
 from remediator.environment import PREFIX, Settings
 from remediator.model import Cause
 from remediator.render import tree
+from tests import matrix
 from tests.e2e.cannot import CANNOT
 
 ROOT = Path(__file__).parents[1]
@@ -319,6 +320,10 @@ def remedy_table() -> str:
     )
 
 
+def matrix_table() -> str:
+    return table(("incident", "lever", *matrix.SOURCES), matrix.lines())
+
+
 def guardrail_table() -> str:
     return table(
         ("guardrail", "what it holds"),
@@ -349,6 +354,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "tree": picture,
     "causes": cause_table,
     "remedies": remedy_table,
+    "matrix": matrix_table,
     "guardrails": guardrail_table,
     "parameters": parameter_table,
     "environment": environment_table,

@@ -455,7 +455,8 @@ _ADVICE_FOR = {
 }
 
 
-def _advice(here: Case) -> str:
+def advice(here: Case) -> str:
+    """What a person can do about it."""
     found = here.diagnosis
     return _ADVICE_FOR.get((found.cause, found.detail), _ADVICE[found.cause])
 
@@ -475,7 +476,7 @@ def _discarded_meanwhile(mapping: MappingState | None) -> str:
 
 
 def _escalation(here: Case, passed: tuple[str, ...]) -> str:
-    lines = [_advice(here)]
+    lines = [advice(here)]
     if here.diagnosis.cause is Cause.FUNCTION_FAILURE:
         lines.append(_discarded_meanwhile(here.evidence.mapping))
     if passed:
