@@ -1,4 +1,4 @@
-"""The matrix of docs/remedies.md: every cause, lever and kind of source has an answer that holds."""
+"""The matrix of docs/remedies.md: every cause, lever and kind of source has an answer."""
 
 import pytest
 
