@@ -125,6 +125,9 @@ bench: setup ## Print start-up against its floor: import, first event, memory, s
 		LAMBDA_PYTHON=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 	@$(BIN)/python -m lab.startup $(BENCH)
 
+measure: setup ## Print the house in numbers: lines by room, functions, arrows (AT=revision of git)
+	@$(BIN)/python -m tests.measure $(AT)
+
 lock: setup ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) pyproject.toml --extra cli --extra html --extra lab --group dev -o requirements/dev.txt

@@ -17,7 +17,7 @@ from lab.plant import (
     StreamSpec,
     World,
 )
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 CONSUMER = "orders-consumer"
 WRITE = "lambda:UpdateEventSourceMapping"
@@ -30,14 +30,14 @@ class Waits:
 
     slept: list[tuple[datetime, float]] = field(default_factory=list)
 
-    def __call__(self, event: Any, context: LambdaContext, door: Door) -> Any:
+    def __call__(self, event: Any, context: LambdaContext, runtime: Runtime) -> Any:
         """One invocation."""
 
         def sleep(seconds: float) -> None:
-            self.slept.append((door.clock(), seconds))
-            door.sleep(seconds)
+            self.slept.append((runtime.clock(), seconds))
+            runtime.sleep(seconds)
 
-        return remediator(event, context, door._replace(sleep=sleep))
+        return remediator(event, context, runtime._replace(sleep=sleep))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lab.recorder import SETTLED_SECONDS, settings_of
 from lab.reports import changes_of, notes_of
 from lab.scenarios import Scenario
 from lab.stage import Stage, set_up
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 CHUNK_SECONDS = 60.0
 CLOCK_SECONDS = 0.001
@@ -28,7 +28,7 @@ STARVED_SECONDS = 60.0
 """How much longer than with ``nothing`` a neighbour must be throttled to count as starved."""
 
 
-def _ignored(_event: Any, _context: LambdaContext, _door: Door) -> None:
+def _ignored(_event: Any, _context: LambdaContext, _runtime: Runtime) -> None:
     """Deployed in the remediator's place: alarms call, nobody answers."""
 
 

@@ -1,4 +1,4 @@
-"""Settings from the environment, as template.yml sets it. Read once, at the door."""
+"""Settings from the environment, as template.yml sets it. Read once, at the runtime."""
 
 import re
 from collections.abc import Mapping

@@ -20,7 +20,7 @@ from remediator import arns, wiring
 from remediator.environment import Settings
 from remediator.events.intake import understand
 from remediator.model import Incident, Report, Status
-from remediator.wiring import Caller, Door
+from remediator.wiring import Caller, Runtime
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "remediator")
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "IteratorAgeRemediator")
@@ -30,9 +30,9 @@ logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 
-def real_door() -> Door:
+def real_runtime() -> Runtime:
     """The process's own environment, clock and patience."""
-    return Door(
+    return Runtime(
         environ=os.environ,
         clock=lambda: datetime.fromtimestamp(time.time(), UTC),
         sleep=lambda seconds: time.sleep(seconds),
@@ -46,15 +46,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises InputError for an event that cannot be understood, TemporaryError or PermanentError
     when the world is broken.
     """
-    return serve(event, context, real_door())
+    return serve(event, context, real_runtime())
 
 
-def serve(event: object, context: Any, door: Door) -> dict[str, Any]:
-    """As ``handler``, with the environment, the clock and the patience of ``door``."""
+def serve(event: object, context: Any, runtime: Runtime) -> dict[str, Any]:
+    """As ``handler``, with the environment, the clock and the patience of ``runtime``."""
     caller = _caller(context)
     logger.append_keys(request_id=caller.request_id)
     try:
-        report = _answer(event, caller, door)
+        report = _answer(event, caller, runtime)
     except Exception as error:
         logger.exception("the event was not answered", error=type(error).__name__)
         metrics.add_metric(name="Failures", unit=MetricUnit.Count, value=1)
@@ -64,17 +64,17 @@ def serve(event: object, context: Any, door: Door) -> dict[str, Any]:
     return report.model_dump(mode="json")
 
 
-def _answer(event: object, caller: Caller, door: Door) -> Report:
-    settings = Settings.from_environment(door.environ)
+def _answer(event: object, caller: Caller, runtime: Runtime) -> Report:
+    settings = Settings.from_environment(runtime.environ)
     account, region = _home(caller, settings)
     asked = understand(
         event,
-        door.clock(),
+        runtime.clock(),
         default_function=settings.target_function,
         account_id=account,
         region=region,
     )
-    runbook = wiring.runbook(settings, caller, door)
+    runbook = wiring.runbook(settings, caller, runtime)
     report = runbook.respond(asked) if isinstance(asked, Incident) else runbook.run(asked)
     if runbook.notifier is not None and runbook.notifier.failed:
         unsent = runbook.notifier.failed

@@ -236,10 +236,6 @@ OLD_DEFAULT_RETRIES = 10_000
 """What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
 
 
-STOPPED_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
-"""Of a mapping that reads nothing (Lambda API Reference, EventSourceMappingConfiguration)."""
-
-
 class MappingState(Record):
     """An event source mapping's settings (AWS: EventSourceMappingConfiguration)."""
 
@@ -531,7 +527,7 @@ class Resource(Record):
         return f"{self.kind} {self.id}"
 
     @property
-    def paid_as(self) -> "Resource":
+    def counted_as(self) -> "Resource":
         """What a change counts for in budgets: the splits of one plan are one reshard."""
         if self.kind is not ResourceKind.HASH_RANGE:
             return self
@@ -566,7 +562,7 @@ class Change(Record):
 
 
 class Plan(Record):
-    """A wish: a set of levers that go together, perhaps with first aid beside it."""
+    """A wish: one remedy family, perhaps with first aid beside it."""
 
     incident_id: str
     target: Target
@@ -574,8 +570,6 @@ class Plan(Record):
     changes: tuple[Change, ...] = ()
     escalation: str | None = None
     """Why a person is needed, in plain words; ``None`` when nobody is."""
-    waits: str = ""
-    """Why nothing is done though a lever fits: it would take longer than what it is to end."""
     next_commands: tuple[str, ...] = ()
     forecast: tuple[Option, ...] = ()
     undo: bool = False

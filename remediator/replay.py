@@ -43,7 +43,7 @@ class SavedSensor:
 
 
 class NoActuator:
-    """Has no hands (port: Actuator)."""
+    """Changes nothing (port: Actuator)."""
 
     def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:  # noqa: ARG002 - the port's
         """Raises PermanentError, always."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from remediator.aws.inspector import Inspector
 
 
-class Door(NamedTuple):
+class Runtime(NamedTuple):
     """Where environment, time and waiting come in; the lab brings its own."""
 
     environ: Mapping[str, str]
@@ -75,16 +75,18 @@ def rules(settings: Settings) -> tuple[Policy, PolicySource]:
 
 
 def runbook(
-    settings: Settings, caller: Caller, door: Door, clients: Clients | None = None
+    settings: Settings, caller: Caller, runtime: Runtime, clients: Clients | None = None
 ) -> Runbook:
     """The runbook of one deployment. A plan is wired to an actuator that cannot write."""
-    clients = clients or default_clients(door.environ)
+    clients = clients or default_clients(runtime.environ)
     policy, source = rules(settings)
     acting = policy.mode is Mode.APPLY
-    clients.keep_pace(door.clock, door.sleep, _slots(settings, caller, clients, acting=acting))
+    clients.keep_pace(
+        runtime.clock, runtime.sleep, _slots(settings, caller, clients, acting=acting)
+    )
     return Runbook(
         sensor=AwsSensor(clients),
-        actuator=AwsActuator(clients, door.sleep) if acting else ReadOnlyActuator(clients),
+        actuator=AwsActuator(clients, runtime.sleep) if acting else ReadOnlyActuator(clients),
         policy=policy,
         deployment=Deployment(
             mode=policy.mode,
@@ -93,12 +95,12 @@ def runbook(
             policy_source=source,
             **_ourselves(caller),
         ),
-        clock=door.clock,
-        holder=f"{caller.request_id}#{door.attempt()}",
+        clock=runtime.clock,
+        holder=f"{caller.request_id}#{runtime.attempt()}",
         journal=TableJournal(DynamoTable(clients.dynamodb, settings.journal_table))
         if settings.journal_table
         else None,
-        scheduler=_scheduler(settings, caller, door, clients),
+        scheduler=_scheduler(settings, caller, runtime, clients),
         notifier=AwsNotifier(clients, settings.notices_topic_arn),
         freeze_switch=_switch(settings, clients),
     )
@@ -180,18 +182,18 @@ def _switch(settings: Settings, clients: Clients) -> Callable[[], Freeze | None]
 
 
 def _scheduler(
-    settings: Settings, caller: Caller, door: Door, clients: Clients
+    settings: Settings, caller: Caller, runtime: Runtime, clients: Clients
 ) -> EventBridgeScheduler | None:
     """Wakes this very function; ``None`` where it is not known who that is, or by which role."""
-    function = caller.function_arn or _own_arn(settings, caller, door)
+    function = caller.function_arn or _own_arn(settings, caller, runtime)
     if function is None or settings.follow_up_role_arn is None:
         return None
-    return EventBridgeScheduler(clients, function, settings.follow_up_role_arn, door.clock)
+    return EventBridgeScheduler(clients, function, settings.follow_up_role_arn, runtime.clock)
 
 
-def _own_arn(settings: Settings, caller: Caller, door: Door) -> str | None:
+def _own_arn(settings: Settings, caller: Caller, runtime: Runtime) -> str | None:
     """Our function's ARN from what the runtime and the stack say, where the context has none."""
-    name = door.environ.get("AWS_LAMBDA_FUNCTION_NAME") or caller.function_name
+    name = runtime.environ.get("AWS_LAMBDA_FUNCTION_NAME") or caller.function_name
     queue = arns.parsed(settings.quarantine_queue_arn)
     if not name or not queue:
         return None
@@ -202,9 +204,9 @@ __all__ = [
     "Caller",
     "Clients",
     "Deployed",
-    "Door",
     "GivenUpRecords",
     "Inspector",
+    "Runtime",
     "alarm_keeper",
     "clients_of",
     "consumers",

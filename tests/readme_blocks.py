@@ -32,9 +32,9 @@ from remediator.cli.tables import TABLES
 from remediator.decide.remedies import QUIET_CAUSES, Remedy
 from remediator.decide.tree import TREE
 from remediator.environment import PREFIX, Settings
-from remediator.model import Cause
+from remediator.model import Cause, ResourceKind
 from remediator.render import tree
-from tests import matrix
+from remediator.settings_table import SETTINGS, Setting
 from tests.e2e.cannot import CANNOT
 
 ROOT = Path(__file__).parents[1]
@@ -320,10 +320,6 @@ def remedy_table() -> str:
     )
 
 
-def matrix_table() -> str:
-    return table(("incident", "lever", *matrix.SOURCES), matrix.lines())
-
-
 def guardrail_table() -> str:
     return table(
         ("guardrail", "what it holds"),
@@ -332,6 +328,44 @@ def guardrail_table() -> str:
             for name, check in TABLES.guardrails.items()
         ),
     )
+
+
+def learned_table() -> str:
+    drawn = tree.learned(TABLES)
+    return table(drawn.columns, drawn.rows)
+
+
+def setting_table() -> str:
+    """A row for each setting, as the code has it."""
+    return table(
+        (
+            "setting",
+            "AWS's name",
+            "held by",
+            "who feels a change",
+            "what it gives up is captured by",
+        ),
+        (
+            (
+                f"`{row.name}`",
+                f"`{row.field}`" if row.field else "SplitShard, MergeShards",
+                f"{row.kind}".replace("_", " "),
+                _felt(row),
+                f"`{row.captured_by.name}`" if row.captured_by else "gives up none by itself",
+            )
+            for row in SETTINGS.values()
+        ),
+    )
+
+
+def _felt(row: Setting) -> str:
+    felt = {
+        ResourceKind.EVENT_SOURCE_MAPPING: "the mapping, which restarts",
+        ResourceKind.FUNCTION: "whoever invokes the function",
+        ResourceKind.STREAM: "every reader of the stream",
+        ResourceKind.HASH_RANGE: "every reader and writer of the stream",
+    }[row.kind]
+    return felt + (", and the account's pool of concurrency" if row.concurrency else "")
 
 
 def prior_table() -> str:
@@ -354,8 +388,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "tree": picture,
     "causes": cause_table,
     "remedies": remedy_table,
-    "matrix": matrix_table,
     "guardrails": guardrail_table,
+    "learned": learned_table,
+    "settings": setting_table,
     "parameters": parameter_table,
     "environment": environment_table,
     "commands": partial(command_table, "remediator"),

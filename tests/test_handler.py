@@ -11,7 +11,7 @@ import pytest
 
 from remediator.errors import InputError
 from remediator.handler import logger, serve
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 NOW = datetime(2026, 11, 23, 10, 15, 31, tzinfo=UTC)
 LONG = "x" * 300_000
@@ -65,9 +65,9 @@ def on(name: str) -> dict[str, Any]:
 def test_what_is_logged_of_a_refused_event_is_short_however_long_the_event(
     log: io.StringIO, event: Any
 ) -> None:
-    door = Door({"REMEDIATOR_JOURNAL_TABLE": "journal"}, lambda: NOW, lambda _: None)
+    runtime = Runtime({"REMEDIATOR_JOURNAL_TABLE": "journal"}, lambda: NOW, lambda _: None)
     with pytest.raises(InputError) as refused:
-        serve(event, None, door)
+        serve(event, None, runtime)
     assert len(str(refused.value)) < 3000
     (line,) = log.getvalue().splitlines()
     assert json.loads(line)["message"] == "the event was not answered"

@@ -54,7 +54,7 @@ def half_a_minute_late() -> Evidence:
     )
 
 
-def desk(threshold: float | None = None) -> Session:
+def session(threshold: float | None = None) -> Session:
     return Session(
         sensor=Sensor(half_a_minute_late(), threshold),
         actuator=NoActuator(),
@@ -125,16 +125,16 @@ def cause(at: Session, incident: Incident) -> Cause:
 
 
 def test_an_alarm_at_ten_seconds_is_late_for_its_owner() -> None:
-    assert cause(desk(), by_sns(10_000)) is Cause.SLOW_CONSUMER
+    assert cause(session(), by_sns(10_000)) is Cause.SLOW_CONSUMER
 
 
 def test_an_alarm_at_the_policys_threshold_changes_nothing() -> None:
-    assert cause(desk(), by_sns(60_000)) is Cause.RECOVERING
+    assert cause(session(), by_sns(60_000)) is Cause.RECOVERING
 
 
 @pytest.mark.parametrize("metric", ["Duration", "Errors"])
 def test_the_threshold_of_another_metric_is_no_age(metric: str) -> None:
-    assert cause(desk(), by_sns(10_000, metric)) is Cause.RECOVERING
+    assert cause(session(), by_sns(10_000, metric)) is Cause.RECOVERING
 
 
 def test_a_slope_that_is_made_of_ages_is_no_age() -> None:
@@ -168,11 +168,11 @@ def test_a_slope_that_is_made_of_ages_is_no_age() -> None:
     alarm = understood(event).alarm
     assert alarm is not None
     assert (alarm.threshold, alarm.late_after_seconds) == (0.5, None)
-    assert cause(desk(), understood(event)) is Cause.RECOVERING
+    assert cause(session(), understood(event)) is Cause.RECOVERING
 
 
 def test_the_threshold_stands_in_the_reasons_data() -> None:
-    assert cause(desk(), by_action(json.dumps({"threshold": 10_000.0}))) is Cause.SLOW_CONSUMER
+    assert cause(session(), by_action(json.dumps({"threshold": 10_000.0}))) is Cause.SLOW_CONSUMER
 
 
 @pytest.mark.parametrize(
@@ -181,4 +181,4 @@ def test_the_threshold_stands_in_the_reasons_data() -> None:
 def test_where_the_event_does_not_tell_the_threshold_the_alarm_is_looked_up(
     described: float | None, told: Cause
 ) -> None:
-    assert cause(desk(described), by_action(None)) is told
+    assert cause(session(described), by_action(None)) is told

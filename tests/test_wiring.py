@@ -7,7 +7,7 @@ import pytest
 from remediator import wiring
 from remediator.environment import Settings
 from remediator.errors import InputError
-from remediator.wiring import Caller, Door
+from remediator.wiring import Caller, Runtime
 
 QUEUE = "arn:aws:sqs:eu-west-1:111122223333:quarantine"
 
@@ -24,9 +24,9 @@ def test_who_we_are_where_the_context_has_no_arn(
     environ: dict[str, str], caller: str | None, arn: str | None
 ) -> None:
     """A follow-up wakes this very function: without its ARN nothing may be changed."""
-    door = Door(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
+    runtime = Runtime(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
     found = wiring._own_arn(
-        Settings(quarantine_queue_arn=QUEUE), Caller("request-1", None, caller), door
+        Settings(quarantine_queue_arn=QUEUE), Caller("request-1", None, caller), runtime
     )
     assert found == (arn and f"arn:aws:lambda:eu-west-1:111122223333:function:{arn}")
 
@@ -34,9 +34,9 @@ def test_who_we_are_where_the_context_has_no_arn(
 def test_each_attempt_of_one_request_is_a_lease_holder_of_its_own() -> None:
     """Lambda delivers an event again under its old request id, also while the first one runs."""
     environ = {"AWS_DEFAULT_REGION": "eu-west-1"}
-    door = Door(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
+    runtime = Runtime(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
     caller = Caller("request-1", None, "us")
-    first, second = (wiring.runbook(Settings(), caller, door) for _ in range(2))
+    first, second = (wiring.runbook(Settings(), caller, runtime) for _ in range(2))
     assert first.holder != second.holder
     assert first.holder.startswith("request-1")
 

@@ -1,4 +1,4 @@
-"""What is deployed: the remediator's own handler, at simulated time through its door."""
+"""What is deployed: the remediator's own handler, at simulated time through its runtime."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from remediator import handler
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class LambdaContext:
         return self.remaining_ms()
 
 
-Function = Callable[[Any, LambdaContext, Door], Any]
+Function = Callable[[Any, LambdaContext, Runtime], Any]
 
 
-def remediator(event: Any, context: LambdaContext, door: Door) -> Any:
+def remediator(event: Any, context: LambdaContext, runtime: Runtime) -> Any:
     """``remediator.handler.serve``, unmodified; its log lines and metrics go nowhere."""
     with _quiet():
-        return handler.serve(event, context, door)
+        return handler.serve(event, context, runtime)
 
 
 @contextmanager

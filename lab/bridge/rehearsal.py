@@ -27,7 +27,7 @@ from lab.bridge.schedules import Schedules
 from lab.bridge.services.base import Aws
 from lab.bridge.shapes import Delivery, alarm_event
 from lab.plant import World
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +225,7 @@ class Rehearsal:
         self._clock.deadline = started + timedelta(seconds=self.deployment.timeout_seconds)
         result, error = None, None
         try:
-            result = self._function(invocation.event, self._context(invocation), self._door())
+            result = self._function(invocation.event, self._context(invocation), self._runtime())
         except (Exception, Death) as raised:  # noqa: BLE001 as Lambda's runtime would
             error = raised
         finally:
@@ -235,8 +235,8 @@ class Rehearsal:
         self.reports.append(report)
         return report
 
-    def _door(self) -> Door:
-        return Door(self.deployment.environ, self._clock.now, self._bridge.sleep)
+    def _runtime(self) -> Runtime:
+        return Runtime(self.deployment.environ, self._clock.now, self._bridge.sleep)
 
     def _context(self, invocation: Invocation) -> LambdaContext:
         return LambdaContext(

@@ -45,7 +45,7 @@ from remediator.events.requests import FollowUpDue
 from remediator.model import Alarm, AlarmState, Incident, Mode, Report, Status, Watched
 from remediator.policy import Budget, Policy
 from remediator.runbook import Runbook
-from remediator.wiring import Caller, Door
+from remediator.wiring import Caller, Runtime
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LATENCY_SECONDS = 0.05
@@ -286,7 +286,7 @@ def _runbook(worker: Worker, journal: TableJournal, event: Event, storm: Storm) 
         follow_up_role_arn=f"arn:aws:iam::{ACCOUNT}:role/follow-up",
     )
     caller = Caller(f"{event.incident_id}-{worker.now:%H%M%S%f}", arn("lambda", "function:us"))
-    door = Door({}, lambda: worker.now, worker.sleep)
-    wired = wiring.runbook(settings, caller, door, worker.clients)
+    runtime = Runtime({}, lambda: worker.now, worker.sleep)
+    wired = wiring.runbook(settings, caller, runtime, worker.clients)
     policy = wired.policy.model_copy(update={"budget": storm.budget})
     return wired._replace(journal=journal, policy=policy)

@@ -21,7 +21,7 @@ from lab.stage import Levers, Stage
 from lab.wild.draw import Wild
 from lab.wild.truth import Sample, Witness, holders
 from remediator.model import Status
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 BEFORE_CALL_SECONDS = 0.5
 """After the alarm's minute, and before the remediator's first line."""
@@ -76,9 +76,9 @@ class Approving:
         self._function = function
         self._asked: set[tuple[str, str]] = set()
 
-    def __call__(self, event: Any, context: LambdaContext, door: Door) -> Any:
+    def __call__(self, event: Any, context: LambdaContext, runtime: Runtime) -> Any:
         """Answer the event, and let the person read the answer."""
-        result = self._function(event, context, door)
+        result = self._function(event, context, runtime)
         if self.send and result["outcome"]["status"] == Status.AWAITING_APPROVAL:
             incident, plan = result["incident_id"], result["plan"]["digest"]
             if (incident, plan) not in self._asked:
@@ -88,7 +88,7 @@ class Approving:
         return result
 
 
-def _ignored(_event: Any, _context: LambdaContext, _door: Door) -> None:
+def _ignored(_event: Any, _context: LambdaContext, _runtime: Runtime) -> None:
     """Nobody answers."""
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from remediator.aws.clients import Clients
-from remediator.aws.writers import hands
+from remediator.aws.writers import writers
 from remediator.errors import PermanentError, RemediatorError, TemporaryError
 from remediator.model import Resource, ResourceKind, Value
 
@@ -26,7 +26,7 @@ class ReadOnlyActuator:
     """For plans: reads what is there and refuses every write (port: Actuator)."""
 
     def __init__(self, clients: Clients) -> None:
-        self._hands = hands(clients)
+        self._writers = writers(clients)
 
     def read(self, resource: Resource, settings: Sequence[str]) -> Mapping[str, Value]:
         """The present values of some settings, in one call.
@@ -34,7 +34,7 @@ class ReadOnlyActuator:
         Raises PermanentError for a setting that the resource does not have and as AWS answers,
         TemporaryError when it may work later.
         """
-        present = self._hands[resource.kind].read(resource.id, settings)
+        present = self._writers[resource.kind].read(resource.id, settings)
         unknown = [setting for setting in settings if setting not in present]
         if unknown:
             raise PermanentError(f"{resource} has no {', '.join(unknown)}", code="OutOfRange")
@@ -50,7 +50,7 @@ class ReadOnlyActuator:
         Never raises: what cannot be seen has not settled.
         """
         try:
-            return self._hands[resource.kind].settled(resource.id)
+            return self._writers[resource.kind].settled(resource.id)
         except RemediatorError as error:
             _LOG.warning("cannot see whether %s has settled: %s", resource, error)
             return False
@@ -72,7 +72,7 @@ class AwsActuator(ReadOnlyActuator):
         was changed, unless AWS did not answer at all.
         """
         try:
-            self._hands[resource.kind].write(resource.id, values)
+            self._writers[resource.kind].write(resource.id, values)
         except TemporaryError:
             self._sleep(_PAUSE_SECONDS)
             raise

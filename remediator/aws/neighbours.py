@@ -37,19 +37,21 @@ def all_are_listed(account: Reply) -> bool:
     return account.whole and not account.first.get("NextMarker")
 
 
-def by_name(clients: Clients, aim: Target) -> tuple[Question, ...]:
+def by_name(clients: Clients, target: Target) -> tuple[Question, ...]:
     """The stream's mappings, the function's, and by which aliases they may name it."""
     return (
-        questions.mappings(clients, "readers", {"EventSourceArn": aim.source_arn}),
-        *questions.mappings_of(clients, "FunctionName", _names(aim)),
-        questions.aliases(clients, aim),
+        questions.mappings(clients, "readers", {"EventSourceArn": target.source_arn}),
+        *questions.mappings_of(clients, "FunctionName", _names(target)),
+        questions.aliases(clients, target),
     )
 
 
-def by_name_found(clients: Clients, aim: Target, replies: Replies) -> tuple[Question, ...]:
+def by_name_found(clients: Clients, target: Target, replies: Replies) -> tuple[Question, ...]:
     """The mappings of what the first questions have found: other aliases, registered consumers."""
-    aliases = (f"{aim.function}:{name}" for name in _found(replies, "aliases", "Aliases", "Name"))
-    new = [name for name in aliases if name not in _names(aim)]
+    aliases = (
+        f"{target.function}:{name}" for name in _found(replies, "aliases", "Aliases", "Name")
+    )
+    new = [name for name in aliases if name not in _names(target)]
     consumers = _found(replies, "consumers", "Consumers", "ConsumerARN")
     return (
         *questions.mappings_of(clients, "FunctionName", new),
@@ -57,32 +59,32 @@ def by_name_found(clients: Clients, aim: Target, replies: Replies) -> tuple[Ques
     )
 
 
-def seen(aim: Target, replies: Replies) -> Neighbours:
+def seen(target: Target, replies: Replies) -> Neighbours:
     """What the replies tell, and what is missing of them.
 
     The readers of a stream in another account are mostly there, too, where we cannot list them.
     """
-    around = _seen(aim, replies)
-    owner = owner_elsewhere(aim)
+    around = _seen(target, replies)
+    owner = owner_elsewhere(target)
     if owner is None or around.readers is None:
         return around
     hidden = Gap(reading="readers", reason=f"the stream lies in account {owner}, as others may")
     return around._replace(readers=None, gaps=(*around.gaps, hidden))
 
 
-def _seen(aim: Target, replies: Replies) -> Neighbours:
+def _seen(target: Target, replies: Replies) -> Neighbours:
     registered = tuple(_items(replies, "consumers", "Consumers"))
     if all_are_listed(replies["mappings"]):
         listed = tuple(_items(replies, "mappings", _MAPPINGS))
         return Neighbours(
-            reading.readers_of(listed, registered, aim), reading.siblings(listed, aim), ()
+            reading.readers_of(listed, registered, target), reading.siblings(listed, target), ()
         )
-    of_stream, of_function = _about_stream(replies), _about_function(aim, replies)
+    of_stream, of_function = _about_stream(replies), _about_function(target, replies)
     hidden = _cut(replies, of_function, "sibling_mappings")
     listed = tuple(one for about in of_stream for one in _items(replies, about, _MAPPINGS))
     return Neighbours(
-        reading.readers_of(listed, registered, aim) if replies["readers"].whole else None,
-        None if hidden else reading.siblings(_all(replies, of_function), aim),
+        reading.readers_of(listed, registered, target) if replies["readers"].whole else None,
+        None if hidden else reading.siblings(_all(replies, of_function), target),
         (
             *_cut(replies, ["readers"], "readers"),
             *_cut(replies, of_stream[1:], "consumer_mappings"),
@@ -97,9 +99,9 @@ def own_questions(replies: Replies) -> frozenset[str]:
     return frozenset(about for about in replies if about in ours or about.startswith("mappings of"))
 
 
-def _names(aim: Target) -> tuple[str, ...]:
-    alias = (f"{aim.function}:{aim.qualifier}",) if aim.qualifier else ()
-    return (aim.function, *alias)
+def _names(target: Target) -> tuple[str, ...]:
+    alias = (f"{target.function}:{target.qualifier}",) if target.qualifier else ()
+    return (target.function, *alias)
 
 
 def _about_stream(replies: Replies) -> list[str]:
@@ -107,8 +109,8 @@ def _about_stream(replies: Replies) -> list[str]:
     return ["readers", *(f"mappings of {arn}" for arn in consumers)]
 
 
-def _about_function(aim: Target, replies: Replies) -> list[str]:
-    of_names = f"mappings of {aim.function}"
+def _about_function(target: Target, replies: Replies) -> list[str]:
+    of_names = f"mappings of {target.function}"
     exact = [about for about in replies if about == of_names or about.startswith(f"{of_names}:")]
     return ["aliases", *exact]
 

@@ -16,21 +16,21 @@ _MOST_SHARDS = 1000
 _MOST_CONSUMERS = 100
 
 
-def first(clients: Clients, aim: Target) -> tuple[Question, ...]:
+def first(clients: Clients, target: Target) -> tuple[Question, ...]:
     """What needs nothing but the target."""
-    return (*_of_lambda(clients, aim), *_OF_STREAM[aim.kind](clients, aim))
+    return (*_of_lambda(clients, target), *_OF_STREAM[target.kind](clients, target))
 
 
-def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
+def _of_lambda(clients: Clients, target: Target) -> tuple[Question, ...]:
     lambda_ = clients.lambda_
-    version = {"Qualifier": aim.qualifier} if aim.qualifier else {}
-    name = {"FunctionName": aim.function}
+    version = {"Qualifier": target.qualifier} if target.qualifier else {}
+    name = {"FunctionName": target.function}
     return (
         Question(
             "mapping",
             "lambda",
             lambda_.get_event_source_mapping,
-            {"UUID": aim.event_source_mapping},
+            {"UUID": target.event_source_mapping},
             read=reading.mapping,
         ),
         Question(
@@ -38,7 +38,7 @@ def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
             "lambda",
             lambda_.get_function,
             name | version,
-            read=lambda page: reading.function(aim.function, {**page, **_configured(page)}),
+            read=lambda page: reading.function(target.function, {**page, **_configured(page)}),
         ),
         Question(
             "reserved_concurrency",
@@ -52,8 +52,8 @@ def _of_lambda(clients: Clients, aim: Target) -> tuple[Question, ...]:
     )
 
 
-def _of_kinesis(clients: Clients, aim: Target) -> tuple[Question, ...]:
-    stream = {"StreamARN": aim.source_arn}
+def _of_kinesis(clients: Clients, target: Target) -> tuple[Question, ...]:
+    stream = {"StreamARN": target.source_arn}
     return (
         Question(
             "stream",
@@ -73,21 +73,23 @@ def _of_kinesis(clients: Clients, aim: Target) -> tuple[Question, ...]:
     )
 
 
-def _of_dynamodb(clients: Clients, aim: Target) -> tuple[Question, ...]:
+def _of_dynamodb(clients: Clients, target: Target) -> tuple[Question, ...]:
     return (
         Question(
             "stream",
             "dynamodb",
             clients.dynamodbstreams.describe_stream,
-            {"StreamArn": aim.source_arn},
-            read=lambda page: reading.table_stream(aim, page, reading.table_shards([page]), None),
+            {"StreamArn": target.source_arn},
+            read=lambda page: reading.table_stream(
+                target, page, reading.table_shards([page]), None
+            ),
             next_page=_next_shards,
         ),
         Question(
             "replicas",
             "dynamodb",
             clients.dynamodb.describe_table,
-            {"TableName": _table(aim)},
+            {"TableName": _table(target)},
             read=reading.replicas,
         ),
     )
@@ -100,9 +102,9 @@ def _configured(page: Answer) -> Answer:
     return {"Configuration": page["Configuration"]}
 
 
-def _table(aim: Target) -> str:
+def _table(target: Target) -> str:
     """By its ARN: a table of the same name may be in our own account, too."""
-    return aim.source_arn.partition("/stream/")[0]
+    return target.source_arn.partition("/stream/")[0]
 
 
 def _next_shards(page: Answer) -> Mapping[str, Any] | None:
@@ -120,13 +122,13 @@ def _by_marker(page: Answer) -> Mapping[str, Any] | None:
     return {"Marker": marker} if marker else None
 
 
-def consumers(clients: Clients, aim: Target) -> Question:
+def consumers(clients: Clients, target: Target) -> Question:
     """The registered consumers of a Kinesis stream."""
     return Question(
         "consumers",
         "kinesis",
         clients.kinesis.list_stream_consumers,
-        {"StreamARN": aim.source_arn, "MaxResults": _MOST_CONSUMERS},
+        {"StreamARN": target.source_arn, "MaxResults": _MOST_CONSUMERS},
         read=lambda page: [(one["ConsumerName"], one["ConsumerARN"]) for one in page["Consumers"]],
         next_page=_by_token,
     )
@@ -149,13 +151,13 @@ def mappings_of(clients: Clients, key: str, names: Iterable[str]) -> tuple[Quest
     return tuple(mappings(clients, f"mappings of {name}", {key: name}) for name in names)
 
 
-def aliases(clients: Clients, aim: Target) -> Question:
+def aliases(clients: Clients, target: Target) -> Question:
     """The function's aliases, each of which may be fed by mappings of its own."""
     return Question(
         "aliases",
         "lambda",
         clients.lambda_.list_aliases,
-        {"FunctionName": aim.function, "MaxItems": 100},
+        {"FunctionName": target.function, "MaxItems": 100},
         read=lambda page: [one["Name"] for one in page["Aliases"]],
         next_page=_by_marker,
     )

@@ -12,7 +12,6 @@ from remediator.aws.failures import whole
 from remediator.errors import InputError
 from remediator.events import names
 from remediator.model import (
-    STOPPED_STATES,
     AccountState,
     FunctionState,
     MappingState,
@@ -27,6 +26,8 @@ from remediator.model import (
 from remediator.settings_table import SETTINGS, Setting
 
 Answer = Mapping[str, Any]
+
+_STOPPED = frozenset({"Disabled", "Disabling", "Deleting"})
 
 
 def utc(moment: datetime) -> datetime:
@@ -55,7 +56,7 @@ def target(answer: Answer) -> Target | None:
 
 def is_running(answer: Answer) -> bool:
     """Whether a mapping polls, or is about to."""
-    return answer.get("State") not in STOPPED_STATES
+    return answer.get("State") not in _STOPPED
 
 
 def mapping(answer: Answer) -> MappingState:
@@ -201,13 +202,13 @@ def replicas(answer: Answer) -> int:
 
 
 def table_stream(
-    aim: Target, answer: Answer, shards: tuple[Shard, ...] | None, copies: int | None
+    target: Target, answer: Answer, shards: tuple[Shard, ...] | None, copies: int | None
 ) -> StreamState:
     """A DynamoDB stream: always 24 hours, and it scales by itself (AWS: DescribeStream)."""
     description = answer["StreamDescription"]
     return StreamState(
-        name=aim.stream,
-        arn=aim.source_arn,
+        name=target.stream,
+        arn=target.source_arn,
         status=description.get("StreamStatus", ""),
         open_shards=sum(shard.is_open for shard in shards) if shards is not None else None,
         registered_consumers=0,
@@ -224,16 +225,16 @@ def listed(answer: Answer) -> tuple[Answer, ...]:
 
 
 def readers_of(
-    mappings: Iterable[Answer], registered: Iterable[Answer], aim: Target
+    mappings: Iterable[Answer], registered: Iterable[Answer], target: Target
 ) -> tuple[Reader, ...]:
     """The other readers of the stream: mappings, and registered consumers that feed none.
 
     ``mappings`` may be of any source.
     """
-    others = [one for one in mappings if one["UUID"] != aim.event_source_mapping]
+    others = [one for one in mappings if one["UUID"] != target.event_source_mapping]
     sources = {one.get("EventSourceArn") or "" for one in others}
     return (
-        *(_mapping_reader(one) for one in others if _reads(one, aim.source_arn)),
+        *(_mapping_reader(one) for one in others if _reads(one, target.source_arn)),
         *(
             Reader(
                 name=consumer["ConsumerName"],
@@ -241,7 +242,7 @@ def readers_of(
                 enabled=consumer.get("ConsumerStatus") == "ACTIVE",
             )
             for consumer in registered
-            if consumer["ConsumerARN"] not in {*sources, aim.consumer_arn}
+            if consumer["ConsumerARN"] not in {*sources, target.consumer_arn}
         ),
     )
 
@@ -264,15 +265,15 @@ def _mapping_reader(mapping: Answer) -> Reader:
     )
 
 
-def siblings(mappings: Iterable[Answer], aim: Target) -> int:
+def siblings(mappings: Iterable[Answer], target: Target) -> int:
     """How many other running mappings feed the same function, by whatever name, of any source."""
     return len(
         {
             one["UUID"]
             for one in mappings
-            if one["UUID"] != aim.event_source_mapping
+            if one["UUID"] != target.event_source_mapping
             and is_running(one)
-            and feeds(one, aim.function)
+            and feeds(one, target.function)
         }
     )
 
@@ -291,6 +292,6 @@ def _function_of(mapping: Answer) -> Watched | None:
         return None
 
 
-def is_kinesis(aim: Target) -> bool:
+def is_kinesis(target: Target) -> bool:
     """Whether the mapping reads a Kinesis stream, else it reads a DynamoDB stream."""
-    return aim.kind is SourceKind.KINESIS
+    return target.kind is SourceKind.KINESIS

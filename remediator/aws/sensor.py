@@ -102,55 +102,55 @@ class _Seen(NamedTuple):
     asked: tuple[Query, ...]
 
 
-def _look(clients: Clients, aim: Target, window: tuple[datetime, datetime]) -> _Seen:
+def _look(clients: Clients, target: Target, window: tuple[datetime, datetime]) -> _Seen:
     """Ask everything. Raises what keeps the mapping itself from being read."""
-    replies = ask_all(questions.first(clients, aim))
+    replies = ask_all(questions.first(clients, target))
     if error := replies["mapping"].error:
         raise error
-    stream, shards = _stream(aim, replies), _shards(aim, replies)
-    asked = series.queries(aim, stream, shards or ())
+    stream, shards = _stream(target, replies), _shards(target, replies)
+    asked = series.queries(target, stream, shards or ())
     second = [questions.metrics(clients, asked, window)]
-    if _may_have_consumers(aim, stream):
-        second.append(questions.consumers(clients, aim))
+    if _may_have_consumers(target, stream):
+        second.append(questions.consumers(clients, target))
     if neighbours.all_are_listed(replies["mappings"]):
         replies |= ask_all(second)
     else:
-        replies |= ask_all([*second, *neighbours.by_name(clients, aim)])
-        replies |= ask_all(neighbours.by_name_found(clients, aim, replies))
+        replies |= ask_all([*second, *neighbours.by_name(clients, target)])
+        replies |= ask_all(neighbours.by_name_found(clients, target, replies))
     return _Seen(replies, stream, shards, asked)
 
 
-def _may_have_consumers(aim: Target, stream: StreamState | None) -> bool:
+def _may_have_consumers(target: Target, stream: StreamState | None) -> bool:
     """Whether to list consumers: DynamoDB has none, and a summary that says 0 has said it all."""
     counted = stream.registered_consumers if stream else None
-    return aim.kind is SourceKind.KINESIS and counted != 0
+    return target.kind is SourceKind.KINESIS and counted != 0
 
 
-def _stream(aim: Target, replies: Replies) -> StreamState | None:
+def _stream(target: Target, replies: Replies) -> StreamState | None:
     reply = replies["stream"]
     if not reply.pages:
         return None
-    if aim.kind is SourceKind.KINESIS:
+    if target.kind is SourceKind.KINESIS:
         return reading.kinesis_stream(reply.first)
-    shards, table = _shards(aim, replies), replies["replicas"]
+    shards, table = _shards(target, replies), replies["replicas"]
     copies = reading.replicas(table.first) if table.whole else None
-    return reading.table_stream(aim, reply.first, shards, copies)
+    return reading.table_stream(target, reply.first, shards, copies)
 
 
-def _shards(aim: Target, replies: Replies) -> tuple[Shard, ...] | None:
+def _shards(target: Target, replies: Replies) -> tuple[Shard, ...] | None:
     """All shards, or ``None``: a part of them would be taken for the whole."""
-    if aim.kind is SourceKind.DYNAMODB:
+    if target.kind is SourceKind.DYNAMODB:
         reply = replies["stream"]
         return reading.table_shards(reply.pages) if reply.whole else None
     reply = replies["shards"]
     return reading.kinesis_shards(reply.pages) if reply.whole else None
 
 
-def _function(aim: Target, replies: Replies) -> FunctionState | None:
+def _function(target: Target, replies: Replies) -> FunctionState | None:
     found, reserved = replies["function"], replies["reserved_concurrency"]
     if not found.whole and not reserved.whole:
         return None
-    state = reading.function(aim.function, found.first)
+    state = reading.function(target.function, found.first)
     if not reserved.whole:
         return state
     return state.model_copy(update={"reserved_concurrency": reading.reservation(reserved.first)})

@@ -47,32 +47,37 @@ def window(now: datetime, seconds: int) -> tuple[datetime, datetime]:
 
 
 def queries(
-    aim: Target, stream: StreamState | None = None, shards: Iterable[Shard] = ()
+    target: Target, stream: StreamState | None = None, shards: Iterable[Shard] = ()
 ) -> tuple[Query, ...]:
     """All metrics of a mapping, and those of its stream's shards that are turned on."""
     whole = [
         Query(metric, source, dimensions)
-        for metric, source in METRICS[aim.kind].items()
-        for dimensions in _dimensions(source.scope, aim)
+        for metric, source in METRICS[target.kind].items()
+        for dimensions in _dimensions(source.scope, target)
     ]
-    return (*whole, *_shard_queries(aim, stream, shards, MOST_QUERIES - len(whole)))
+    return (*whole, *_shard_queries(target, stream, shards, MOST_QUERIES - len(whole)))
 
 
-def _dimensions(scope: Scope, aim: Target) -> tuple[Dimensions, ...]:
+def _dimensions(scope: Scope, target: Target) -> tuple[Dimensions, ...]:
     """Where a metric may be kept, the most telling place first."""
-    if scope in _OF_STREAM and owner_elsewhere(aim):
+    if scope in _OF_STREAM and owner_elsewhere(target):
         return ()  # a stream of this name in our account is another one
-    function, consumer = {"FunctionName": aim.function}, _consumer_name(aim)
-    qualified = {"FunctionName": aim.function, "Resource": f"{aim.function}:{aim.qualifier}"}
-    table = {"TableName": aim.stream}
-    label = aim.source_arn.rpartition("/stream/")[2]
+    function, consumer = {"FunctionName": target.function}, _consumer_name(target)
+    qualified = {
+        "FunctionName": target.function,
+        "Resource": f"{target.function}:{target.qualifier}",
+    }
+    table = {"TableName": target.stream}
+    label = target.source_arn.rpartition("/stream/")[2]
     places: Mapping[Scope, tuple[Dimensions, ...]] = {
-        Scope.FUNCTION: (qualified, function) if aim.qualifier else (function,),
+        Scope.FUNCTION: (qualified, function) if target.qualifier else (function,),
         Scope.ACCOUNT: ({},),
-        Scope.MAPPING: ({"EventSourceMappingUUID": aim.event_source_mapping},),
-        Scope.INSIGHTS: ({"function_name": aim.function},),
-        Scope.STREAM: ({"StreamName": aim.stream},),
-        Scope.CONSUMER: ({"StreamName": aim.stream, "ConsumerName": consumer},) if consumer else (),
+        Scope.MAPPING: ({"EventSourceMappingUUID": target.event_source_mapping},),
+        Scope.INSIGHTS: ({"function_name": target.function},),
+        Scope.STREAM: ({"StreamName": target.stream},),
+        Scope.CONSUMER: ({"StreamName": target.stream, "ConsumerName": consumer},)
+        if consumer
+        else (),
         Scope.TABLE: (table,),
         Scope.TABLE_STREAM: ({**table, "StreamLabel": label, "Operation": "GetRecords"},),
     }
@@ -82,36 +87,37 @@ def _dimensions(scope: Scope, aim: Target) -> tuple[Dimensions, ...]:
 _OF_STREAM = frozenset({Scope.STREAM, Scope.CONSUMER, Scope.SHARD, Scope.TABLE, Scope.TABLE_STREAM})
 
 
-def owner_elsewhere(aim: Target) -> str | None:
+def owner_elsewhere(target: Target) -> str | None:
     """The account of the stream where that is not the function's: its metrics are kept there."""
-    source = names.stream_arn(aim.source_arn)
-    return source.account_id if source and source.account_id != aim.account_id else None
+    source = names.stream_arn(target.source_arn)
+    return source.account_id if source and source.account_id != target.account_id else None
 
 
-def _consumer_name(aim: Target) -> str | None:
+def _consumer_name(target: Target) -> str | None:
     """The registered consumer that a mapping reads through, if it does."""
-    source = names.stream_arn(aim.consumer_arn)
+    source = names.stream_arn(target.consumer_arn)
     return source.consumer if source else None
 
 
-def kept_elsewhere(aim: Target) -> tuple[Gap, ...]:
+def kept_elsewhere(target: Target) -> tuple[Gap, ...]:
     """One gap for each metric that CloudWatch keeps in the account of the stream alone."""
-    owner = owner_elsewhere(aim)
+    owner = owner_elsewhere(target)
     if owner is None:
         return ()
     reason = f"the stream lies in account {owner}, and so do its metrics"
     return tuple(
         Gap(reading=metric.value, reason=reason)
-        for metric, source in METRICS[aim.kind].items()
-        if source.scope in _OF_STREAM and (source.scope is not Scope.CONSUMER or aim.consumer_arn)
+        for metric, source in METRICS[target.kind].items()
+        if source.scope in _OF_STREAM
+        and (source.scope is not Scope.CONSUMER or target.consumer_arn)
     )
 
 
 def _shard_queries(
-    aim: Target, stream: StreamState | None, shards: Iterable[Shard], room: int
+    target: Target, stream: StreamState | None, shards: Iterable[Shard], room: int
 ) -> tuple[Query, ...]:
     """Shards' metrics, the open shards' first, for as many shards as one call has room for."""
-    if stream is None or not is_kinesis(aim) or owner_elsewhere(aim):
+    if stream is None or not is_kinesis(target) or owner_elsewhere(target):
         return ()
     on = {
         metric: source
@@ -120,7 +126,9 @@ def _shard_queries(
     }
     open_first = sorted(shards, key=lambda shard: not shard.is_open)
     return tuple(
-        Query(metric, source, {"StreamName": aim.stream, "ShardId": shard.shard_id}, shard.shard_id)
+        Query(
+            metric, source, {"StreamName": target.stream, "ShardId": shard.shard_id}, shard.shard_id
+        )
         for shard in open_first[: room // len(on) if on else 0]
         for metric, source in on.items()
     )

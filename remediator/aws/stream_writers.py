@@ -1,4 +1,4 @@
-"""The hands for Kinesis streams: as a whole, and for one range of hash keys.
+"""The writers for Kinesis streams: as a whole, and for one range of hash keys.
 
 Shards change by SplitShard and MergeShards alone: what was split is merged again exactly, and a
 hand-made layout comes back as it was, while UpdateShardCount makes all shards alike. And its row in
@@ -22,7 +22,7 @@ from remediator.model import Shard
 from remediator.settings_table import RETENTION, SHARDS
 
 
-class StreamHand:
+class StreamWriter:
     """A Kinesis stream's retention. Its shards are split and merged range by range."""
 
     def __init__(self, clients: Clients) -> None:
@@ -85,7 +85,7 @@ def _range(name: str) -> _Range:
     return _Range(found["stream"], int(found["first"]), int(found["last"]))
 
 
-class RangeHand:
+class RangeWriter:
     """How many open shards a range of hash keys has: one is split in two, two are merged."""
 
     def __init__(self, clients: Clients) -> None:
@@ -106,7 +106,7 @@ class RangeHand:
         act(span, present)
 
     def settled(self, name: str) -> bool:
-        return StreamHand(self._clients).settled(_range(name).stream)
+        return StreamWriter(self._clients).settled(_range(name).stream)
 
     def _split(self, span: _Range, present: tuple[Shard, ...]) -> None:
         if span.first == span.last:

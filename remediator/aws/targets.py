@@ -50,9 +50,9 @@ class TargetFinder:
         """See ``AwsSensor.find_targets``."""
         listed = list(self._listed(watched))
         streams = {
-            aim.event_source_mapping: (answer, aim)
+            target.event_source_mapping: (answer, target)
             for answer in listed
-            if (aim := reading.target(answer)) is not None
+            if (target := reading.target(answer)) is not None
         }
         if not streams:
             raise InputError(f"{watched}: {_in_vain(listed)}")
@@ -150,26 +150,26 @@ class TargetFinder:
         self, found: Sequence[tuple[Answer, Target]], watched: Watched, now: datetime
     ) -> tuple[Target, ...]:
         """The named alias first, then what is enabled, then by lag, else as AWS lists them."""
-        lags = self._lags([aim for _, aim in found], now) if len(found) > 1 else {}
+        lags = self._lags([target for _, target in found], now) if len(found) > 1 else {}
         wanted = watched.qualifier
 
         def rank(pair: tuple[Answer, Target]) -> tuple[bool, bool, Lag]:
-            answer, aim = pair
-            other = wanted is not None and aim.qualifier != wanted
-            lag = lags.get(aim.event_source_mapping, _NO_LAG)
+            answer, target = pair
+            other = wanted is not None and target.qualifier != wanted
+            lag = lags.get(target.event_source_mapping, _NO_LAG)
             return other, not reading.is_running(answer), lag
 
-        return tuple(aim for _, aim in sorted(found, key=rank))
+        return tuple(target for _, target in sorted(found, key=rank))
 
-    def _lags(self, aims: Sequence[Target], now: datetime) -> Mapping[str, Lag]:
+    def _lags(self, targets: Sequence[Target], now: datetime) -> Mapping[str, Lag]:
         """The lag by mapping; empty when metrics may not be read.
 
         Raises TemporaryError: a guess at which mapping lags would act on the wrong one.
         """
         asked = [
-            (aim, query)
-            for aim in aims[:_MOST_COMPARED]
-            for query in series.queries(aim)
+            (target, query)
+            for target in targets[:_MOST_COMPARED]
+            for query in series.queries(target)
             if query.metric in _LAGS
         ]
         start, end = series.window(now, _LAG_WINDOW_SECONDS)
@@ -185,12 +185,13 @@ class TargetFinder:
             return {}
         highest = [max(points.get(f"m{n}", {}).values(), default=None) for n in range(len(asked))]
         return {
-            aim.event_source_mapping: _lag(aim, asked, highest) for aim in aims[:_MOST_COMPARED]
+            target.event_source_mapping: _lag(target, asked, highest)
+            for target in targets[:_MOST_COMPARED]
         }
 
 
 def _lag(
-    aim: Target, asked: Sequence[tuple[Target, Query]], highest: Sequence[float | None]
+    target: Target, asked: Sequence[tuple[Target, Query]], highest: Sequence[float | None]
 ) -> Lag:
     """How far one mapping is behind, as far as metrics can tell.
 
@@ -202,10 +203,10 @@ def _lag(
     """
     own: dict[Metric, float] = {}
     for (owner, query), value in zip(asked, highest, strict=True):
-        if owner is aim and value is not None:
+        if owner is target and value is not None:
             own.setdefault(query.metric, value)
     function, stream = own.get(Metric.ITERATOR_AGE_MS), own.get(Metric.STREAM_ITERATOR_AGE_MS, 0.0)
-    if aim.consumer_arn:
+    if target.consumer_arn:
         stream = own.get(Metric.CONSUMER_BEHIND_MS, 0.0)
     behind = stream if function is None else function
     shown = stream if stream >= _EXPLAINS * behind else 0.0

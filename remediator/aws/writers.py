@@ -1,4 +1,4 @@
-"""One hand for each kind of resource: how its settings are read, written and seen to settle.
+"""One writer for each kind of resource: how its settings are read, written and seen to settle.
 
 Source: Lambda API Reference (UpdateEventSourceMapping, PutFunctionConcurrency,
 DeleteFunctionConcurrency, GetFunction).
@@ -11,12 +11,12 @@ from remediator.aws import reading
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors, whole
 from remediator.aws.limits import Values, number, refusal
-from remediator.aws.stream_writers import RangeHand, StreamHand
+from remediator.aws.stream_writers import RangeWriter, StreamWriter
 from remediator.model import ResourceKind, Value
 from remediator.settings_table import SETTINGS, Api, Setting
 
 
-class Hand(Protocol):
+class Writer(Protocol):
     """What can be done with one kind of resource. All raise PermanentError or TemporaryError."""
 
     def read(self, name: str, settings: Sequence[str]) -> Values:
@@ -32,7 +32,7 @@ class Hand(Protocol):
         ...
 
 
-class _LambdaHand:
+class LambdaWriter:
     """Settings of Lambda's, by the calls that their rows name."""
 
     def __init__(self, clients: Clients, kind: ResourceKind) -> None:
@@ -96,13 +96,13 @@ def _fields(values: Mapping[Setting, Value]) -> dict[str, Any]:
     return fields
 
 
-def hands(clients: Clients) -> Mapping[ResourceKind, Hand]:
-    """The hand for each kind of resource."""
+def writers(clients: Clients) -> Mapping[ResourceKind, Writer]:
+    """The writer for each kind of resource."""
     return {
         **{
-            kind: _LambdaHand(clients, kind)
+            kind: LambdaWriter(clients, kind)
             for kind in (ResourceKind.EVENT_SOURCE_MAPPING, ResourceKind.FUNCTION)
         },
-        ResourceKind.STREAM: StreamHand(clients),
-        ResourceKind.HASH_RANGE: RangeHand(clients),
+        ResourceKind.STREAM: StreamWriter(clients),
+        ResourceKind.HASH_RANGE: RangeWriter(clients),
     }

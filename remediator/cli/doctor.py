@@ -244,11 +244,11 @@ def _notices(who: Patient) -> Finding:
 
 def _freeze(who: Patient) -> Finding:
     """Whether changes are stopped, and by whom."""
-    desk = who.office.runbook(Mode.PLAN)
-    found = desk.freeze_switch()
-    if found is None and desk.journal is not None:
+    session = who.office.runbook(Mode.PLAN)
+    found = session.freeze_switch()
+    if found is None and session.journal is not None:
         scopes = ["all", *([who.consumer] if who.consumer else [])]
-        found = desk.journal.frozen(scopes)
+        found = session.journal.frozen(scopes)
     if found is None:
         return _ok("nothing is frozen")
     return _warn(

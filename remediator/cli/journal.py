@@ -40,8 +40,8 @@ def history(
     office = journal_office(outside, Place(profile, region, None, journal, deployment))
     if function or mapping or stream:
         named = one_of(function, mapping, stream)
-        desk = office.runbook(Mode.PLAN)
-        target = desk.choose_target(incident(named, outside.clock(), Mode.PLAN))
+        session = office.runbook(Mode.PLAN)
+        target = session.choose_target(incident(named, outside.clock(), Mode.PLAN))
         found = _journal(office).history(target.event_source_mapping)
         about = f"of {target.function}, mapping {target.event_source_mapping}"
     else:

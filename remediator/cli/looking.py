@@ -100,13 +100,13 @@ def _collected(outside: Outside, about: "Subject", place: Place) -> Bundle:
     asked = incident(
         one_of(about.function, about.mapping, about.stream), outside.clock(), Mode.PLAN
     )
-    desk = open_office(outside, place).runbook(Mode.PLAN)
-    aim = desk.choose_target(asked)
-    window = desk.policy.thresholds.metric_window_minutes * 60
+    session = open_office(outside, place).runbook(Mode.PLAN)
+    target = session.choose_target(asked)
+    window = session.policy.thresholds.metric_window_minutes * 60
     return Bundle(
         collected_by=options.version_text(),
-        policy_digest=desk.policy.digest,
-        evidence=desk.sensor.read(aim, outside.clock(), window),
+        policy_digest=session.policy.digest,
+        evidence=session.sensor.read(target, outside.clock(), window),
     )
 
 

@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from rich.console import Console
-
 from remediator import wiring
-from remediator.cli.progress import QUIET, Progress, ToldSensor
 from remediator.environment import PREFIX, Settings
 from remediator.errors import InputError, RemediatorError
 from remediator.model import Bundle, Mode
 from remediator.policy import Policy
 from remediator.runbook import Runbook
-from remediator.wiring import Caller, Clients, Deployed, Door
+from remediator.wiring import Caller, Clients, Deployed, Runtime
 
 
 class Outside(NamedTuple):
@@ -32,7 +29,6 @@ class Outside(NamedTuple):
     interactive: Callable[[], bool]
     """Whether a person sits at a terminal and can be asked."""
     user: str
-    progress: Progress = QUIET
 
     @classmethod
     def real(cls) -> "Outside":
@@ -44,7 +40,6 @@ class Outside(NamedTuple):
             clients=wiring.clients_of,
             interactive=lambda: sys.stdin.isatty() and sys.stderr.isatty(),
             user=_user(),
-            progress=Progress(Console(stderr=True)),
         )
 
 
@@ -83,9 +78,8 @@ class Office(NamedTuple):
         self.need_policy()
         settings = self.settings.model_copy(update={"mode": mode} if mode else {})
         caller = Caller(f"by-hand-{uuid4()}", self.remediator_arn)
-        door = Door(self.outside.environ, self.outside.clock, self.outside.sleep)
-        made = wiring.runbook(settings, caller, door, self.clients)
-        return made._replace(sensor=ToldSensor(made.sensor, self.outside.progress))
+        runtime = Runtime(self.outside.environ, self.outside.clock, self.outside.sleep)
+        return wiring.runbook(settings, caller, runtime, self.clients)
 
     def need_policy(self) -> None:
         """Raises InputError, with what to do, where the deployed one's policy file is not here."""
@@ -103,7 +97,6 @@ def open_office(outside: Outside, place: Place) -> Office:
     """
     region = place.region or outside.environ.get("AWS_REGION") or None
     clients = outside.clients(place.profile, region)
-    clients.tell_of_calls(outside.progress.called)
     deployed: Deployed | None = None
     if place.deployment:
         deployed = wiring.deployed(clients, place.deployment)

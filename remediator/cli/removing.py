@@ -63,18 +63,18 @@ def uninstall(
 
 def in_effect(office: Office) -> tuple[IncidentState, ...]:
     """The incidents, open or closed, of what this deployment watches, that hold settings."""
-    desk = office.runbook(Mode.PLAN)
+    session = office.runbook(Mode.PLAN)
     account, region = wiring.whoami(office.clients)
     since = office.outside.clock() - _REMEMBERED
     known = (
-        *desk.need_journal().open_incidents(account, region),
-        *desk.need_journal().recent(account, region, since, _MOST),
+        *session.need_journal().open_incidents(account, region),
+        *session.need_journal().recent(account, region, since, _MOST),
     )
     by_id = {state.incident_id: state for state in known}
     return tuple(
         state
         for state in by_id.values()
-        if state.in_effect and state.target is not None and desk.opted_in(state.target)
+        if state.in_effect and state.target is not None and session.opted_in(state.target)
     )
 
 

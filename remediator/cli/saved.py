@@ -92,9 +92,9 @@ def show_compared(
 
 def respond(outside: Outside, bundle: Bundle, policy: Path | None) -> Report:
     """The plan that stands on a bundle. Raises InputError for a wrong policy file."""
-    desk = offline(outside, bundle, policy)
+    session = offline(outside, bundle, policy)
     asked = {"function": bundle.evidence.target.function, "mode": Mode.PLAN.value}
-    return desk.respond(cast("Incident", intake.understand(asked, desk.clock())))
+    return session.respond(cast("Incident", intake.understand(asked, session.clock())))
 
 
 def _answer(outside: Outside, file: Path, policy: Path | None) -> Answered:

@@ -9,6 +9,7 @@ from remediator.cli import showing
 from remediator.cli.options import Command, Format, Shown
 from remediator.cli.policy_schema import policy_schema
 from remediator.decide.guardrails import GUARDRAILS
+from remediator.decide.learned import OUTWEIGHED, TEACHES
 from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES
 from remediator.decide.tree import TREE
 from remediator.model import Bundle, Report
@@ -19,7 +20,7 @@ from remediator.render.page import Table
 
 PANEL = "About the rules"
 
-TABLES = drawing.Tables(TREE, FIRST_AID, REMEDIES, QUIET_CAUSES, GUARDRAILS)
+TABLES = drawing.Tables(TREE, FIRST_AID, REMEDIES, QUIET_CAUSES, GUARDRAILS, TEACHES, OUTWEIGHED)
 
 
 class Schema(StrEnum):
@@ -32,7 +33,7 @@ class Schema(StrEnum):
 
 
 def tree(shown: Shown = Format.TEXT) -> None:
-    """Show how it decides: questions, remedies and guardrails, from the very tables that run.
+    """Show how it decides: questions, remedies, what is learned, guardrails: the tables that run.
 
     As Markdown with a Mermaid diagram.
     """

@@ -89,15 +89,14 @@ def raised(tracked: TrackedChange) -> bool:
 
 def used_up(state: IncidentState, verdict: Verdict, case: Case) -> IncidentState:
     """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
-    seen = verification.effect(state, case.evidence, case.at, case.policy)
-    helped = verification.gained(state.before, case.at, seen)
+    helped = verification.gained(state.before, case.at, case.signals)
     if helped or verdict.verdict is VerdictName.IMPROVING:
         return state
     used = tuple(dict.fromkeys(t.change.remedy for t in state.in_effect))
     return state.model_copy(update={"tried": tuple(dict.fromkeys((*state.tried, *used)))})
 
 
-def taught(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:
+def lasting(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:
     """What a diagnosis teaches for the rest of its incident.
 
     While a record is being isolated, a lane that fails gets nothing done: that is not the doing

@@ -5,10 +5,11 @@ what runs.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from remediator.decide.remedies import Remedy
-from remediator.model import Cause
+from remediator.model import Cause, Detail
 from remediator.render.page import Page, Section, Table
 from remediator.render.words import name
 
@@ -44,6 +45,10 @@ class Tables(NamedTuple):
     quiet: Collection[Cause]
     """Causes that need neither a lever nor a person."""
     guardrails: Mapping[str, Callable[..., object]]
+    teaches: Mapping[Cause, Collection[str]] = MappingProxyType({})
+    """Causes that hold for the rest of their incident, with the details that do."""
+    outweighed: Mapping[Cause, Sequence[tuple[Cause, str]]] = MappingProxyType({})
+    """What the questions may answer then, and are outweighed."""
 
 
 def _ends(question: Question) -> tuple[tuple[str, str | Leaf], ...]:
@@ -57,6 +62,7 @@ def page(tables: Tables) -> Page:
         sections=(
             Section("Questions", table=_questions(tables.tree)),
             Section("Remedies, the first that fits", table=_remedies(tables)),
+            Section("Outweighed by what an incident has learned", table=learned(tables)),
             Section(
                 "Guardrails, each change to each, in this order",
                 table=Table(("guardrail", "what it holds"), _guardrails(tables.guardrails)),
@@ -93,6 +99,29 @@ def _remedies(tables: Tables) -> Table:
         for cause, levers in tables.remedies.items()
     )
     return Table(("cause", "remedies"), (*rows, first_aid))
+
+
+def learned(tables: Tables) -> Table:
+    """What an incident has learned, how, and which answers of the questions that outweighs."""
+    rows = (
+        (name(cause), _taught_by(tables.teaches.get(cause)), _findings(answers))
+        for cause, answers in tables.outweighed.items()
+    )
+    return Table(("learned", "by", "outweighs"), tuple(rows))
+
+
+def _taught_by(details: Collection[str] | None) -> str:
+    ours = "what a change of ours did"
+    if details is None:
+        return ours
+    some = "" if set(details) >= set(Detail) else f" ({', '.join(map(name, sorted(details)))})"
+    return f"the questions{some}, or {ours}"
+
+
+def _findings(answers: Sequence[tuple[Cause, str]]) -> str:
+    return ", ".join(
+        name(cause) + (f" ({name(detail)})" if detail else "") for cause, detail in answers
+    )
 
 
 _WAITED, _CALLED = "it is waited for", "a person is called"

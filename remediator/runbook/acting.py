@@ -91,11 +91,10 @@ def _plan_anew(turn: Turn, refused: GuardedPlan | None) -> Report:
 def make(turn: Turn, guarded: GuardedPlan, *, refused_is_final: bool = False) -> Report:
     """Make what is allowed, and was paid for."""
     case = turn.case
-    turn.put_off(pacing.pause_after(turn.state, case, guarded))
+    turn.put_off(pacing.pause_after(case, guarded))
     wanted = {change.setting: change.after for change in guarded.allowed}
     turn.update(
         turn=turn.state.turn + 1,
-        going_on_approved=refused_is_final,
         before=verification.snapshot(case.at, case.signals),
         cause=case.diagnosis.cause,
         diagnosis=case.diagnosis,
@@ -152,7 +151,7 @@ def conclude(
         stage=memory.stage_of(state, watching=watching),
         follow_up_at=state.follow_up_at if watching else None,
         cause=case.diagnosis.cause,
-        learned=learned.taught(case.diagnosis, state) or state.learned,
+        learned=learned.lasting(case.diagnosis, state) or state.learned,
         diagnosis=case.diagnosis,
         before=state.before or verification.snapshot(case.at, case.signals),
     )
@@ -190,7 +189,7 @@ def goes_on(state: IncidentState, step: FollowUp, verdict: Verdict) -> bool:
 
 
 def go_on(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
-    """Split what is left of the plan, under every guardrail of now but cool-down and budget."""
+    """Split what is left of the plan, under every guardrail but cool-down and budget."""
     state = turn.state
     rest = Plan(
         incident_id=state.incident_id,
@@ -199,10 +198,7 @@ def go_on(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
         changes=state.going_on,
     )
     unpaid = turn.ledger().model_copy(update={"spent": ()})
-    if state.going_on_approved:
-        guarded = turn.rule(unpaid, approved=rest)
-    else:
-        guarded = turn.rule(unpaid, wish=rest)
+    guarded = turn.rule(unpaid, approved=rest)
     if guarded.mode is Mode.PLAN or not guarded.allowed:
         turn.update(going_on=state.going_on if guardrails.comes_back(guarded) else ())
         outcome = outcomes.without_action(guarded, turn.at)

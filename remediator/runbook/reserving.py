@@ -22,7 +22,7 @@ def claim_of(case: Case, guarded: GuardedPlan, now: datetime) -> Claim | None:
 
 def spent_on(state: IncidentState, guarded: GuardedPlan, now: datetime) -> list[Spent]:
     """One entry a resource: what goes in one write is one change."""
-    made = dict.fromkeys((c.remedy, c.resource.paid_as) for c in guarded.allowed)
+    made = dict.fromkeys((c.remedy, c.resource.counted_as) for c in guarded.allowed)
     return [
         Spent(
             incident_id=state.incident_id,

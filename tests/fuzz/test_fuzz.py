@@ -116,9 +116,9 @@ def planned(made: str) -> Report | None:
     except InputError as error:
         refused_in(1, error, r"evidence b\.json: \S.*: .*")
         return None
-    desk = wiring.offline(bundle, Policy(), None)
+    session = wiring.offline(bundle, Policy(), None)
     asked = Named("function", bundle.evidence.target.function)
-    return desk.respond(incident(asked, desk.clock(), Mode.PLAN))
+    return session.respond(incident(asked, session.clock(), Mode.PLAN))
 
 
 def bundles(numbers: range) -> Iterator[str]:

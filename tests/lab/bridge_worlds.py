@@ -17,7 +17,7 @@ from lab.plant import (
     StreamSpec,
     World,
 )
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FUNCTION = "orders-consumer"
@@ -42,7 +42,7 @@ def mapping_of(made: World) -> str:
 
 def rehearsal(
     made: World,
-    work: Callable[[Any, LambdaContext, Door], Any],
+    work: Callable[[Any, LambdaContext, Runtime], Any],
     conditions: Conditions | None = None,
     **parameters: str,
 ) -> Rehearsal:

@@ -13,11 +13,11 @@ from lab.bridge.shapes import Delivery
 from lab.plant import AccountSpec, FunctionSpec, Knobs, World
 from remediator.events.intake import understand
 from remediator.model import AlarmState, Incident
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 from tests.lab.bridge_worlds import FUNCTION, START, client, mapping_of, rehearsal, world
 
 
-def noop(event: Any, _: LambdaContext, __: Door) -> Any:
+def noop(event: Any, _: LambdaContext, __: Runtime) -> Any:
     return event
 
 
@@ -86,12 +86,12 @@ def test_the_plant_runs_on_while_the_function_sleeps_and_calls() -> None:
     uuid = mapping_of(made)
     seen: list[int] = []
 
-    def work(_: Any, __: LambdaContext, door: Door) -> None:
+    def work(_: Any, __: LambdaContext, runtime: Runtime) -> None:
         client("lambda").get_account_settings()
         seen.append(made.ledger(uuid).produced)
-        door.sleep(20)
+        runtime.sleep(20)
         seen.append(made.ledger(uuid).produced)
-        seen.append(int((door.clock() - START).total_seconds()))
+        seen.append(int((runtime.clock() - START).total_seconds()))
 
     rehearsal(made, work).invoke({})
     before, after, seconds = seen
@@ -100,10 +100,10 @@ def test_the_plant_runs_on_while_the_function_sleeps_and_calls() -> None:
 
 
 def test_lambda_ends_an_invocation_at_the_templates_timeout() -> None:
-    def work(_: Any, context: LambdaContext, door: Door) -> str:
+    def work(_: Any, context: LambdaContext, runtime: Runtime) -> str:
         assert context.get_remaining_time_in_millis() == 120_000
         try:
-            door.sleep(500)
+            runtime.sleep(500)
         except Exception:  # noqa: BLE001
             return "survived"
         return "slept"
@@ -114,7 +114,7 @@ def test_lambda_ends_an_invocation_at_the_templates_timeout() -> None:
 
 
 def test_a_slow_invocation_makes_the_next_one_wait() -> None:
-    rehearsed = rehearsal(world(), lambda _, __, door: door.sleep(50))
+    rehearsed = rehearsal(world(), lambda _, __, runtime: runtime.sleep(50))
     for _ in range(3):
         rehearsed.send({})
     rehearsed.run_until(10)
@@ -145,7 +145,7 @@ def test_a_failing_function_is_tried_again_after_one_and_two_minutes_and_then_gi
 def test_a_crash_is_retried_with_the_same_request() -> None:
     requests: list[str] = []
 
-    def work(_: Any, context: LambdaContext, __: Door) -> str:
+    def work(_: Any, context: LambdaContext, __: Runtime) -> str:
         requests.append(context.aws_request_id)
         client("lambda").get_account_settings()
         return "done"
@@ -172,19 +172,19 @@ def test_a_manual_invocation_is_not_retried() -> None:
 # --- schedules ---------------------------------------------------------------------------------
 
 
-def schedule_once(event: Any, context: LambdaContext, door: Door) -> Any:
+def schedule_once(event: Any, context: LambdaContext, runtime: Runtime) -> Any:
     """Books its own follow-up five minutes ahead, when called by hand."""
     if event == {"function": FUNCTION}:
         client("scheduler").create_schedule(
             Name="remediator-follow-up",
-            ScheduleExpression=(door.clock() + timedelta(minutes=5)).strftime(
+            ScheduleExpression=(runtime.clock() + timedelta(minutes=5)).strftime(
                 "at(%Y-%m-%dT%H:%M:%S)"
             ),
             FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
             Target={
                 "Arn": context.invoked_function_arn,
-                "RoleArn": door.environ["REMEDIATOR_FOLLOW_UP_ROLE_ARN"],
+                "RoleArn": runtime.environ["REMEDIATOR_FOLLOW_UP_ROLE_ARN"],
                 "Input": '{"follow_up": "incident"}',
             },
         )
@@ -204,12 +204,12 @@ def test_a_schedule_calls_the_function_with_its_input_within_the_minute() -> Non
 
 
 def test_what_the_function_stores_and_says_goes_to_its_own_stack() -> None:
-    def work(_: Any, __: LambdaContext, door: Door) -> Any:
-        table = door.environ["REMEDIATOR_JOURNAL_TABLE"]
+    def work(_: Any, __: LambdaContext, runtime: Runtime) -> Any:
+        table = runtime.environ["REMEDIATOR_JOURNAL_TABLE"]
         key = {"pk": {"S": "incident"}, "sk": {"S": "1"}}
         client("dynamodb").put_item(TableName=table, Item=key)
         client("sns").publish(
-            TopicArn=door.environ["REMEDIATOR_NOTICES_TOPIC_ARN"], Subject="s", Message="m"
+            TopicArn=runtime.environ["REMEDIATOR_NOTICES_TOPIC_ARN"], Subject="s", Message="m"
         )
         client("events").put_events(
             Entries=[{"Source": "remediator", "DetailType": "t", "Detail": "{}"}]
@@ -250,9 +250,9 @@ def test_an_account_of_any_number_and_region_has_its_own_stack() -> None:
     made = World(START, AccountSpec(account_id="210987654321", region="us-west-2"), Knobs(), seed=1)
     made.add_function(FunctionSpec(name=FUNCTION))
 
-    def work(_: Any, __: LambdaContext, door: Door) -> Any:
+    def work(_: Any, __: LambdaContext, runtime: Runtime) -> Any:
         lambda_ = client("lambda")
-        topic = door.environ["REMEDIATOR_NOTICES_TOPIC_ARN"]
+        topic = runtime.environ["REMEDIATOR_NOTICES_TOPIC_ARN"]
         client("sns").publish(TopicArn=topic, Message="m")
         function = lambda_.get_function(FunctionName=FUNCTION)
         return lambda_.meta.region_name, topic, function["Configuration"]["FunctionArn"]

@@ -30,7 +30,7 @@ from lab.scenarios.blueprint import START
 from remediator.aws.journal import TableJournal
 from remediator.aws.table import DynamoTable
 from remediator.state import ChangeState, IncidentState, Stage
-from remediator.wiring import Door
+from remediator.wiring import Runtime
 from tests.conftest import HISTORIES
 
 Record = Callable[[str, object], None]
@@ -69,10 +69,10 @@ class Strikes:
         self._dead = self.kind.startswith("crash")
         return FAULTS[self.kind](call)
 
-    def started_anew(self, event: Any, context: LambdaContext, door: Door) -> Any:
+    def started_anew(self, event: Any, context: LambdaContext, runtime: Runtime) -> Any:
         """The handler in a process that lives."""
         self._dead = False
-        return remediator(event, context, door)
+        return remediator(event, context, runtime)
 
 
 def _world() -> World:

@@ -48,8 +48,8 @@ INCIDENT = Incident(incident_id="inc-1", at=NOW, watched=Watched(function="order
 
 def planned(name: str, policy: Policy | None = None) -> Report:
     """The offline plan of one of the pipelines."""
-    desk = wiring.offline(bundle(PIPELINES[name]()), policy or Policy(), QUARANTINE)
-    return desk.respond(INCIDENT)
+    session = wiring.offline(bundle(PIPELINES[name]()), policy or Policy(), QUARANTINE)
+    return session.respond(INCIDENT)
 
 
 def shown(page: Page, width: int = 160) -> str:
@@ -108,8 +108,8 @@ def test_readings_are_cited_when_asked_for() -> None:
 
 
 def test_a_gap_names_the_permission_that_would_close_it() -> None:
-    desk = wiring.offline(bundle(without(slow_consumer(), "account")), Policy(), None)
-    said = flat(pages.report(desk.respond(INCIDENT)))
+    session = wiring.offline(bundle(without(slow_consumer(), "account")), Policy(), None)
+    said = flat(pages.report(session.respond(INCIDENT)))
     assert "account" in said
     assert "denied" in said
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from remediator.decide.remedies.base import Pass, Remedy
-from remediator.model import Cause, RemedyName
+from remediator.model import Cause, Detail, RemedyName
 from remediator.render import tree
 
 
@@ -41,6 +41,12 @@ TABLES = tree.Tables(
     remedies={Cause.SLOW_CONSUMER: (LEVER, LEVER), Cause.RECOVERING: (), Cause.UNKNOWN: ()},
     quiet={Cause.RECOVERING},
     guardrails={"no_way": held},
+    teaches={Cause.CONSUMER_STOPPED: {"paused"}, Cause.DOWNSTREAM_SATURATED: frozenset(Detail)},
+    outweighed={
+        Cause.CONSUMER_STOPPED: ((Cause.SLOW_CONSUMER, "cpu_bound"),),
+        Cause.DOWNSTREAM_SATURATED: ((Cause.SLOW_CONSUMER, ""),),
+        Cause.HOT_PARTITION_KEY: ((Cause.SLOW_CONSUMER, ""),),
+    },
 )
 
 
@@ -64,8 +70,17 @@ def test_a_cause_without_a_lever_is_waited_for_or_calls_a_person() -> None:
     )
 
 
+def test_what_an_incident_has_learned_names_what_it_outweighs() -> None:
+    ours = "what a change of ours did"
+    assert tree.learned(TABLES).rows == (
+        ("consumer stopped", f"the questions (paused), or {ours}", "slow consumer (cpu bound)"),
+        ("downstream saturated", f"the questions, or {ours}", "slow consumer"),
+        ("hot partition key", ours, "slow consumer"),
+    )
+
+
 def test_a_guardrail_says_what_it_holds_in_its_own_words() -> None:
-    guardrails = tree.page(TABLES).sections[2].table
+    guardrails = tree.page(TABLES).sections[3].table
     assert guardrails is not None
     assert guardrails.rows == (("no way", "Nothing gets through."),)
 

@@ -151,9 +151,7 @@ def _cooling_down(ask: Inquiry) -> Word:
     uuid = ask.evidence.target.event_source_mapping
     own = ask.policy.remedy(ask.change.remedy).cooldown_seconds
     cooldown = ask.policy.cooldown
-    # Whoever bounds retries isolates a record: no setting swings by it.
-    less = lowers(ask.change) and ask.change.remedy is not RemedyName.ISOLATE_POISON
-    general = cooldown.lower_seconds if less else cooldown.raise_seconds
+    general = cooldown.lower_seconds if lowers(ask.change) else cooldown.raise_seconds
     wait = timedelta(seconds=own or general)
     spent = [s for s in ask.around.ledger.spent if s.mapping == uuid]
     last = max((s.at for s in spent if s.remedy is not RemedyName.EXTEND_RETENTION), default=None)
@@ -295,8 +293,7 @@ def guard(plan: Plan, here: Case, around: Circumstances) -> GuardedPlan:
         paid = around._replace(
             beside=_spent_beside(change, ruled, plan, around), splits_beside=_splits(ruled)
         )
-        known = [one.change for one in ruled]
-        others = [*known, *plan.changes[len(ruled) + 1 :]]
+        others = [other for other in plan.changes if other != change]
         ruled.append(rule(change, here, paid, others))
     return GuardedPlan(
         plan=plan,
@@ -342,9 +339,9 @@ def _spent_beside(
     change: Change, ruled: Sequence[GuardedChange], plan: Plan, around: Circumstances
 ) -> tuple[Spent, ...]:
     """What goes in one write is one change; the plan's other writes are paid for, too."""
-    own = (change.remedy, change.resource.paid_as)
+    own = (change.remedy, change.resource.counted_as)
     made = dict.fromkeys(
-        (guarded.change.remedy, guarded.change.resource.paid_as)
+        (guarded.change.remedy, guarded.change.resource.counted_as)
         for guarded in ruled
         if guarded.allowed
     )
