@@ -6,14 +6,7 @@ from typing import NamedTuple
 
 from remediator.decide import guardrails
 from remediator.decide.case import Case
-from remediator.model import (
-    Change,
-    Decision,
-    GuardedPlan,
-    RemedyName,
-    Resource,
-    Value,
-)
+from remediator.model import Change, Decision, GuardedPlan, RemedyName, Resource, Value
 from remediator.policy import RestoreTo
 from remediator.settings_table import of, raises
 from remediator.state import IncidentState, TrackedChange
@@ -90,10 +83,7 @@ def _restart_would_be_late(change: Change, case: Case) -> str:
     Bounded retries are taken back all the same, and what goes in the same write with them: left
     behind, they would give up good records in the next outage (invariant 2).
     """
-    restart, allowed = (
-        case.policy.forecast.restart_seconds,
-        case.policy.thresholds.alarm_seconds,
-    )
+    restart, allowed = (case.policy.forecast.restart_seconds, case.policy.thresholds.alarm_seconds)
     arriving = case.signals.arrival_per_second
     idle = arriving is not None and arriving * restart < 1
     if not of(change).restarts or restart < allowed or idle:

@@ -72,10 +72,7 @@ def _old_record(_: Evidence, known: Signals) -> Contradiction | None:
         f"the age jumped by {known.age_jump_seconds:.0f} s more than the time that passed, while "
         "no lane is at work: it is that of one old record that was read, not of records that wait",
         Signals(
-            age_slope=None,
-            still_minutes=None,
-            expires_in_seconds=None,
-            retention_left_seconds=None,
+            age_slope=None, still_minutes=None, expires_in_seconds=None, retention_left_seconds=None
         ),
     )
 

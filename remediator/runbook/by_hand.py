@@ -5,22 +5,11 @@ from contextlib import suppress
 
 from remediator.errors import ConflictError, InputError, PermanentError, TemporaryError
 from remediator.events.requests import Approve, Rollback, SetFreeze
-from remediator.model import (
-    Incident,
-    Mode,
-    Report,
-    Status,
-    Watched,
-)
+from remediator.model import Incident, Mode, Report, Status, Watched
 from remediator.runbook import acting, undoing
 from remediator.runbook.session import Session
 from remediator.runbook.turn import ATTEMPTS, Turn, with_turn
-from remediator.state import (
-    EntryKind,
-    Freeze,
-    IncidentState,
-    Stage,
-)
+from remediator.state import EntryKind, Freeze, IncidentState, Stage
 
 
 def approve(session: Session, command: Approve) -> Report:

@@ -7,15 +7,7 @@ from remediator.decide.case import Case
 from remediator.decide.restoring import newest_of_each
 from remediator.errors import PermanentError
 from remediator.evidence.signals import MINUTE, alarming_ages
-from remediator.model import (
-    GuardedPlan,
-    Outcome,
-    Report,
-    Status,
-    Target,
-    Verdict,
-    VerdictName,
-)
+from remediator.model import GuardedPlan, Outcome, Report, Status, Target, Verdict, VerdictName
 from remediator.policy import Policy
 from remediator.runbook import outcomes
 from remediator.state import IncidentState, Stage, TrackedChange
@@ -56,10 +48,7 @@ def with_quiet(state: IncidentState, verdict: Verdict, now: datetime) -> Inciden
     if verdict.verdict is not VerdictName.RECOVERED:
         return state.model_copy(update={"quiet_since": None})
     return state.model_copy(
-        update={
-            "quiet_since": state.quiet_since or now,
-            "recovered_at": state.recovered_at or now,
-        }
+        update={"quiet_since": state.quiet_since or now, "recovered_at": state.recovered_at or now}
     )
 
 

@@ -26,14 +26,7 @@ from remediator.runbook import memory, reserving
 from remediator.runbook.look import Look
 from remediator.runbook.session import Session
 from remediator.settings_table import raises
-from remediator.state import (
-    LEASE_SECONDS,
-    Entry,
-    EntryKind,
-    IncidentState,
-    Lease,
-    TrackedChange,
-)
+from remediator.state import LEASE_SECONDS, Entry, EntryKind, IncidentState, Lease, TrackedChange
 
 ATTEMPTS = 5
 """How often something is repeated because another invocation was faster at the journal."""

@@ -178,10 +178,7 @@ def give_back(turn: Turn, by: str, asked_at: datetime | None) -> Report:
     which, due = turn.state.in_effect, turn.state.follow_up_at
     turn.update(**memory.CLOSED)
     turn.update(
-        undo_asked_by=by,
-        undo_asked_at=asked_at or _NEVER,
-        stage=Stage.WATCHING,
-        follow_up_at=due,
+        undo_asked_by=by, undo_asked_at=asked_at or _NEVER, stage=Stage.WATCHING, follow_up_at=due
     )
     if which and session.scheduler is not None:
         used_up = turn.state.looks_made >= session.policy.follow_up.most
