@@ -13,7 +13,10 @@ Names, reasons and messages are other people's. Whatever is written anywhere pas
     command        a shell line that runs as pasted
     quoted         a text in double quotes, for YAML and TypeScript; quoted_hcl: for Terraform
 
-HTML is the template engine's (it escapes by itself).
+    markup         text and attributes of HTML that no template engine makes
+    markup_json    JSON inside such HTML
+
+Other HTML is the template engine's (it escapes by itself).
 """
 
 import json
@@ -138,6 +141,24 @@ def json_text(text: str) -> str:
 def _json_escape(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+_MARKUP = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;", "`": "&#96;"}
+)
+
+
+def markup(text: object) -> str:
+    """Text inside HTML, or an attribute's value in quotes: no tag, no entity, no end of either."""
+    return visible(text).translate(_MARKUP)
+
+
+def markup_json(value: object) -> str:
+    """JSON as the content of an element: it ends no element and begins none."""
+    told = json.dumps(value)
+    for char in "<>&":
+        told = told.replace(char, f"\\u{ord(char):04x}")
+    return told
 
 
 def command(*words: object) -> str:

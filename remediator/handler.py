@@ -40,8 +40,8 @@ def real_runtime() -> Runtime:
 
 
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Lambda's entry. Returns the report (see ``remediator.model.Report``).
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | str:
+    """Lambda's entry. Returns the report (see ``remediator.model.Report``), or a dashboard's HTML.
 
     Raises InputError for an event that cannot be understood, TemporaryError or PermanentError
     when the world is broken.
@@ -49,11 +49,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return serve(event, context, real_runtime())
 
 
-def serve(event: object, context: Any, runtime: Runtime) -> dict[str, Any]:
+def serve(event: object, context: Any, runtime: Runtime) -> dict[str, Any] | str:
     """As ``handler``, with the environment, the clock and the patience of ``runtime``."""
     caller = _caller(context)
     logger.append_keys(request_id=caller.request_id)
     try:
+        if isinstance(event, dict) and not _WIDGET.isdisjoint(event):
+            return _widget(event, caller, runtime)
         report = _answer(event, caller, runtime)
     except Exception as error:
         logger.exception("the event was not answered", error=type(error).__name__)
@@ -62,6 +64,19 @@ def serve(event: object, context: Any, runtime: Runtime) -> dict[str, Any]:
     _count(report)
     logger.info("answered", report=_summary(report))
     return report.model_dump(mode="json")
+
+
+_WIDGET = frozenset({"widgetContext", "describe"})
+"""What only a dashboard's custom widget says."""
+
+
+def _widget(event: Mapping[str, Any], caller: Caller, runtime: Runtime) -> dict[str, Any] | str:
+    """What a dashboard shows in our widget, and does at its buttons."""
+    from remediator import widget  # noqa: PLC0415 - an alarm's answer does not wait for it
+
+    settings = Settings.from_environment(runtime.environ)
+    account, region = _home(caller, settings)
+    return widget.answer(event, widget.Place(settings, caller, runtime, account, region))
 
 
 def _answer(event: object, caller: Caller, runtime: Runtime) -> Report:
@@ -107,11 +122,13 @@ def _home(caller: Caller, settings: Settings) -> tuple[str | None, str | None]:
 
 
 def _count(report: Report) -> None:
-    """The metrics that a dashboard wants: incidents, causes, actions, refusals, recovery."""
+    """The metrics that a dashboard wants: causes, verdicts, actions, refusals, recovery."""
     outcome = report.outcome
     metrics.add_metric(name="Incidents", unit=MetricUnit.Count, value=1)
     if report.diagnosis:
         metrics.add_metric(name=f"Cause_{report.diagnosis.cause}", unit=MetricUnit.Count, value=1)
+    if report.verdict:
+        metrics.add_metric(name=f"Verdict_{report.verdict.verdict}", unit=MetricUnit.Count, value=1)
     done = sum(result.in_effect for result in outcome.results)
     metrics.add_metric(name="Actions", unit=MetricUnit.Count, value=done)
     refused = outcome.status in {Status.BLOCKED, Status.AWAITING_APPROVAL}

@@ -1,5 +1,6 @@
 """What comes from outside is shown, and obeyed by nothing: one way for each kind of output."""
 
+import html
 import json
 import re
 import shlex
@@ -73,3 +74,15 @@ def test_what_is_wrong_in_a_bundle_or_a_policy_is_named_first(word: str) -> None
         replay.bundle(json.dumps({word: 1}), "b.json")
     with pytest.raises(InputError, match=r"^p\.yml:1: \S"):
         policy.parse(json.dumps({word: 1}), "p.yml")
+
+
+@pytest.mark.parametrize("word", [word for word in HOSTILE if "\ud800" not in word])
+def test_markup_ends_no_element_and_no_attribute(word: str) -> None:
+    assert not set(escaping.markup(word)) & set("<>\"'`\n")
+    assert html.unescape(escaping.markup(word)) == escaping.visible(word)
+
+
+@pytest.mark.parametrize("word", [word for word in HOSTILE if "\ud800" not in word])
+def test_json_in_markup_says_the_same_and_holds_no_tag(word: str) -> None:
+    assert not set(escaping.markup_json({"a": word})) & set("<>&\n")
+    assert json.loads(escaping.markup_json({"a": word})) == {"a": word}
