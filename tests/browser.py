@@ -1,6 +1,7 @@
 """A real Chromium for the pages: it opens one from a file, and a test asks what is there."""
 
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -28,6 +29,7 @@ HOW_TO_GET_IT = (
     "installs it on Debian (as root); elsewhere install Chromium and its driver by hand."
 )
 PHONE_WIDTH, DESK_WIDTH = 390, 1280
+PICTURES = Path(__file__).parents[1] / "out" / "pages"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,15 @@ class Browser:
     def hover(self, selector: str) -> None:
         """Move the mouse to the middle of an element."""
         ActionChains(self.driver).move_to_element(self.all(selector)[0]).perform()
+
+    def photograph(self, name: str) -> int:
+        """Keep a picture of the whole page in ``out/pages``, for people; how many bytes it has."""
+        shot = self.driver.execute_cdp_cmd(
+            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True}
+        )
+        file = PICTURES / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.write_bytes(b64decode(shot["data"]))
 
     def _log(self) -> list[dict[str, Any]]:
         log: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]

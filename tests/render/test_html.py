@@ -187,6 +187,7 @@ def test_it_opens_in_silence_fetches_nothing_fits_and_keeps_nobody_out(
     assert browser.complaints == []
     assert browser.fetched == []
     assert browser.barriers() == []
+    assert browser.photograph(f"report-{what}-{scheme}-{width}") > 20_000
     browser.ask("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
     wide, room = browser.ask(
         "const e = document.documentElement; return [e.scrollWidth, e.clientWidth]"
