@@ -236,6 +236,10 @@ OLD_DEFAULT_RETRIES = 10_000
 """What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
 
 
+STOPPED_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
+"""Of a mapping that reads nothing (Lambda API Reference, EventSourceMappingConfiguration)."""
+
+
 class MappingState(Record):
     """An event source mapping's settings (AWS: EventSourceMappingConfiguration)."""
 
@@ -562,7 +566,7 @@ class Change(Record):
 
 
 class Plan(Record):
-    """A wish: one remedy family, perhaps with first aid beside it."""
+    """A wish: a set of levers that go together, perhaps with first aid beside it."""
 
     incident_id: str
     target: Target
@@ -570,6 +574,8 @@ class Plan(Record):
     changes: tuple[Change, ...] = ()
     escalation: str | None = None
     """Why a person is needed, in plain words; ``None`` when nobody is."""
+    waits: str = ""
+    """Why nothing is done though a lever fits: it would take longer than what it is to end."""
     next_commands: tuple[str, ...] = ()
     forecast: tuple[Option, ...] = ()
     undo: bool = False

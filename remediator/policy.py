@@ -132,7 +132,7 @@ class Limits(_Section):
 class Cooldown(_Section):
     """How long one mapping is left alone after a change, in seconds."""
 
-    raise_seconds: Counted = 240
+    raise_seconds: Counted = 120
     lower_seconds: Counted = 900
     human_seconds: int = Field(default=600, ge=0, le=30 * 86_400)
 
@@ -151,7 +151,7 @@ class FollowUps(_Section):
     soon_seconds: int = Field(default=60, ge=60, le=86_400)
     first_seconds: int = Field(default=240, ge=60, le=86_400)
     every_seconds: int = Field(default=180, ge=60, le=86_400)
-    most: Count = 20
+    most: Count = 30
     quiet_seconds: Seconds = 900
     unchanged_after_seconds: Seconds = 600
 

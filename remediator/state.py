@@ -140,6 +140,8 @@ class IncidentState(Record):
     changes: tuple[TrackedChange, ...] = ()
     going_on: tuple[Change, ...] = ()
     """Shards that the present turn has still to split: of one plan, made one after another."""
+    going_on_approved: bool = False
+    """Whether a person has approved that plan; else the policy of now rules on the rest anew."""
     tried: tuple[RemedyName, ...] = ()
     """Remedies that did not help in this incident, or made it worse; not planned again."""
     pending: GuardedPlan | None = None

@@ -19,7 +19,7 @@ from remediator.model import (
 from remediator.policy import Autonomy, Budget, Limits, Policy, RemedyPolicy
 from remediator.state import Freeze, IncidentState
 from tests.histories import ACCOUNT, REGION
-from tests.promises import Promises, every_setting_is_accounted_for, settings_of
+from tests.promises import AT_THE_END, Promises, settings_of
 from tests.small_account import Author, SmallAccount, Weather
 from tests.small_lambda import Fault, Host
 
@@ -117,7 +117,8 @@ def clear_up(host: Host) -> None:
     for state in host.states():
         woken = state.incident_id in host.woken
         assert state.open is woken, f"{state.incident_id} is {state.stage}"
-    every_setting_is_accounted_for(host)
+    for holds in AT_THE_END:
+        holds(host)
 
 
 @dataclass(frozen=True)

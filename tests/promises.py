@@ -1,17 +1,20 @@
 """The invariants, looked at from outside: at every write, at every claim, and between invocations.
 
-Numbers are those of the ten invariants; 5, 9 and 10 have tests of their own. What is checked is
-what the small account and the journal hold, never what a report says of itself.
+Numbers are those of the ten invariants; of 5, 9 and 10 what the end alone can show. What is checked
+is what the small account and the journal hold, never what a report says of itself; for 9 it is the
+reports and notices that people got.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from remediator.decide import learned
 from remediator.events.requests import FollowUpDue
 from remediator.execution import FOUND
-from remediator.model import Incident, Mode, RemedyName, Resource, ResourceKind, Value
+from remediator.model import Cause, Incident, Mode, RemedyName, Resource, ResourceKind, Value
 from remediator.state import (
     ChangeState,
     Claim,
@@ -158,7 +161,8 @@ class Promises:
     ) -> None:
         """6: within the budgets, and no raise before the last one can have shown.
 
-        Shards that one plan splits, one after another, are one change.
+        Shards that one plan splits, one after another, are one change; and what one plan raises
+        together shows together.
         """
         raising = forward and bool(_RAISING & set(values))
         mapping = state.target.event_source_mapping if state.target else ""
@@ -174,7 +178,7 @@ class Promises:
             made = [w for w in self.writes if w.forward and w.at > since]
             assert len(made) < budget.per_account, "6: over the account's budget"
             assert sum(w.mapping == mapping for w in made) < budget.per_target, "6: over the budget"
-        moved = [w.at for w in earlier if w.raising or not w.forward]
+        moved = [w.at for w in earlier if (w.raising or not w.forward) and w.plan != plan]
         if raising and moved:
             pause = self.host.now - max(moved)
             wait = timedelta(seconds=policy.cooldown.raise_seconds)
@@ -298,6 +302,64 @@ def every_setting_is_accounted_for(host: Host) -> None:
         kept = any(t.kept for _, t in ours)
         assert owned or kept or leans, f"8: {name} = {setting.value!r} is left behind"
         assert not (kept and any(t.endangers for _, t in ours if t.kept)), f"1: {name} was kept"
+
+
+def what_stands_behind_is_spared(host: Host) -> None:
+    """5, of the final world alone: what an incident raised, and has learned to be too much for what
+    stands behind, is not left in effect when it is closed."""
+    for state in host.states():
+        if state.learned is Cause.DOWNSTREAM_SATURATED and not state.open:
+            raised = [t.change.setting for t in state.in_effect if learned.raised(t)]
+            assert not raised, f"5: {raised} is left raised though what stands behind is saturated"
+
+
+def every_answer_is_explained(host: Host) -> None:
+    """9, of what people got: each cause with its path, each refusal with its guardrail and reason,
+    each outcome with why; and nobody is told the same thing of an incident twice in a row."""
+    for report in host.reports:
+        if report.diagnosis is not None:
+            path = report.diagnosis.path
+            assert path, f"9: {report.diagnosis.cause} without a path"
+            assert all(step.because for step in path), f"9: a step without a reason: {path}"
+        for one in report.plan.changes:
+            assert one.ruling.guardrail, f"9: {one} is ruled on by nobody"
+            assert one.ruling.reason, f"9: {one} is ruled on without a reason"
+        made = any(result.in_effect for result in report.outcome.results)
+        assert made or report.outcome.reason, f"9: {report.outcome.status} without a reason"
+    told: dict[str, tuple[object, ...]] = {}
+    incidents = {state.incident_id for state in host.states()}
+    for notice in host.notices:
+        said: Any = notice.detail
+        if said["incident_id"] not in incidents:  # a person's own freeze, answered each time
+            continue
+        outcome, cause = said["outcome"] | {"at": None}, (said["diagnosis"] or {}).get("cause")
+        news = notice.kind, cause, outcome, said["plan"]["digest"]
+        assert told.get(said["incident_id"]) != news, f"9: told twice: {notice.subject}"
+        told[said["incident_id"]] = news
+
+
+def nobody_else_on_the_stream_is_harmed(host: Host) -> None:
+    """10, of the final world alone: a retention is not shorter than people left it, and no shard of
+    a stream that is not said to be ours alone was split unless a person allowed it."""
+    for _, name, setting in settings_of(host):
+        if name == "retention_hours":
+            kept, theirs = int(setting.value or 0), int(setting.theirs or 0)
+            assert kept >= theirs, "10: the retention is shorter than it was"
+    for state in host.states():
+        split = [t for t in state.changes if t.change.setting == "shards"]
+        if split and not host.policy.is_ours_alone(state.target.stream if state.target else ""):
+            kinds = {entry.kind for entry in host.journal.entries(state.incident_id)}
+            assert EntryKind.APPROVAL in kinds, (
+                "10: shards of everybody's stream were split unasked"
+            )
+
+
+AT_THE_END = (
+    every_setting_is_accounted_for,
+    what_stands_behind_is_spared,
+    every_answer_is_explained,
+    nobody_else_on_the_stream_is_harmed,
+)
 
 
 def _theirs_lean_on_it(host: Host, resource: Resource) -> bool:

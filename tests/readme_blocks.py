@@ -35,6 +35,7 @@ from remediator.environment import PREFIX, Settings
 from remediator.model import Cause, ResourceKind
 from remediator.render import tree
 from remediator.settings_table import SETTINGS, Setting
+from tests import matrix
 from tests.e2e.cannot import CANNOT
 
 ROOT = Path(__file__).parents[1]
@@ -320,6 +321,10 @@ def remedy_table() -> str:
     )
 
 
+def matrix_table() -> str:
+    return table(("incident", "lever", *matrix.SOURCES), matrix.lines())
+
+
 def guardrail_table() -> str:
     return table(
         ("guardrail", "what it holds"),
@@ -388,6 +393,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "tree": picture,
     "causes": cause_table,
     "remedies": remedy_table,
+    "matrix": matrix_table,
     "guardrails": guardrail_table,
     "learned": learned_table,
     "settings": setting_table,

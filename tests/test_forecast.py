@@ -7,18 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remediator import wiring
 from remediator.decide import forecast
 from remediator.decide.forecast import Flow
 from remediator.evidence.signals import measure
-from remediator.model import Evidence
+from remediator.model import Cause, Evidence, Incident, Watched
 from remediator.policy import ForecastKnobs, Limits, Policy
+from remediator.render import markdown, pages
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
+    NOW,
     READINGS,
+    bundle,
     evidence,
     expiring,
     overloaded,
     slow_consumer,
+    stopped,
     throttled,
     without,
 )
@@ -48,7 +53,7 @@ def flow(
 
 
 def seen_flow(seen: Evidence, policy: Policy = DEFAULTS) -> Flow | None:
-    return forecast.observe(seen, measure(seen, policy.thresholds), policy.thresholds.busy_share)
+    return forecast.observe(seen, measure(seen, policy.thresholds), policy.thresholds)
 
 
 # --- the reference demo --------------------------------------------------------------------------
@@ -245,7 +250,12 @@ def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
         pytest.param(
             evidence(**SMALL, unreserved_concurrent_executions=10), 0, 0, id="a small pool is full"
         ),
-        pytest.param(throttled(reserved_concurrency=10), 0, 9, id="inside a reservation"),
+        pytest.param(
+            throttled(reserved_concurrency=10),
+            0,
+            6,
+            id="inside a reservation, beside its four lanes",
+        ),
     ],
 )
 def test_what_may_run_at_once_besides(seen: Evidence, claimed: int, free: int | None) -> None:
@@ -291,3 +301,18 @@ def test_a_forecast_without_a_reading_makes_no_numbers_up(missing: str) -> None:
     for option in forecast.options(seen, measure(seen, Policy().thresholds), Policy()):
         computed = option.capacity_per_second is not None and option.backlog_records is not None
         assert computed or option.drains_in_seconds is None
+
+
+def test_of_a_stopped_mapping_the_first_loss_is_not_known_and_never_none() -> None:
+    seen = stopped()
+    signals = measure(seen, Policy().thresholds)
+    (option,) = forecast.options(seen, signals, Policy(), Cause.CONSUMER_STOPPED)
+    assert (option.first_loss_in_seconds, option.backlog_records) == (None, None)
+    assert "first loss not known" in option.note
+    report = wiring.offline(bundle(seen), Policy(), None).respond(
+        Incident(incident_id="inc-0123456789abcdef0123", at=NOW, watched=Watched(function="orders"))
+    )
+    page = markdown.page(pages.report(report, readings=False))
+    assert "| nothing | never | not known |" in page
+    assert "**oldest record**: not seen" in page
+    assert "**backlog**: not seen" in page

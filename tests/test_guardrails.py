@@ -358,6 +358,14 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.BLOCK,
         "cooldown",
     ),
+    "who bounds retries isolates a record, and lowers nothing": (
+        change("maximum_retry_attempts", 10_000, 10),
+        poison(maximum_retry_attempts=10_000, on_failure_destination=QUARANTINE),
+        Policy(),
+        after(spent(5, RemedyName.ISOLATE_POISON)),
+        Decision.ALLOW,
+        "policy",
+    ),
     "the mapping's budget is spent": (
         FACTOR,
         slow_consumer(),
@@ -703,6 +711,7 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "bounded retries that capture": {"destination_usable": True},
     "bounded retries on a mere suspicion": {"destination_usable": True},
     "their destination is gone": {"destination_usable": False},
+    "who bounds retries isolates a record, and lowers nothing": {"destination_usable": True},
     "what a restart pushes past the age is captured": {"destination_usable": True},
 }
 """What was found out beside the evidence, in some cases."""
@@ -740,6 +749,7 @@ def test_changes_that_make_each_other_safe_stand_or_fall_together() -> None:
         "bisect_on_error",
         "maximum_retry_attempts",
         "on_failure_destination",
+        "parallelization_factor",
     }
     gone = here._replace(destination_usable=False)
     assert guard(wish, here, CALM).allowed == wish.changes
@@ -822,6 +832,7 @@ def test_a_change_says_what_makes_it_safe() -> None:
         "bisect_on_error": (),
         "maximum_retry_attempts": ("on_failure_destination",),
         "on_failure_destination": ("maximum_retry_attempts",),
+        "parallelization_factor": ("maximum_retry_attempts",),
     }
 
 
@@ -908,7 +919,7 @@ def test_no_guarded_plan_exceeds_its_policy(
     for made in plan.allowed:
         _within_limits(made, policy, seen)
         _within_autonomy(made, policy, around)
-        _neighbours_keep_theirs(made, seen, policy, around)
+        _neighbours_keep_theirs(made, plan, seen, policy, around)
         _downstream_is_well(made, policy, around)
         _nothing_good_is_discarded(made, plan, seen)
         _from_what_is_there(made, seen)
@@ -943,7 +954,7 @@ def _within_autonomy(made: Change, policy: Policy, around: Circumstances) -> Non
 
 
 def _neighbours_keep_theirs(
-    made: Change, seen: Evidence, policy: Policy, around: Circumstances
+    made: Change, plan: GuardedPlan, seen: Evidence, policy: Policy, around: Circumstances
 ) -> None:
     """Invariant 4: what is in use, the margin and what others were promised stay free."""
     if made.setting not in RAISING or seen.account is None:
@@ -960,7 +971,8 @@ def _neighbours_keep_theirs(
     if made.setting == "reserved_concurrency":
         assert pool >= max(limits.unreserved_minimum, used) + least + claimed
     elif reserved is not None:
-        assert added <= reserved
+        room = [one.after for one in plan.allowed if one.setting == "reserved_concurrency"]
+        assert added <= max([reserved, *(most for most in room if isinstance(most, int))])
     else:
         assert pool - used >= margin
         assert seen.account.concurrency_limit - (signals.claimed_concurrency or 0) - added >= margin

@@ -104,6 +104,8 @@ def test_what_a_person_is_asked_for_waits_behind_what_may_be_done_at_once() -> N
     [first] = planned(computing(), DEFAULTS)
     assert first.remedy is LANES
     [asked] = planned(computing(), free(off=(LANES,)))
+    assert asked.remedy is LARGER, "it is faster than more memory, by the forecast"
+    [asked] = planned(computing(), free(off=(LANES, LARGER)))
     assert asked.remedy is MEMORY
 
 

@@ -298,6 +298,22 @@ def test_bounded_retries_held_by_a_freeze_are_watched_until_it_is_lifted() -> No
     assert setting(host, RETRIES).value == -1
 
 
+def test_bounded_retries_at_latest_wait_for_a_persons_word_after_the_last_look_too() -> None:
+    host = started(Weather.POISON, FEW_LOOKS)
+    host.account.pipelines["orders"].starting_position = "LATEST"
+    incident = alarmed(host)
+    host.invoke(Approve(incident_id=incident, by="ada"))
+    assert setting(host, RETRIES).value != -1
+    host.pass_time(48 * 3600)
+    state = state_of(host, incident)
+    assert state.looks_made >= 4
+    assert state.pending is not None
+    assert {c.setting for c in state.pending.awaiting_approval} >= {"maximum_retry_attempts"}
+    assert any("remediator approve" in notice.text for notice in host.notices[-3:])
+    host.invoke(Approve(incident_id=incident, by="ada"))
+    assert setting(host, RETRIES).value == -1
+
+
 def test_a_new_alarm_renews_the_looks_of_an_incident_that_has_used_them_up() -> None:
     host, incident = acted(Weather.BUSY, FEW_LOOKS)
     host.journal.freeze(Freeze(scope="all", reason="a release", by="ada", at=host.now))
@@ -595,3 +611,17 @@ def test_what_goes_back_and_what_is_lowered_of_one_mapping_go_in_one_write() -> 
     assert hand.writes == [{"bisect_on_error": False, "parallelization_factor": 4}]
     assert all(result.status is ChangeStatus.APPLIED for result in results)
     assert [t.change.after for t in state.in_effect] == [4, 10]
+
+
+def test_what_cannot_be_made_turn_after_turn_is_told_of_once() -> None:
+    """The function that two mappings share is gone: each turn of the other one meets that."""
+    host = started(Weather.BUSY, shares=ResourceKind.FUNCTION)
+    host.account.pipelines["orders"].settings[RESERVED].set(2, Author.HUMAN)
+    host.account.pipelines["bills"].weather = Weather.BUSY
+    host.account.pass_time(600)
+    host.account.pipelines["orders"].gone = True
+    incident = alarmed(host, pipeline="bills")
+    host.pass_time(2 * 3600)
+    told = [notice.kind for notice in host.notices]
+    assert state_of(host, incident).turn > 2
+    assert told.count("conflict") <= 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from remediator.decide import planning
-from remediator.decide.remedies import FIRST_AID, REMEDIES, Pass, Remedy
+from remediator.decide.remedies import FIRST_AID, REMEDIES, TOGETHER, Pass, Remedy
 from remediator.decide.tree import diagnose
 from remediator.evidence.metrics import Metric
 from remediator.model import (
@@ -25,6 +25,7 @@ from remediator.model import (
 from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
+    NOW,
     PIPELINES,
     QUARANTINE,
     case_of,
@@ -67,6 +68,7 @@ BOUNDED = {"maximum_retry_attempts": (-1, 3 + 7), "on_failure_destination": (Non
 """Three tries of the record alone, and as many as it takes to halve a batch of 100 seven times."""
 SPLIT = {"bisect_on_error": (False, True)}
 SECOND_LANE = {"parallelization_factor": (1, 2)}
+MORE_LANES = {"parallelization_factor": (1, 5)}
 
 # --- the lever for each cause --------------------------------------------------------------------
 
@@ -74,14 +76,20 @@ SECOND_LANE = {"parallelization_factor": (1, 2)}
 @pytest.mark.parametrize(
     ("seen", "wish"),
     [
-        pytest.param(poison(), SPLIT | BOUNDED, id="poison that is proven"),
+        pytest.param(
+            poison(),
+            SPLIT | BOUNDED | MORE_LANES,
+            id="poison that is proven, with the lanes that drain what has piled up behind it",
+        ),
         pytest.param(
             one_shard_fails(),
             SPLIT | SECOND_LANE,
             id="poison that is suspected in the only lane: all that loses nothing, at once",
         ),
         pytest.param(
-            poison(bisect_on_error=True), BOUNDED, id="poison, split already: bound the retries"
+            poison(bisect_on_error=True),
+            BOUNDED | MORE_LANES,
+            id="poison, split already: bound the retries",
         ),
         pytest.param(
             one_shard_fails(bisect_on_error=True),
@@ -106,7 +114,7 @@ SECOND_LANE = {"parallelization_factor": (1, 2)}
             id="expiring: first aid beside the lever",
         ),
         pytest.param(
-            stopped(iterator_age_ms=23 * 3_600_000, stream_iterator_age_ms=23 * 3_600_000),
+            stopped(iterator_age_ms=23 * 3_600_000, mapping_last_modified=NOW),
             {"retention_hours": (24, 168)},
             id="stopped and expiring: first aid alone",
         ),
@@ -122,11 +130,81 @@ def test_a_slow_consumer_gets_more_lanes() -> None:
     assert made.after in range(5, 11)
 
 
-def test_a_reservation_that_throttles_is_raised_to_what_the_lanes_need() -> None:
-    (made,) = plan(throttled()).changes
-    assert (made.setting, made.before) == ("reserved_concurrency", 1)
+def test_a_reservation_is_raised_together_with_the_lanes_that_drain_what_waits() -> None:
+    """Sized for what drains, and not for the lanes that there are: in one plan, one restart."""
+    room, lanes = plan(throttled()).changes
+    assert (room.setting, room.before) == ("reserved_concurrency", 1)
+    assert (lanes.setting, lanes.before) == ("parallelization_factor", 1)
+    assert isinstance(room.after, int)
+    assert isinstance(lanes.after, int)
+    assert room.after >= 4 * lanes.after
+    assert lanes.safe_only_with == ("reserved_concurrency",)
+    assert "without" in lanes.why
+
+
+def test_a_reservation_alone_is_enough_where_little_waits() -> None:
+    """It restarts nothing: what needs no restart is weighed as such."""
+    seen = throttled(iterator_age_ms=climbing(0.8, 2), incoming_records=[60.0] * 30)
+    (made,) = plan(seen).changes
+    assert made.setting == "reserved_concurrency"
     assert isinstance(made.after, int)
     assert 4 <= made.after <= 10
+
+
+def test_a_slow_consumer_with_a_narrow_reservation_gets_room_and_lanes_at_once() -> None:
+    room, lanes = plan(overloaded(reserved_concurrency=4)).changes
+    assert (room.setting, lanes.setting) == ("reserved_concurrency", "parallelization_factor")
+
+
+def test_lanes_that_rest_keep_their_place_in_the_reservation() -> None:
+    """Once what is stuck goes on, they come back to work: a factor that takes their place throttles
+    them."""
+    seen = poison(reserved_concurrency=4)
+    assert "parallelization_factor" not in wished(plan(seen))
+
+
+def test_what_little_waits_behind_a_record_needs_no_more_lanes() -> None:
+    seen = poison()
+    here = case_of(seen, diagnose(seen, DEFAULTS), DEFAULTS, quarantine_arn=QUARANTINE)
+    assert here.flow is not None
+    for arrival, more in ((10.0, True), (0.5, False)):
+        flow = here.flow.model_copy(update={"arrival_per_second": arrival})
+        found = planning.plan("inc", here._replace(flow=flow))
+        assert ("parallelization_factor" in wished(found)) is more
+
+
+def test_lanes_wait_for_the_record_to_be_given_up() -> None:
+    """Without a destination the record stays, and a restart drains nothing."""
+    made = {change.setting: change for change in plan(poison()).changes}
+    assert "maximum_retry_attempts" in made["parallelization_factor"].safe_only_with
+    assert "parallelization_factor" not in wished(plan(poison(), quarantine_arn=None))
+
+
+def test_a_restart_that_loses_against_waiting_is_not_made() -> None:
+    """The arrival has come down, and what waits is gone before the mapping would be back."""
+    seen = slow_consumer(
+        iterator_age_ms=climbing(0.5, 4),
+        incoming_records=[6.0] * 26 + [260.0, 6.0, 6.0, 6.0],
+    )
+    here = case_of(
+        seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS, quarantine_arn=QUARANTINE
+    )
+    assert here.flow is not None
+    quick = here.flow.model_copy(
+        update={
+            "lane_capacity_per_second": 2.0,
+            "arrival_per_second": 0.5,
+            "backlog_records": 150.0,
+        }
+    )
+    waiting = planning.plan("inc", here._replace(flow=quick))
+    assert waiting.changes == ()
+    assert waiting.escalation is None
+    assert "nothing done" in waiting.waits
+    slow = quick.model_copy(update={"backlog_records": 1500.0})
+    acting = planning.plan("inc", here._replace(flow=slow))
+    assert wished(acting)["parallelization_factor"][0] == 1
+    assert acting.waits == ""
 
 
 def test_the_accounts_pool_is_not_ours_to_raise() -> None:
@@ -276,10 +354,13 @@ def test_a_plan_acts_or_calls_a_person_or_all_is_well(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_one_remedy_a_turn_and_first_aid_beside_it(name: str) -> None:
-    """So that what happens next can be attributed to it."""
-    aid = {remedy.name for remedy in FIRST_AID}
-    assert len({made.remedy for made in plan(PIPELINES[name]()).changes} - aid) <= 1
+def test_what_goes_together_is_in_the_table_and_the_mapping_restarts_once(name: str) -> None:
+    found = plan(PIPELINES[name]())
+    made = {change.remedy for change in found.changes} - {remedy.name for remedy in FIRST_AID}
+    sets = [{remedy.name for remedy in together} for together in TOGETHER.get(found.cause, ())]
+    assert len(made) <= 1 or made in sets
+    settings = [(str(change.resource), change.setting) for change in found.changes]
+    assert len(settings) == len(set(settings))
 
 
 def test_what_could_not_be_seen_is_said_to_the_person_who_is_called() -> None:

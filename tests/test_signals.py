@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from remediator.evidence.metrics import KINESIS_SHARD_METRICS, METRICS, Metric
 from remediator.evidence.signals import Signals
 from remediator.evidence.signals import measure as measured
-from remediator.model import Evidence, Reader, SourceKind
+from remediator.model import Evidence, Reader, Series, SourceKind
 from remediator.policy import Policy
 from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
@@ -30,6 +30,7 @@ from tests.evidence import (
     saturated,
     since,
     slow_consumer,
+    stopped,
     throttled,
     without,
 )
@@ -149,7 +150,7 @@ SIGNAL_OF: list[tuple[str, tuple[str, ...]]] = [
     (Metric.DURATION_MS, ("busy_lanes", "busy_share", "duration_ms", "lane_rate")),
     (Metric.CONCURRENT_EXECUTIONS, ("concurrency", "usual_concurrency")),
     (Metric.INCOMING_RECORDS, ("arrival_per_second", "backlog_records")),
-    (Metric.INVOCATIONS, ("active_minutes_since_modified", "busy_lanes", "error_share")),
+    (Metric.INVOCATIONS, ("idle_minutes_since_modified", "busy_lanes", "error_share")),
     (Metric.UNRESERVED_CONCURRENT_EXECUTIONS, ("unreserved_in_use",)),
     (Metric.ACCOUNT_THROTTLES, ("account_throttles_per_minute",)),
     ("mapping", ("lanes", "busy_share", "records_per_batch")),
@@ -402,3 +403,29 @@ def test_any_evidence_can_be_measured(seen: Evidence, policy: Policy) -> None:
     assert found.age_seconds is None or found.age_seconds >= 0
     assert found.backlog_records is None or found.backlog_records >= 0
     assert found == measured(seen, policy.thresholds)
+
+
+@pytest.mark.parametrize("state", ["Disabling", "Disabled", "Deleting"])
+def test_the_age_of_a_stopped_mapping_is_not_that_of_the_streams_other_readers(state: str) -> None:
+    found = measure(stopped(mapping_state=state, stream_iterator_age_ms=400))
+    assert found.age_seconds is None
+    assert found.backlog_records is None
+    assert found.expires_in_seconds is None
+
+
+def test_a_stopped_mapping_s_own_last_ages_tell_how_old_it_is_by_now() -> None:
+    ten_minutes_ago = NOW - timedelta(minutes=10)
+    seen = stopped(iterator_age_ms=90_000, mapping_last_modified=ten_minutes_ago)
+    points = seen.metrics[Metric.ITERATOR_AGE_MS].points
+    own = Series(points=tuple(point for point in points if point[0] < ten_minutes_ago))
+    found = measure(
+        seen.model_copy(update={"metrics": {**seen.metrics, Metric.ITERATOR_AGE_MS: own}})
+    )
+    assert found.age_seconds == pytest.approx(90 + 600, abs=90)
+
+
+def test_an_age_that_goes_on_after_the_mapping_was_stopped_is_a_siblings() -> None:
+    seen = stopped(
+        iterator_age_ms=[90_000.0] * 30, mapping_last_modified=NOW - timedelta(minutes=10)
+    )
+    assert measure(seen).age_seconds is None

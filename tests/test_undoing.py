@@ -12,7 +12,7 @@ from remediator.decide.case import Case
 from remediator.decide.guardrails import GUARDRAILS, Circumstances, Undo, guard_undo, rule
 from remediator.decide.guardrails.undoing import LIFTED, put_back
 from remediator.decide.tree import diagnose
-from remediator.decide.verification import judge, snapshot
+from remediator.decide.verification import Effect, judge, snapshot
 from remediator.events.requests import Approve, Rollback
 from remediator.evidence.signals import measure
 from remediator.model import (
@@ -277,11 +277,11 @@ def test_what_no_destination_takes_ends_the_isolation_however_well_it_goes(metri
     seen = settled(mapping_last_modified=NOW - timedelta(minutes=10), **{metric: since(3, 2)})
     before = snapshot(NOW, measure(poison(), policy.thresholds))
     signals = measure(seen, policy.thresholds)
-    for settled_by_now in (False, True):
-        said = judge(before, NOW, signals, policy, settled=settled_by_now, bounded=True)
+    for shown in (Effect((RETRIES,)), Effect((RETRIES,), 3, signals)):
+        said = judge(before, NOW, signals, policy, seen=shown, bounded=True)
         assert said.verdict is VerdictName.WORSE
         assert "no destination took them" in said.because
-    well = judge(before, NOW, signals, policy, settled=True, bounded=False)
+    well = judge(before, NOW, signals, policy, seen=Effect((RETRIES,), 3, signals), bounded=False)
     assert well.verdict is VerdictName.RECOVERED
 
 

@@ -7,14 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from remediator.decide.case import Case
 from remediator.decide.tree import diagnose
-from remediator.decide.verification import gained, judge, next_step, settled, snapshot, surer
+from remediator.decide.verification import (
+    Effect,
+    effect,
+    gained,
+    held,
+    judge,
+    next_step,
+    snapshot,
+    surer,
+)
+from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals, measure
 from remediator.model import (
     Cause,
     Change,
     Detail,
     Diagnosis,
+    Evidence,
     FollowUpDecision,
     Incident,
     RemedyName,
@@ -26,7 +38,7 @@ from remediator.model import (
 from remediator.policy import FollowUps, Policy
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
 from tests.anything import POLICIES, blinded, evidences
-from tests.evidence import MAPPING, NOW, target
+from tests.evidence import MAPPING, MINUTES, NOW, evidence, target
 
 DEFAULTS = Policy()
 MAPPING_CHANGE = Change(
@@ -42,6 +54,10 @@ FUNCTION_CHANGE = Change(
     setting="reserved_concurrency",
     before=1,
     after=10,
+)
+
+ISOLATING = MAPPING_CHANGE.model_copy(
+    update={"remedy": RemedyName.ISOLATE_POISON, "setting": "bisect_on_error"}
 )
 
 
@@ -96,7 +112,7 @@ HEALTHY: dict[str, Any] = {
     "error_share": 0.0,
     "throttle_share": 0.0,
     "duration_ms": 1000.0,
-    "concurrency": 10.0,
+    "concurrency": 1.0,
     "successes_per_minute": 60.0,
     "lane_rate": 1.0,
     "processed_per_second": 1.0,
@@ -108,10 +124,21 @@ def signals(age_seconds: float | None, **said: Any) -> Signals:
     return Signals(**HEALTHY | {"age_seconds": age_seconds} | said)
 
 
+def tracked(change: Change = MAPPING_CHANGE, made_seconds_ago: float = 600) -> TrackedChange:
+    at = NOW - seconds_ago(made_seconds_ago)
+    return TrackedChange(change=change, state=ChangeState.APPLIED, at=at)
+
+
+def shown(after: Signals, minutes: int = 3, *changes: Change) -> Effect:
+    """What is seen of some changes in so many whole minutes."""
+    return Effect(tuple(map(tracked, changes or (MAPPING_CHANGE,))), minutes, after)
+
+
 def verdict(
-    after: Signals, before: Snapshot | None = BEFORE, *, done: bool = True, **known: Any
+    after: Signals, before: Snapshot | None = BEFORE, *, minutes: int = 3, **known: Any
 ) -> VerdictName:
-    return judge(before, NOW, after, DEFAULTS, settled=done, **known).verdict
+    seen = shown(after, minutes)
+    return judge(before, NOW, after, DEFAULTS, seen=seen, **known).verdict
 
 
 # --- verdicts ------------------------------------------------------------------------------------
@@ -137,10 +164,16 @@ R, I, U, W, E = (  # noqa: E741 - one letter a verdict keeps the table narrow
         pytest.param(signals(None), E, id="the age was not seen"),
         pytest.param(signals(900, error_share=0.5), W, id="errors rose"),
         pytest.param(signals(900, error_share=0.01), U, id="hardly any errors"),
+        pytest.param(signals(900, processed_per_second=5.0), I, id="more gets done"),
+        pytest.param(
+            signals(900, lane_rate=0.95, concurrency=10.0),
+            I,
+            id="more lanes run, each of which gets as much done",
+        ),
         pytest.param(signals(900, throttle_share=0.5), W, id="throttles rose"),
         pytest.param(signals(900, lane_rate=0.2), W, id="each lane slower, all together no faster"),
         pytest.param(
-            signals(900, lane_rate=0.5, processed_per_second=5.0), U, id="slower, but more is done"
+            signals(900, lane_rate=0.5, processed_per_second=5.0), I, id="slower, but more is done"
         ),
         pytest.param(
             signals(900, lane_rate=None, duration_ms=4000.0), W, id="each invocation longer"
@@ -153,7 +186,7 @@ R, I, U, W, E = (  # noqa: E741 - one letter a verdict keeps the table narrow
                 duration_ms=4000.0,
                 successes_per_minute=600.0,
             ),
-            U,
+            I,
             id="longer, but more succeed",
         ),
     ],
@@ -167,11 +200,50 @@ def test_a_verdict_compares_before_with_after(after: Signals, told: VerdictName)
 )
 def test_before_a_change_can_show_there_is_no_verdict(after: Signals) -> None:
     """A restarting mapping ages by a second a second, which says nothing."""
-    assert verdict(after, done=False) is E
+    assert verdict(after, minutes=0) is E
 
 
-def test_recovery_is_seen_at_once() -> None:
-    assert verdict(signals(5, age_slope=0), done=False) is R
+def test_a_recovery_is_one_of_the_minutes_since_the_change() -> None:
+    """An age from before it, however low, says nothing of what a restarting mapping holds."""
+    assert verdict(signals(5, age_slope=0), minutes=0) is E
+    assert verdict(signals(5, age_slope=0), minutes=1) is R
+
+
+def test_where_nothing_was_done_a_recovery_is_seen_at_once() -> None:
+    assert judge(BEFORE, NOW, signals(5, age_slope=0), DEFAULTS).verdict is R
+
+
+def test_one_minute_shows_that_it_works_and_takes_two_to_say_that_nothing_shows_yet() -> None:
+    assert verdict(signals(900, processed_per_second=5.0), minutes=1) is I
+    assert verdict(signals(900), minutes=1) is E
+    assert verdict(signals(900), minutes=2) is U
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after", "told"),
+    [
+        pytest.param(FUNCTION_CHANGE, {"throttle_share": 0.6}, {"throttle_share": 0.0}, I),
+        pytest.param(FUNCTION_CHANGE, {"throttle_share": 0.6}, {"throttle_share": 0.5}, U),
+        pytest.param(ISOLATING, {"error_share": 0.6}, {"error_share": 0.0}, I),
+        pytest.param(ISOLATING, {"error_share": 0.6}, {"error_share": 0.6}, U),
+    ],
+)
+def test_each_lever_is_judged_by_its_own_signal(
+    change: Change, before: dict[str, Any], after: dict[str, Any], told: VerdictName
+) -> None:
+    seen = signals(900, **after)
+    was = BEFORE.model_copy(update=before)
+    found = judge(was, NOW, seen, DEFAULTS, seen=shown(seen, 2, change), raised=False)
+    assert found.verdict is told
+
+
+def test_of_levers_that_go_together_each_has_to_show_its_own() -> None:
+    was = BEFORE.model_copy(update={"throttle_share": 0.6})
+    both = (FUNCTION_CHANGE, MAPPING_CHANGE)
+    for done, throttled, told in ((5.0, 0.0, I), (5.0, 0.5, U), (1.0, 0.0, U)):
+        seen = signals(900, processed_per_second=done, throttle_share=throttled, concurrency=1.0)
+        found = judge(was, NOW, seen, DEFAULTS, seen=shown(seen, 3, *both), raised=False)
+        assert found.verdict is told
 
 
 @pytest.mark.parametrize("cause", [Cause.THROTTLING, Cause.CONSUMER_STOPPED])
@@ -186,6 +258,18 @@ def test_only_what_raised_concurrency_is_blamed_for_errors() -> None:
     assert verdict(failing, raised=False) is U
 
 
+def test_lanes_that_go_with_an_isolation_are_not_blamed_for_its_errors() -> None:
+    failing = signals(900, error_share=0.9)
+    both = shown(failing, 3, ISOLATING, MAPPING_CHANGE)
+    assert judge(BEFORE, NOW, failing, DEFAULTS, seen=both).verdict is U
+
+
+def test_a_recovery_lasts_for_two_minutes() -> None:
+    """In one of them the slowest of many lanes may not have been tried."""
+    assert verdict(signals(5, age_slope=0, highest_age_seconds=900)) is not R
+    assert verdict(signals(5, age_slope=0, highest_age_seconds=5)) is R
+
+
 def test_what_somebody_has_stopped_is_not_our_harm() -> None:
     """Reserved at 0, everything is throttled, whatever we have raised."""
     stopped = signals(900, throttle_share=1.0)
@@ -198,7 +282,7 @@ def test_without_a_before_nothing_is_called_better_or_worse() -> None:
 
 
 def test_a_verdict_says_why_and_cites_both_sides() -> None:
-    told = judge(BEFORE, NOW, signals(900), DEFAULTS, settled=True)
+    told = judge(BEFORE, NOW, signals(900), DEFAULTS)
     assert "600" in told.because
     assert {"age_seconds_before", "age_seconds_after"} <= {one.name for one in told.readings}
 
@@ -207,7 +291,7 @@ def test_a_verdict_says_why_and_cites_both_sides() -> None:
     ("processed", "helped"), [(1.0, False), (1.1, False), (1.5, True), (None, False)]
 )
 def test_a_change_helped_if_more_gets_done(processed: float | None, helped: bool) -> None:
-    assert gained(BEFORE, NOW, signals(900, processed_per_second=processed)) is helped
+    assert gained(BEFORE, NOW, shown(signals(900, processed_per_second=processed))) is helped
 
 
 def test_what_was_read_is_no_gain_where_the_oldest_record_stands_as_before() -> None:
@@ -215,58 +299,95 @@ def test_what_was_read_is_no_gain_where_the_oldest_record_stands_as_before() -> 
     before = BEFORE.model_copy(update={"head_per_second": 1.0})
     read_only = signals(900, processed_per_second=5.0, head_per_second=1.0)
     done = signals(900, processed_per_second=1.0, head_per_second=5.0)
-    assert not gained(before, NOW, read_only)
-    assert gained(before, NOW, done)
+    assert not gained(before, NOW, shown(read_only))
+    assert gained(before, NOW, shown(done))
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(2, E), (3, W)])
-def test_errors_that_a_raise_brought_need_not_wait_for_the_age(
+@pytest.mark.parametrize(("minutes", "told"), [(0, E), (1, W)])
+def test_errors_that_a_raise_brought_show_in_the_first_whole_minute(
     minutes: int, told: VerdictName
 ) -> None:
-    after = signals(900, error_share=0.9, active_minutes_since_modified=minutes)
-    assert verdict(after, done=False) is told
+    assert verdict(signals(900, error_share=0.9), minutes=minutes) is told
 
 
-# --- when a verdict may be given -----------------------------------------------------------------
+def test_slower_lanes_are_not_those_of_a_cold_start() -> None:
+    slower = signals(900, lane_rate=0.2)
+    assert verdict(slower, minutes=1) is E
+    assert verdict(slower, minutes=2) is W
+
+
+def test_a_first_step_has_held_where_each_lane_gets_as_much_done() -> None:
+    """Each of the four lanes has 60 batches a minute, of ten records in 300 ms."""
+    seen = evidence(shards=1, parallelization_factor=4, invocations=240, read_records=2400)
+    case = Case(seen, measure(seen, DEFAULTS.thresholds), DEFAULTS)
+    for rate, well in ((30.0, True), (33.0, True), (60.0, False), (None, False)):
+        before = BEFORE.model_copy(update={"lane_rate": rate})
+        assert held(state(300, before=before), case) is well
+    before = BEFORE.model_copy(update={"lane_rate": 30.0})
+    assert not held(state(300, FUNCTION_CHANGE, before=before), case)
+
+
+# --- what shows of a change ----------------------------------------------------------------------
+
+
+def published(*minutes_ago: int, **said: Any) -> Evidence:
+    """Invocations in those minutes alone; the stream's metrics are all there."""
+    counts = [0.0] * MINUTES
+    for ago in minutes_ago:
+        counts[-ago] = 60.0
+    return evidence(invocations=counts, **said)
+
+
+def seen_of(change: Change, made_seconds_ago: float, of: Evidence) -> Effect:
+    return effect(state(made_seconds_ago, change), of, NOW, DEFAULTS)
 
 
 @pytest.mark.parametrize(
-    ("made_seconds_ago", "change", "active_minutes", "may"),
+    ("change", "made_seconds_ago", "of", "minutes"),
     [
-        pytest.param(None, MAPPING_CHANGE, 0, True, id="nothing was changed"),
-        pytest.param(60, MAPPING_CHANGE, 5, False, id="the mapping restarts"),
-        pytest.param(250, MAPPING_CHANGE, 3, False, id="restarted, and hardly anything shows"),
-        pytest.param(250, MAPPING_CHANGE, 4, True, id="restarted sooner than usual"),
-        pytest.param(450, MAPPING_CHANGE, 3, True, id="restarted and published"),
-        pytest.param(450, MAPPING_CHANGE, 0, False, id="the restart takes longer than usual"),
-        pytest.param(60, FUNCTION_CHANGE, 5, False, id="metrics come late"),
-        pytest.param(250, FUNCTION_CHANGE, 0, True, id="a reservation restarts nothing"),
-        pytest.param(600, MAPPING_CHANGE, 0, True, id="long enough, whatever shows"),
+        pytest.param(MAPPING_CHANGE, 280, published(*range(6, 30)), 0, id="it stands still"),
+        pytest.param(MAPPING_CHANGE, 280, published(1, *range(6, 30)), 0, id="back this minute"),
+        pytest.param(MAPPING_CHANGE, 280, published(1, 2, *range(6, 30)), 1, id="one whole minute"),
+        pytest.param(MAPPING_CHANGE, 280, published(1, 2, 3, 4, *range(6, 30)), 3, id="back soon"),
+        pytest.param(
+            MAPPING_CHANGE, 280, published(1, 2, mapping_state="Updating"), 0, id="not Enabled yet"
+        ),
+        pytest.param(FUNCTION_CHANGE, 150, evidence(), 1, id="a reservation restarts nothing"),
+        pytest.param(FUNCTION_CHANGE, 20, evidence(), 0, id="made this minute"),
     ],
 )
-def test_a_change_is_given_time(
-    made_seconds_ago: float | None, change: Change, active_minutes: int, may: bool
+def test_a_change_shows_in_the_whole_minutes_since_it_is_there(
+    change: Change, made_seconds_ago: float, of: Evidence, minutes: int
 ) -> None:
-    of = state(made_seconds_ago, change)
-    seen = Signals(active_minutes_since_modified=active_minutes)
-    assert settled(of, NOW, DEFAULTS, seen) is may
+    assert seen_of(change, made_seconds_ago, of).minutes == minutes
+
+
+def test_what_shows_is_of_those_minutes_alone() -> None:
+    failing = published(1, 2, 3, *range(6, 30), errors=[60.0] * (MINUTES - 3) + [0.0] * 3)
+    seen = seen_of(MAPPING_CHANGE, 280, failing)
+    assert seen.signals.error_share == 0
+    assert any(failing.metrics[Metric.ERRORS].values)
 
 
 @pytest.mark.parametrize(
-    ("made_seconds_ago", "late_by", "may"),
-    [(150, 0, True), (150, 60, False), (150, None, False), (250, 120, True), (250, 400, False)],
+    ("change", "minutes", "clear"),
+    [
+        pytest.param(MAPPING_CHANGE, 2, False, id="too few"),
+        pytest.param(MAPPING_CHANGE, 3, True, id="lanes work at once or not at all"),
+        pytest.param(
+            ISOLATING, 5, False, id="a record is tried again and again before it is alone"
+        ),
+    ],
 )
-def test_a_change_shows_once_the_metrics_that_are_so_late_can_show_it(
-    made_seconds_ago: float, late_by: float | None, may: bool
+def test_when_it_is_clear_that_a_change_does_nothing(
+    change: Change, minutes: int, clear: bool
 ) -> None:
-    """A reservation takes no restart: what is seen ends so many seconds ago."""
-    of = state(made_seconds_ago, FUNCTION_CHANGE)
-    assert settled(of, NOW, DEFAULTS, signals(600, metric_delay_seconds=late_by)) is may
+    assert shown(signals(900), minutes, change).clear is clear
 
 
-def test_first_look_comes_when_a_verdict_may_be_near() -> None:
-    """The follow-up waits longer than the restart, so that it is not wasted."""
-    assert DEFAULTS.follow_up.first_seconds > DEFAULTS.forecast.restart_seconds
+def test_long_after_a_change_all_of_it_is_there_whatever_shows() -> None:
+    assert seen_of(MAPPING_CHANGE, 600, published()).clear
+    assert not seen_of(MAPPING_CHANGE, 300, published()).clear
 
 
 # --- what comes next -----------------------------------------------------------------------------
@@ -288,9 +409,6 @@ def shows(cause: Cause, detail: Detail = Detail.NONE) -> Diagnosis:
 
 
 D = FollowUpDecision
-ISOLATING = MAPPING_CHANGE.model_copy(
-    update={"remedy": RemedyName.ISOLATE_POISON, "setting": "bisect_on_error"}
-)
 SUSPECTED = shows(Cause.POISON_RECORD, Detail.SUSPECTED)
 QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
 
@@ -317,7 +435,6 @@ QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
             D.NEXT_RUNG,
             id="isolated, but what has piled up drains too slowly: next rung",
         ),
-        pytest.param(U, state(60), None, D.WAIT, id="unchanged, but it was made just now"),
         pytest.param(
             U, state(250, FUNCTION_CHANGE), None, D.NEXT_RUNG, id="there is room for lanes now"
         ),
@@ -355,6 +472,13 @@ def test_a_suspicion_becomes_surer_only_by_proof() -> None:
     assert not surer(state(), shows(Cause.POISON_RECORD, Detail.ISOLATED))
 
 
+def test_while_it_is_not_clear_that_it_does_nothing_it_is_waited() -> None:
+    told = Verdict(verdict=U, because="so")
+    found = shows(Cause.SLOW_CONSUMER)
+    assert next_step(state(60), told, found, DEFAULTS, NOW, clear=False).decision is D.WAIT
+    assert next_step(state(60), told, found, DEFAULTS, NOW, clear=True).decision is D.NEXT_RUNG
+
+
 @pytest.mark.parametrize("told", VerdictName)
 def test_no_incident_is_watched_for_ever(told: VerdictName) -> None:
     few = Policy(follow_up=FollowUps(most=3))
@@ -388,26 +512,27 @@ def test_what_was_undone_is_not_rolled_back_again() -> None:
     before=st.none() | evidences(),
     after=evidences() | blinded(),
     policy=POLICIES,
-    done=st.booleans(),
     raised=st.booleans(),
     made=st.none() | st.floats(0, 7200),
 )
 @settings(max_examples=250, deadline=None)
 def test_any_before_and_after_get_a_verdict_and_a_next_step(
-    before: Any, after: Any, policy: Policy, done: bool, raised: bool, made: float | None
+    before: Any, after: Any, policy: Policy, raised: bool, made: float | None
 ) -> None:
     thresholds = policy.thresholds
     was = snapshot(NOW - seconds_ago(600), measure(before, thresholds)) if before else None
     now, found = measure(after, thresholds), diagnose(after, policy)
-    told = judge(was, NOW, now, policy, settled=done, raised=raised, cause=found.cause)
+    of = state(made)
+    seen = effect(of, after, NOW, policy)
+    told = judge(was, NOW, now, policy, seen=seen, raised=raised, cause=found.cause)
     assert told.because
     if told.verdict is W:
-        assert done or (now.active_minutes_since_modified or 0) > 2
+        assert seen.shows
         assert raised
         assert was is not None
     if told.verdict is R:
         assert now.age_seconds is not None
-    step = next_step(state(made), told, found, policy, NOW)
+    step = next_step(of, told, found, policy, NOW, clear=seen.clear)
     assert step.because
     if step.decision is D.ROLL_BACK:
         assert told.verdict is W

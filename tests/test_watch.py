@@ -10,7 +10,7 @@ import pytest
 from remediator.decide import pacing
 from remediator.errors import InputError, PermanentError
 from remediator.events.requests import FollowUpDue
-from remediator.model import Status
+from remediator.model import Mode, Status
 from tests.lives import clear_up, started, transition
 from tests.small_account import Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
@@ -127,3 +127,24 @@ def test_the_pause_doubles_up_to_an_hour(tries: int) -> None:
     pause = (at - host.now).total_seconds()
     assert payload["tries"] == tries + 1
     assert min(pacing.SLOW_SECONDS, 240 * 2**tries) - 1 <= pause <= pacing.SLOW_SECONDS
+
+
+def test_an_incident_that_dies_at_its_beginning_in_mode_plan_is_looked_at_too() -> None:
+    """The mode may be raised before anybody comes to it again."""
+    host = started(Weather.POISON)
+    host.mode = Mode.PLAN
+    begun = 1 + calls_until(host, "journal.begin")
+    host = started(Weather.POISON)
+    host.mode = Mode.PLAN
+    host.disturbances = {n: killed_before(begun, host) for n in (1, 2, 3)}
+    host.invoke(transition("orders", host.now))
+    host.pass_time(420)
+    (state,) = host.states()
+    assert state.open
+    assert state.incident_id in host.woken
+    clear_up(host)
+
+
+def calls_until(host: Host, name: str) -> int:
+    host.invoke(transition("orders", host.now))
+    return host.lived[-1].calls.index(name) + 1

@@ -67,6 +67,16 @@ class Clients:
                 self._pace = Pace(clock, sleep, reserve)
         self._pace.go_on(clock, sleep, reserve)
 
+    def tell_of_calls(self, told: Callable[[str, str], object]) -> None:
+        """From now on, tell of each call by service and operation, in its own thread. To be said
+        before a client is made: each takes over what its session knows then."""
+
+        def tell(model: Any, **_: Any) -> None:
+            """Returns nothing: what it returned would be taken for the answer."""
+            told(model.service_model.service_name, model.name)
+
+        self._session.events.register("before-call", tell)
+
     def _before_send(self, event_name: str, **_: Any) -> None:
         """Before each request to Lambda, a retry being one of its own. Returns nothing: what it
         returned would be taken for the answer."""

@@ -12,6 +12,7 @@ from remediator.aws.failures import whole
 from remediator.errors import InputError
 from remediator.events import names
 from remediator.model import (
+    STOPPED_STATES,
     AccountState,
     FunctionState,
     MappingState,
@@ -26,8 +27,6 @@ from remediator.model import (
 from remediator.settings_table import SETTINGS, Setting
 
 Answer = Mapping[str, Any]
-
-_STOPPED = frozenset({"Disabled", "Disabling", "Deleting"})
 
 
 def utc(moment: datetime) -> datetime:
@@ -56,7 +55,7 @@ def target(answer: Answer) -> Target | None:
 
 def is_running(answer: Answer) -> bool:
     """Whether a mapping polls, or is about to."""
-    return answer.get("State") not in _STOPPED
+    return answer.get("State") not in STOPPED_STATES
 
 
 def mapping(answer: Answer) -> MappingState:

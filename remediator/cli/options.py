@@ -140,6 +140,9 @@ Resource = Annotated[
         " Function.Event.",
     ),
 ]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Tell what happens as it does, until the incident is over.")
+]
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write one self-contained HTML page instead."),

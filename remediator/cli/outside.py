@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from rich.console import Console
+
 from remediator import wiring
+from remediator.cli.progress import QUIET, Progress, ToldSensor
 from remediator.environment import PREFIX, Settings
 from remediator.errors import InputError, RemediatorError
 from remediator.model import Bundle, Mode
@@ -29,6 +32,7 @@ class Outside(NamedTuple):
     interactive: Callable[[], bool]
     """Whether a person sits at a terminal and can be asked."""
     user: str
+    progress: Progress = QUIET
 
     @classmethod
     def real(cls) -> "Outside":
@@ -40,6 +44,7 @@ class Outside(NamedTuple):
             clients=wiring.clients_of,
             interactive=lambda: sys.stdin.isatty() and sys.stderr.isatty(),
             user=_user(),
+            progress=Progress(Console(stderr=True)),
         )
 
 
@@ -79,7 +84,8 @@ class Office(NamedTuple):
         settings = self.settings.model_copy(update={"mode": mode} if mode else {})
         caller = Caller(f"by-hand-{uuid4()}", self.remediator_arn)
         runtime = Runtime(self.outside.environ, self.outside.clock, self.outside.sleep)
-        return wiring.runbook(settings, caller, runtime, self.clients)
+        made = wiring.runbook(settings, caller, runtime, self.clients)
+        return made._replace(sensor=ToldSensor(made.sensor, self.outside.progress))
 
     def need_policy(self) -> None:
         """Raises InputError, with what to do, where the deployed one's policy file is not here."""
@@ -97,6 +103,7 @@ def open_office(outside: Outside, place: Place) -> Office:
     """
     region = place.region or outside.environ.get("AWS_REGION") or None
     clients = outside.clients(place.profile, region)
+    clients.tell_of_calls(outside.progress.called)
     deployed: Deployed | None = None
     if place.deployment:
         deployed = wiring.deployed(clients, place.deployment)

@@ -21,6 +21,7 @@ from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.model import Evidence, Mode
 from remediator.render import github, html, pages, story
 from remediator.render.story import Story
+from remediator.render.words import name
 from remediator.state import IncidentState
 
 PANEL = "Look back"
@@ -71,6 +72,7 @@ def report(
     context: typer.Context,
     incident_id: options.SomeIncident = None,
     evidence: options.Bundle = None,
+    watch: options.Watch = False,  # noqa: FBT002 - typer's way
     page: options.Html = None,
     template: options.Template = None,
     parameters: options.Parameters = None,
@@ -86,17 +88,52 @@ def report(
 
     With --html as one page: the age with the changes marked, the path through the tree, forecast
     against what happened, rulings, commands, and the patch that makes permanent what stays. Of
-    saved evidence (--evidence) it tells the plan.
+    saved evidence (--evidence) it tells the plan. With --watch INCIDENT it tells first what
+    happens, as it does, until the incident is over.
     """
     asked = Asked(template, parameters or (), resource)
     if (incident_id is None) == (evidence is None):
         raise typer.BadParameter("name an incident, or saved --evidence", param_hint="'INCIDENT'")
+    if evidence is not None and watch:
+        raise typer.BadParameter("what is saved does not go on", param_hint="'--watch'")
     if evidence is not None:
         _of_bundle(context.obj, evidence, policy, asked, page, shown)
         return
     which = named_incident(str(incident_id))
     office = journal_office(context.obj, Place(profile, region, policy, journal, deployment))
-    _of_incident(office, which, asked, page, shown)
+    if watch:
+        _watch(office, which, shown)
+    if not watch or page or shown is not Format.JSON:
+        _of_incident(office, which, asked, page, shown)
+
+
+_EVERY_SECONDS = 10
+"""Between two looks into the journal: an incident's own are a minute apart at least."""
+
+
+def _watch(office: Office, which: str, shown: Format) -> None:
+    """Tell what the journal takes in, as it does, until the incident is closed."""
+    desk = office.runbook(Mode.PLAN)
+    journal, told, waits = desk.need_journal(), 0, "Reading the journal"
+    while True:
+        try:
+            state, entries = desk.load_incident(which), journal.entries(which)
+        except TemporaryError as error:
+            complain(f"{error}; trying again")
+        else:
+            for entry in entries[told:]:
+                showing.entry(entry, shown)
+            told = len(entries)
+            if not state.open:
+                return
+            waits = _waits_for(state)
+        with office.outside.progress.during(waits):
+            office.outside.sleep(_EVERY_SECONDS)
+
+
+def _waits_for(state: IncidentState) -> str:
+    at = f", next look at {state.follow_up_at:%H:%M:%S} UTC" if state.follow_up_at else ""
+    return f"{name(state.stage)}{at}"
 
 
 def _of_bundle(
@@ -224,6 +261,7 @@ COMMANDS = (
         PANEL,
         report,
         "remediator report inc-0123456789abcdef0123\n"
+        "remediator report --watch inc-0123456789abcdef0123\n"
         "remediator report inc-0123456789abcdef0123 --html incident.html --template template.yml",
     ),
     Command(

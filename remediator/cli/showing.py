@@ -16,6 +16,8 @@ from remediator.escaping import json_text
 from remediator.model import Answer, Cause, Report, Status
 from remediator.render import github, markdown, pages, text
 from remediator.render.page import Page
+from remediator.render.words import name
+from remediator.state import Entry, EntryKind
 
 PLAIN_WIDTH = 160
 """Columns where nobody looks: in a file or a pipe, unless COLUMNS says how many there are."""
@@ -103,12 +105,28 @@ def report(outside: Outside, found: Report, shown: Format, *, readings: bool = F
 def plain_page(page: Page, shown: Format) -> None:
     """Print a page as text or Markdown."""
     if shown is Format.TEXT:
-        console = Console(highlight=False)
-        if not console.is_terminal and "COLUMNS" not in os.environ:
-            console = Console(highlight=False, width=PLAIN_WIDTH)
-        text.write(console, page)
+        text.write(_console(), page)
     else:
         typer.echo(markdown.page(page), nl=False)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        return Console(highlight=False, width=PLAIN_WIDTH)
+    return console
+
+
+def entry(found: Entry, shown: Format) -> None:
+    """Print one entry of the journal as it comes: a line of text, or of JSON."""
+    if shown is Format.JSON:
+        typer.echo(json_text(found.model_dump_json()))
+    else:
+        head = f"{found.at:%H:%M:%S}  {name(found.kind):<{_WIDEST_KIND}}"
+        text.write_entry(_console(), head, pages.said(found))
+
+
+_WIDEST_KIND = max(map(len, EntryKind))
 
 
 def aside(page: Page) -> None:

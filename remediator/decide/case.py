@@ -1,20 +1,24 @@
 """The case: all that questions, remedies and guardrails look at. And what a question is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import prod
 from typing import NamedTuple
 
-from remediator.decide.forecast import Flow
+from remediator.decide.forecast import Flow, freed, quicker, taken_of_reservation
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Answer,
     Cause,
+    Change,
     Detail,
     Diagnosis,
     Evidence,
     Reading,
+    RemedyName,
 )
 from remediator.policy import Policy
+from remediator.settings_table import RESERVED_CONCURRENCY, of
 
 NOT_ASKED = Diagnosis(cause=Cause.UNKNOWN, path=())
 """Before the tree's questions are."""
@@ -53,6 +57,32 @@ class Case(NamedTuple):
     def at(self) -> datetime:
         """When it was looked."""
         return self.evidence.gathered_at
+
+    def after(self, made: Sequence[Change]) -> "Case":
+        """The case that changes make: what goes with them in one write is sized for it."""
+        flow, spare = self.flow, self.spare_concurrency
+        if flow is not None and any(one.remedy is RemedyName.ISOLATE_POISON for one in made):
+            flow = freed(flow, self.signals, self.evidence.open_shards or 1)
+        for change in made:
+            if of(change) is RESERVED_CONCURRENCY and isinstance(change.after, int):
+                spare = max(0, change.after - self._taken)
+        times = prod(quicker(change, self.signals) for change in made)
+        flow = flow.after(made, times) if flow else None
+        return self._replace(flow=flow, spare_concurrency=spare)
+
+    def widened(self) -> "Case":
+        """As if the function's own reservation were as wide as the account can spare."""
+        function, spare = self.evidence.function, self.spare_reservation
+        reserved = function.reserved_concurrency if function else None
+        if reserved is None or spare is None:
+            return self
+        most = min(reserved + spare, max(reserved, self.policy.limits.reserved_concurrency))
+        flow = self.flow.model_copy(update={"most_lanes": most}) if self.flow else None
+        return self._replace(flow=flow, spare_concurrency=max(0, most - self._taken))
+
+    @property
+    def _taken(self) -> int:
+        return taken_of_reservation(self.evidence, self.signals)
 
     def reading(self, name: str, unit: str = "") -> Reading:
         """A measure as a cited reading."""

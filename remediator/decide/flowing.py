@@ -18,7 +18,7 @@ from remediator.model import (
 
 def over_soon(case: Case) -> Finding:
     signals, policy = case.signals, case.policy
-    flow = forecast.observe(case.evidence, signals, policy.thresholds.busy_share)
+    flow = forecast.observe(case.evidence, signals, policy.thresholds)
     readings = (
         case.reading("age_seconds", "s"),
         case.reading("age_slope", "s/s"),

@@ -7,12 +7,28 @@ restarts it. A split gains nothing for the present backlog: it stays in the pare
 children wait for (AWS-documented order of shards).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from math import ceil, inf
 
-from remediator.evidence.signals import Signals
-from remediator.model import AccountState, Cause, Evidence, Option, Record, SourceKind
-from remediator.policy import ForecastKnobs, Policy
+from remediator.evidence.signals import MINUTE, Signals
+from remediator.model import (
+    AccountState,
+    Cause,
+    Change,
+    Evidence,
+    Option,
+    Record,
+    SourceKind,
+)
+from remediator.policy import ForecastKnobs, Policy, Thresholds
+from remediator.settings_table import (
+    BATCH_SIZE,
+    MEMORY,
+    PARALLELIZATION_FACTOR,
+    RESERVED_CONCURRENCY,
+    of,
+)
 
 
 class Flow(Record):
@@ -36,6 +52,20 @@ class Flow(Record):
         lanes = self.shards * factor
         return min(lanes, self.most_lanes or lanes) * self.lane_capacity_per_second
 
+    def after(self, changes: Iterable[Change], times: float = 1.0) -> "Flow":
+        """The flow as changes would make it, once they are there: with its lanes, each of which
+        gets ``times`` as much done. New shards change nothing of what waits."""
+        made = {of(change): change.after for change in changes}
+        factor, most = made.get(PARALLELIZATION_FACTOR), made.get(RESERVED_CONCURRENCY)
+        lane = self.lane_capacity_per_second
+        return self.model_copy(
+            update={
+                **({"parallelization_factor": factor} if isinstance(factor, int) else {}),
+                **({"most_lanes": most} if RESERVED_CONCURRENCY in made else {}),
+                "lane_capacity_per_second": None if lane is None else lane * times,
+            }
+        )
+
     def drains_in(self, capacity: float | None, delay_seconds: float = 0) -> float | None:
         """Seconds until the backlog is gone; ``inf`` for never, ``None`` where unknown."""
         if capacity is None or self.arrival_per_second is None or self.backlog_records is None:
@@ -47,28 +77,84 @@ class Flow(Record):
         return inf if spare <= 0 else delay_seconds + waiting / spare
 
 
-def observe(evidence: Evidence, signals: Signals, busy_share: float) -> Flow | None:
+def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flow | None:
     """The flow as it is now; ``None`` when the mapping or its shards were not seen."""
     mapping, shards = evidence.mapping, evidence.open_shards
     if mapping is None or shards is None:
         return None
-    whole = signals.busy_share is None or signals.busy_share >= busy_share
-    lagging = float(shards)
-    if not whole and signals.busy_lanes is not None:
-        lagging = min(lagging, max(1.0, round(signals.busy_lanes / mapping.parallelization_factor)))
-    lane = _lane_capacity(signals)
-    arrival, backlog = _arrival(signals), _backlog(signals)
-    if lagging < shards:
-        arrival, backlog = _lagging_part(signals, arrival, backlog, lagging, mapping, lane)
-    return Flow(
-        shards=lagging,
+    now = Flow(
+        shards=float(shards),
         parallelization_factor=mapping.parallelization_factor,
-        lane_capacity_per_second=lane,
-        arrival_per_second=arrival,
-        backlog_records=backlog,
+        lane_capacity_per_second=_lane_capacity(signals),
+        arrival_per_second=_arrival(signals),
+        backlog_records=_backlog(signals),
         expires_in_seconds=signals.expires_in_seconds,
         most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
     )
+    moves = _moves_on(evidence, signals, thresholds)
+    return _lagging(now, signals, thresholds) if moves is None else _as_seen(now, moves)
+
+
+def _moves_on(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> float | None:
+    """Records a second that the oldest unread one moves on by, where that is what the lanes can do:
+    nothing fails, nothing is throttled or kept from reading, and the mapping was not changed within
+    the minutes by which it is seen.
+
+    What a lane could do says less: of many lanes it is the slowest one that the age waits for. But
+    while a burst's equally old records are worked off, the oldest hardly moves.
+    """
+    still = signals.age_slope is None or signals.age_slope >= _HARDLY_MOVES
+    if signals.head_per_second is None or not signals.backlog_records or still:
+        return None
+    hindered = (
+        (signals.error_share, thresholds.error_share),
+        (signals.throttle_share, thresholds.throttle_share),
+        (signals.read_throttle_share, thresholds.read_throttle_share),
+    )
+    if any(share is not None and share >= most for share, most in hindered):
+        return None
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    seen = timedelta(seconds=signals.late_by(thresholds.metric_delay_seconds)) + _COURSE
+    if changed is not None and evidence.gathered_at - changed < seen:
+        return None
+    return signals.head_per_second
+
+
+_COURSE = 5 * MINUTE
+"""By so many minutes, and the newest, the course of the age is seen."""
+
+
+def _as_seen(flow: Flow, moves: float) -> Flow:
+    """With lanes that do together what is seen to be done."""
+    lanes = flow.shards * flow.parallelization_factor
+    each = moves / min(lanes, flow.most_lanes or lanes)
+    return flow.model_copy(update={"lane_capacity_per_second": each})
+
+
+def _lagging(flow: Flow, signals: Signals, thresholds: Thresholds) -> Flow:
+    """The part that lags alone, where only some lanes are busy, from the slope of its age: that of
+    a saturated shard grows by 1 − capacity / arrival each second. Lanes that are throttled rest,
+    and lag all the same."""
+    busy = signals.busy_share is None or signals.busy_share >= thresholds.busy_share
+    throttled = (signals.throttle_share or 0.0) >= thresholds.throttle_share
+    if busy or throttled or signals.busy_lanes is None:
+        return flow
+    factor, lane = flow.parallelization_factor, flow.lane_capacity_per_second
+    shards = min(flow.shards, max(1.0, round(signals.busy_lanes / factor)))
+    part, slope = flow.model_copy(update={"shards": shards}), signals.age_slope
+    if shards == flow.shards or lane is None or slope is None or signals.age_seconds is None:
+        return part
+    if not -1 < slope < _HARDLY_MOVES:
+        return part
+    own = shards * factor * lane / (1 - slope)
+    own = own if flow.arrival_per_second is None else min(own, flow.arrival_per_second)
+    return part.model_copy(
+        update={"arrival_per_second": own, "backlog_records": own * signals.age_seconds}
+    )
+
+
+_HARDLY_MOVES = 0.9
+"""Seconds of age a second, from which its course tells too little of the pace."""
 
 
 def _arrival(signals: Signals) -> float | None:
@@ -88,28 +174,6 @@ def _backlog(signals: Signals) -> float | None:
         return signals.backlog_records
     arrival = _arrival(signals)
     return None if arrival is None or signals.age_seconds is None else arrival * signals.age_seconds
-
-
-def _lagging_part(
-    signals: Signals,
-    arrival: float | None,
-    backlog: float | None,
-    lagging: float,
-    mapping: object,
-    lane: float | None,
-) -> tuple[float | None, float | None]:
-    """Arrival and backlog of the lagging shards alone, from the slope of their age.
-
-    The age of a saturated shard grows by 1 − capacity / arrival each second.
-    """
-    factor = getattr(mapping, "parallelization_factor", 1)
-    if lane is None or signals.age_slope is None or signals.age_seconds is None:
-        return arrival, backlog
-    if not -1 < signals.age_slope < 0.9:
-        return arrival, backlog
-    own = lagging * factor * lane / (1 - signals.age_slope)
-    own = own if arrival is None else min(own, arrival)
-    return own, own * signals.age_seconds
 
 
 def _lane_capacity(signals: Signals) -> float | None:
@@ -144,6 +208,59 @@ def with_factor(flow: Flow, factor: int, knobs: ForecastKnobs) -> Option:
         flow.drains_in(capacity, knobs.restart_seconds),
         "needs distinct partition keys; a single hot key gains nothing",
     )
+
+
+def with_changes(
+    flow: Flow, after: Flow, changes: Sequence[Change], knobs: ForecastKnobs
+) -> Option:
+    """The forecast of several changes together, with the flow ``after`` them; the mapping restarts
+    once, if it is among them."""
+    capacity = after.capacity(after.parallelization_factor)
+    drains = after.drains_in(capacity, restart_of(changes, knobs))
+    return _option(name_of(changes), flow, capacity, drains)
+
+
+def restart_of(changes: Sequence[Change], knobs: ForecastKnobs) -> float:
+    """Seconds for which the mapping stands still, all changes in one write."""
+    return knobs.restart_seconds if any(of(change).restarts for change in changes) else 0
+
+
+def quicker(change: Change, signals: Signals) -> float:
+    """How many times as much a lane gets done with a change of what it works with."""
+    before, after, row = change.before, change.after, of(change)
+    once, each, cpu = signals.invocation_seconds, signals.record_seconds, signals.cpu_share
+    if not isinstance(before, int) or not isinstance(after, int):
+        return 1.0
+    if row is BATCH_SIZE and once is not None and each is not None:
+        return batch_gain(once, each, before, after)
+    if row is MEMORY and cpu is not None:
+        return memory_gain(cpu, before, after)
+    return 1.0
+
+
+def freed(flow: Flow, signals: Signals, shards: int) -> Flow:
+    """The part of a flow that a record has held, once it is isolated: one of the shards, that has
+    its share of what arrives, and lanes that get done what they usually do."""
+    pace = signals.usual_lane_rate or signals.lane_rate
+    failing = 1 - min(signals.error_share or 0.0, _NEARLY_ALL)
+    lane, arrival = flow.lane_capacity_per_second, flow.arrival_per_second
+    own, age = None if arrival is None else arrival / max(1, shards), signals.age_seconds
+    return flow.model_copy(
+        update={
+            "shards": 1.0,
+            "lane_capacity_per_second": pace or (None if lane is None else lane / failing),
+            "arrival_per_second": own,
+            "backlog_records": None if own is None or age is None else own * age,
+        }
+    )
+
+
+_NEARLY_ALL = 0.99
+
+
+def name_of(changes: Sequence[Change]) -> str:
+    """What the option is called that makes them."""
+    return " + ".join(f"{change.setting} {change.after}" for change in changes)
 
 
 def with_batch_size(
@@ -211,7 +328,13 @@ def with_split(flow: Flow) -> Option:
 
 def held(flow: Flow, why: str) -> Option:
     """The forecast where something holds the records, whatever the capacity."""
-    return _option("nothing", flow, None, inf).model_copy(update={"note": f"never: {why}"})
+    note = "; ".join(filter(None, (f"never: {why}", _loss_note(flow))))
+    return _option("nothing", flow, None, inf).model_copy(update={"note": note})
+
+
+def _loss_note(flow: Flow) -> str:
+    """``first_loss_in_seconds`` is none where nothing is lost, and where nobody knows."""
+    return "" if flow.expires_in_seconds is not None else "first loss not known: not seen"
 
 
 def _option(
@@ -221,6 +344,7 @@ def _option(
     expires = flow.expires_in_seconds
     late = expires is not None and (expires <= 0 or (drains_in or 0.0) > expires)
     lost = expires if late else None
+    note = "; ".join(filter(None, (note, _loss_note(flow))))
     if drains_in is None:
         note = "; ".join(filter(None, (note, "cannot be computed: readings are missing")))
     elif never:
@@ -254,7 +378,7 @@ def options(
 
     Where the cause holds the records, there is no option to be forecast.
     """
-    flow = observe(evidence, signals, policy.thresholds.busy_share)
+    flow = observe(evidence, signals, policy.thresholds)
     if flow is None or evidence.mapping is None:
         return ()
     if cause is not None and cause in HELD:
@@ -320,15 +444,15 @@ def spare_concurrency(
 ) -> int | None:
     """How many more invocations may run at once without starving a neighbour (invariant 4).
 
-    Inside a reservation that is what the reservation leaves; else what is really free, less what
-    neighbours may come to need and what other incidents have claimed. AWS's minimum is not among
-    it: that limits reservations, and not use. Where the use was not seen, a small share. ``None``:
+    Inside a reservation that is what the lanes leave that there are, at work or not; else what is
+    really free, less what neighbours may come to need and what other incidents have claimed. AWS's
+    minimum is not among it: that limits reservations, and not use. Where the use was not seen, a
+    small share. ``None``:
     the account was not seen, or whether the function has a reservation.
     """
-    in_use = signals.concurrency or 0.0
     reserved = evidence.function.reserved_concurrency if evidence.function else None
     if reserved is not None:
-        return max(0, reserved - ceil(signals.busy_lanes or in_use))
+        return max(0, reserved - taken_of_reservation(evidence, signals))
     account = evidence.account
     if account is None or evidence.lacks("reserved_concurrency"):
         return None
@@ -338,6 +462,14 @@ def spare_concurrency(
         unused = account.unreserved_concurrency - floor
         return max(0, int(unused * policy.limits.unseen_pool_share))
     return max(0, int(free) - claimed - neighbours_margin(account, signals, policy))
+
+
+def taken_of_reservation(evidence: Evidence, signals: Signals) -> int:
+    """How much of its own reservation the mapping may take: lanes that rest come back to work once
+    something waits for them."""
+    mapping, shards = evidence.mapping, evidence.open_shards
+    lanes = shards * mapping.parallelization_factor if mapping and shards else 0
+    return max(lanes, ceil(signals.busy_lanes or signals.concurrency or 0.0))
 
 
 def _free(account: AccountState, signals: Signals) -> float | None:

@@ -89,7 +89,8 @@ def raised(tracked: TrackedChange) -> bool:
 
 def used_up(state: IncidentState, verdict: Verdict, case: Case) -> IncidentState:
     """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
-    helped = verification.gained(state.before, case.at, case.signals)
+    seen = verification.effect(state, case.evidence, case.at, case.policy)
+    helped = verification.gained(state.before, case.at, seen)
     if helped or verdict.verdict is VerdictName.IMPROVING:
         return state
     used = tuple(dict.fromkeys(t.change.remedy for t in state.in_effect))

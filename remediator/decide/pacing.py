@@ -2,10 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from remediator.decide import verification
 from remediator.decide.case import Case
 from remediator.decide.remedies import QUIET_CAUSES
-from remediator.model import GuardedPlan
+from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
 from remediator.settings_table import of
 from remediator.state import IncidentState
@@ -33,21 +32,37 @@ def first_interval(policy: Policy, state: IncidentState, now: datetime) -> int:
     return knobs.soon_seconds if _in_time(now, state.incident.at) else knobs.first_seconds
 
 
-def pause_after(case: Case, guarded: GuardedPlan) -> int:
-    """Until the change shows; soon where several shards are split, one after another."""
+def pause_after(state: IncidentState, case: Case, guarded: GuardedPlan) -> float:
+    """Until the metrics can show the change at the soonest; soon where several shards are split,
+    one after another; later where many incidents wait for their turn."""
     knobs = case.policy.follow_up
-    splits = sum(of(change).one_by_one for change in guarded.allowed)
-    return knobs.soon_seconds if splits > 1 else knobs.first_seconds
+    if sum(of(change).one_by_one for change in guarded.allowed) > 1:
+        return knobs.soon_seconds
+    if state.turn == 0 and not _in_time(case.at, state.incident.at):
+        return knobs.first_seconds
+    restarts = any(of(change).restarts for change in guarded.allowed)
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    return max(knobs.soon_seconds, restarts * SHORTEST_RESTART + WHOLE_MINUTE + late)
 
 
-def _waits_for_more(state: IncidentState, case: Case) -> bool:
+SHORTEST_RESTART = 30
+"""Seconds that a mapping stands still for at least, when it is changed."""
+WHOLE_MINUTE = 60
+
+
+def _waits_for_more(state: IncidentState, case: Case, verdict: Verdict | None) -> bool:
     """Whether the next minute may show what to do, while each one costs: nothing was done yet, or
-    batches are split and the record is not alone yet."""
-    if state.looks_made >= QUICK_LOOKS:
-        return False
-    if state.in_effect:
-        return verification.probing(state)
-    return case.diagnosis.cause not in QUIET_CAUSES
+    what was done has not shown yet whether it works."""
+    made = state.levers_in_effect
+    if not made:
+        quiet = case.diagnosis.cause in QUIET_CAUSES
+        return state.looks_made < QUICK_LOOKS and not quiet and not state.in_effect
+    waited = case.at - max(tracked.at for tracked in made)
+    fresh = waited < timedelta(seconds=case.policy.follow_up.unchanged_after_seconds)
+    return fresh and (verdict is None or verdict.verdict not in _CLEAR)
+
+
+_CLEAR = frozenset({VerdictName.RECOVERED, VerdictName.IMPROVING})
 
 
 def gives_up_records(state: IncidentState) -> bool:
@@ -56,8 +71,9 @@ def gives_up_records(state: IncidentState) -> bool:
     return any(tracked.endangers for tracked in state.in_effect)
 
 
-def interval(state: IncidentState, case: Case) -> int:
-    """Longer while a long drain goes well, so that a bounded number of looks covers hours."""
+def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -> int:
+    """Every minute until it is clear what a change does; longer while a long drain goes well, so
+    that a bounded number of looks covers hours."""
     every = case.policy.follow_up.every_seconds
     if state.looks_made >= case.policy.follow_up.most:
         return max(every, SLOW_SECONDS)
@@ -68,8 +84,10 @@ def interval(state: IncidentState, case: Case) -> int:
         left = (quiet_until - case.at).total_seconds()
         if left > 0 and gives_up_records(state):
             return min(every, case.policy.follow_up.soon_seconds)
+        if left > 0 and case.at == state.quiet_since:
+            return int(min(every, left))  # seen again before it is left alone for long
         return int(max(every, left if left > 0 else QUIET_SECONDS))
-    if _waits_for_more(state, case) and _in_time(case.at, state.follow_up_at):
+    if _waits_for_more(state, case, verdict) and _in_time(case.at, state.follow_up_at):
         return case.policy.follow_up.soon_seconds
     if not state.in_effect:
         # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.

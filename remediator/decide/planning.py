@@ -1,15 +1,24 @@
-"""Diagnosis + Evidence + Policy → Plan. One remedy family a turn, first aid beside it.
+"""Diagnosis + Evidence + Policy → Plan. The cheapest set of a cause's levers, first aid beside it.
 
 Pure and deterministic. What does not fit says why, and stands in the escalation.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from math import exp, lgamma, log
+from functools import partial, reduce
+from math import exp, inf, lgamma, log
+from typing import NamedTuple
 
 from remediator.decide import forecast
 from remediator.decide.case import Case
-from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES, Pass, Remedy
+from remediator.decide.remedies import (
+    FIRST_AID,
+    QUIET_CAUSES,
+    REMEDIES,
+    TOGETHER,
+    Pass,
+    Remedy,
+)
 from remediator.escaping import command
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
@@ -19,12 +28,14 @@ from remediator.model import (
     Detail,
     Evidence,
     MappingState,
+    Option,
     Plan,
     RemedyName,
     Series,
     unseen,
 )
-from remediator.policy import Autonomy, Policy
+from remediator.policy import Autonomy, ForecastKnobs, Policy
+from remediator.settings_table import RESERVED_CONCURRENCY, RETRIES, of
 
 
 def weighed(
@@ -32,14 +43,16 @@ def weighed(
     *,
     claimed: int = 0,
     unreserved_minimum: int | None = None,
+    held: bool = False,
     quarantine_arn: str | None = None,
     destination_usable: bool | None = None,
 ) -> Case:
     """The case, with what levers turn on. ``claimed`` is concurrency promised to other incidents;
-    ``unreserved_minimum`` what AWS has told to be this account's own."""
+    ``unreserved_minimum`` what AWS has told to be this account's own. ``held``: a first step has
+    cost no lane anything, so that the rest of the way needs no care."""
     evidence, signals, policy = case.evidence, case.signals, case.policy
     return case._replace(
-        flow=forecast.observe(evidence, signals, policy.thresholds.busy_share),
+        flow=forecast.observe(evidence, signals, policy.thresholds),
         spare_concurrency=forecast.spare_concurrency(evidence, signals, policy, claimed),
         spare_reservation=forecast.spare_reservation(
             evidence, signals, policy, claimed, unreserved_minimum
@@ -49,13 +62,15 @@ def weighed(
         else unreserved_minimum,
         quarantine_arn=quarantine_arn,
         destination_usable=destination_usable,
-        careful=_careful(evidence, signals, policy),
+        careful=not held and _careful(evidence, signals, policy, explained=case.diagnosis.proven),
         warned=_warned(evidence, signals, policy),
-        untried=_untried(signals, policy),
+        untried=not held and _untried(signals, policy),
     )
 
 
-def _careful(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
+def _careful(
+    evidence: Evidence, signals: Signals, policy: Policy, *, explained: bool = False
+) -> bool:
     """Whether a large raise should go in steps: a lane gets less done than before, errors are
     about that are not those of a record being given up, or somebody named alarms of what stands
     behind."""
@@ -68,7 +83,7 @@ def _careful(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
     downstream = (slower or a_little) and not _deployed_at_onset(evidence, signals, policy)
     isolating = mapping is not None and mapping.bisect_on_error
-    failing = (signals.error_minutes or 0) > 0 and not isolating
+    failing = (signals.error_minutes or 0) > 0 and not isolating and not explained
     return downstream or failing or bool(policy.downstream_alarms)
 
 
@@ -138,22 +153,201 @@ def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> 
     return abs(signals.onset - changed) <= timedelta(minutes=policy.thresholds.deploy_minutes)
 
 
+class Candidate(NamedTuple):
+    """A set of changes that go together, and when what waits would be gone with them."""
+
+    changes: tuple[Change, ...] = ()
+    drains_in: float | None = None
+    """Seconds, with the mapping's restart where they restart it; infinite for never, ``None`` where
+    it is not known."""
+    restart_seconds: float = 0.0
+    capacity: float = 0.0
+    asks: bool = False
+    """Whether a person is asked for it: what may be done at once goes before."""
+
+
 def plan(incident_id: str, here: Case, tried: Sequence[RemedyName] = ()) -> Plan:
-    """The first remedy of the cause's row that fits, or an escalation that says why none does."""
+    """The cheapest set of the cause's levers that reaches the target, or why none is pulled."""
     cause = here.diagnosis.cause
-    chosen, passed = _first_fit(_in_order(here), here, tried)
+    chosen, waits, passed = _choose(here, tried)
     aid, _ = _first_fit(FIRST_AID, here, tried)
-    target = here.evidence.target
+    asks = _needs_a_person(here, chosen) and not waits
     return Plan(
         incident_id=incident_id,
-        target=target,
+        target=here.evidence.target,
         cause=cause,
         changes=(*aid, *chosen),
-        escalation=_escalation(here, passed) if _needs_a_person(here, chosen) else None,
+        waits=waits,
+        escalation=_escalation(here, passed) if asks else None,
         next_commands=_next_commands(here),
-        forecast=forecast.options(here.evidence, here.signals, here.policy, cause),
+        forecast=_told(here, chosen),
         proven=here.diagnosis.proven,
     )
+
+
+def _told(here: Case, chosen: Sequence[Change]) -> tuple[Option, ...]:
+    """Every single option, and the set that was chosen where it is another."""
+    cause = here.diagnosis.cause
+    options = forecast.options(here.evidence, here.signals, here.policy, cause)
+    known = {option.option for option in options}
+    if here.flow is None or not chosen or cause in forecast.HELD:
+        return options
+    if forecast.name_of(chosen) in known:
+        return options
+    after = here.after(chosen).flow or here.flow
+    return (*options, forecast.with_changes(here.flow, after, chosen, here.policy.forecast))
+
+
+def _choose(
+    here: Case, tried: Sequence[RemedyName]
+) -> tuple[tuple[Change, ...], str, tuple[str, ...]]:
+    """The changes, why it is waited where that does as well, and why each lever was passed over.
+
+    The order of the tables is that of the costs: the first set that reaches the target is taken,
+    else the fastest. Where nothing can be forecast it is the first that fits.
+    """
+    cause = here.diagnosis.cause
+    passed: list[str] = []
+    candidates: list[Candidate] = []
+    for remedy in _in_order(here):
+        made, said = _first_fit((remedy,), here, tried)
+        passed += said
+        candidates += [_candidate(here, made, asks=_asks(here, remedy))] if made else []
+    for together in TOGETHER.get(cause, ()):
+        made = _made_together(together, here, tried)
+        asks = any(_asks(here, remedy) for remedy in together)
+        candidates += [_candidate(here, made, asks=asks)] if made else []
+    if not candidates:
+        return (), "", tuple(passed)
+    at_once = [one for one in candidates if not one.asks]
+    best = _best(at_once or candidates, here.policy.forecast)
+    nothing = _candidate(here, ())
+    if cause is Cause.SLOW_CONSUMER and _waits_as_well(nothing, best, here.policy.forecast):
+        return (), _why_waiting(nothing, best), tuple(passed)
+    return _with_gain(best, candidates), "", tuple(passed)
+
+
+def _best(candidates: Sequence[Candidate], knobs: ForecastKnobs) -> Candidate:
+    first, known = candidates[0], [one for one in candidates if one.drains_in is not None]
+    if not known or first.drains_in is None:
+        return first
+    reaching = (one for one in known if _reaches(one, knobs))
+    return next(reaching, reduce(_dearer, known))
+
+
+def _dearer(cheaper: Candidate, dearer: Candidate) -> Candidate:
+    """What costs more has to be faster by far, or, where neither ends it, to carry more."""
+    if cheaper.drains_in == inf and dearer.drains_in == inf:
+        return dearer if dearer.capacity > cheaper.capacity else cheaper
+    by_far = (dearer.drains_in or 0.0) <= _BY_FAR * (cheaper.drains_in or 0.0)
+    return dearer if by_far else cheaper
+
+
+_BY_FAR = 0.8
+"""Of the time that a cheaper set takes: forecasts are no better than that."""
+
+
+def _reaches(one: Candidate, knobs: ForecastKnobs) -> bool:
+    return (one.drains_in or 0.0) - one.restart_seconds <= knobs.drain_target_seconds
+
+
+def _waits_as_well(nothing: Candidate, best: Candidate, knobs: ForecastKnobs) -> bool:
+    """Whether what waits is gone as soon with nothing done: a restart that loses is not made."""
+    alone, helped = nothing.drains_in, best.drains_in
+    if alone is None or alone == inf:
+        return False
+    return alone <= knobs.drain_target_seconds or (helped is not None and alone <= helped)
+
+
+def _why_waiting(nothing: Candidate, best: Candidate) -> str:
+    named = forecast.name_of(best.changes)
+    helped = "unknown" if best.drains_in is None else f"{best.drains_in:.0f} s"
+    return (
+        f"what waits is gone in about {nothing.drains_in:.0f} s with nothing done; with {named} it "
+        f"would take {helped}, the mapping's restart included"
+    )
+
+
+def _with_gain(best: Candidate, candidates: Sequence[Candidate]) -> tuple[Change, ...]:
+    """Each part says what it is for, and what would have been enough without it."""
+    remedies = {change.remedy for change in best.changes}
+    if len(remedies) == 1 or best.drains_in is None:
+        return best.changes
+    alone = {
+        one.changes[0].remedy: one.drains_in
+        for one in candidates
+        if len({change.remedy for change in one.changes}) == 1
+    }
+    return tuple(
+        change
+        if change.remedy is RemedyName.ISOLATE_POISON
+        else change.model_copy(update={"why": f"{change.why}; {_gain(change, best, alone)}"})
+        for change in best.changes
+    )
+
+
+def _gain(change: Change, best: Candidate, alone: Mapping[RemedyName, float | None]) -> str:
+    others = [time for name, time in alone.items() if name is not change.remedy]
+    without = min((time for time in others if time is not None), default=inf)
+    told = "never" if without == inf else f"in {without:.0f} s"
+    whole = "never" if best.drains_in == inf else f"in {best.drains_in or 0:.0f} s"
+    return f"gone {whole} with it, {told} without"
+
+
+def _candidate(here: Case, made: tuple[Change, ...], *, asks: bool = False) -> Candidate:
+    held_up = here.diagnosis.cause in forecast.HELD and not made
+    after = here.after(made).flow
+    if after is None or held_up:
+        return Candidate(made, inf if held_up else None, asks=asks)
+    capacity = after.capacity(after.parallelization_factor)
+    delay = forecast.restart_of(made, here.policy.forecast)
+    return Candidate(made, after.drains_in(capacity, delay), delay, capacity or 0.0, asks)
+
+
+def _made_together(
+    together: Sequence[Remedy], here: Case, tried: Sequence[RemedyName]
+) -> tuple[Change, ...]:
+    """What several levers would change in one plan, each sized for those before it; none where one
+    of them does not fit."""
+    widens = any(remedy.name is RemedyName.RAISE_RESERVED_CONCURRENCY for remedy in together)
+    now, made = here.widened() if widens else here, tuple[Change, ...]()
+    for remedy in together:
+        added, _ = _first_fit((remedy,), now, tried)
+        wanted = {change.setting: change.after for change in made}
+        more = tuple(change for change in added if change.setting not in wanted)
+        agree = all(wanted.get(change.setting, change.after) == change.after for change in added)
+        if not more or not agree or _only_tells(here, added):
+            return ()
+        made = (*made, *more)
+        now = here.after(made)
+    return _leaning(made)
+
+
+def _only_tells(here: Case, made: Sequence[Change]) -> bool:
+    """Whether a record is only looked for, or never given up: then nothing behind it drains yet."""
+    isolating = any(change.remedy is RemedyName.ISOLATE_POISON for change in made)
+    gives_up = here.diagnosis.proven and any(of(change) is RETRIES for change in made)
+    return isolating and not gives_up
+
+
+_FIRST = (RESERVED_CONCURRENCY, RETRIES)
+"""What the rest of a set is for: the reservation that has room for the lanes, the record that is
+given up so that what waits behind it drains."""
+
+
+def _leaning(made: Sequence[Change]) -> tuple[Change, ...]:
+    """With the reservation first; what leans on it, or on the record being given up, is not made
+    without that."""
+    lead = next((one for first in _FIRST for one in made if of(one) is first), None)
+    if lead is None:
+        return tuple(made)
+    first = [change for change in made if change.remedy is lead.remedy]
+    rest = (
+        change.model_copy(update={"safe_only_with": (*change.safe_only_with, lead.setting)})
+        for change in made
+        if change.remedy is not lead.remedy
+    )
+    return (*first, *rest)
 
 
 def _needs_a_person(here: Case, chosen: Sequence[Change]) -> bool:
@@ -200,15 +394,14 @@ def _first_fit(
 
 def _in_order(here: Case) -> list[Remedy]:
     """The cause's levers: what may be done at once goes before what a person is asked for."""
-
-    def asks(remedy: Remedy) -> bool:
-        freedom = here.policy.remedy(remedy.name).autonomy
-        return freedom is Autonomy.APPROVE or remedy.asked_first(here)
-
     found = here.diagnosis
-    return sorted(
-        (each for each in REMEDIES[found.cause] if found.detail in each.details), key=asks
-    )
+    fitting = (each for each in REMEDIES[found.cause] if found.detail in each.details)
+    return sorted(fitting, key=partial(_asks, here))
+
+
+def _asks(here: Case, remedy: Remedy) -> bool:
+    freedom = here.policy.remedy(remedy.name).autonomy
+    return freedom is Autonomy.APPROVE or remedy.asked_first(here)
 
 
 _ADVICE = {
@@ -262,7 +455,8 @@ _ADVICE_FOR = {
 }
 
 
-def _advice(here: Case) -> str:
+def advice(here: Case) -> str:
+    """What a person can do about it."""
     found = here.diagnosis
     return _ADVICE_FOR.get((found.cause, found.detail), _ADVICE[found.cause])
 
@@ -282,7 +476,7 @@ def _discarded_meanwhile(mapping: MappingState | None) -> str:
 
 
 def _escalation(here: Case, passed: tuple[str, ...]) -> str:
-    lines = [_advice(here)]
+    lines = [advice(here)]
     if here.diagnosis.cause is Cause.FUNCTION_FAILURE:
         lines.append(_discarded_meanwhile(here.evidence.mapping))
     if passed:

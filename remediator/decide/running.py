@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.contention import keeps_up
 from remediator.evidence.signals import LAST_MINUTES
-from remediator.model import Detail, Reading
+from remediator.model import STOPPED_STATES, Detail, Reading
 
-_STOPPED_STATES = {"Disabled", "Disabling", "Deleting"}
 _NOT_INVOKED: Mapping[str, tuple[Detail, str]] = {
     "Failed": (Detail.FUNCTION_GONE, "it could not be set up and cannot be invoked"),
     "Deleting": (Detail.FUNCTION_GONE, "it is being deleted"),
@@ -32,7 +31,7 @@ def stopped_on_purpose(case: Case) -> Finding:
         Reading(name="reserved_concurrency", value=reserved),
         Reading(name="function_state", value=state),
     )
-    if mapping.state in _STOPPED_STATES:
+    if mapping.state in STOPPED_STATES:
         return Finding(YES, f"the mapping is {mapping.state}", readings, Detail.PAUSED)
     if reserved == 0:
         return Finding(

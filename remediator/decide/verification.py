@@ -4,13 +4,19 @@ Source: docs/concepts.md, after acting. Too early is an answer of its own: a map
 ages by a second a second, which says nothing of the change.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
 
-from remediator.evidence.signals import Signals
+from remediator.decide.case import Case
+from remediator.evidence.signals import LAST_MINUTES, Signals, measure
+from remediator.evidence.since import back_since, minutes_of, next_minute, only_since
 from remediator.model import (
     Cause,
     Detail,
     Diagnosis,
+    Evidence,
     FollowUp,
     FollowUpDecision,
     Reading,
@@ -21,7 +27,7 @@ from remediator.model import (
 )
 from remediator.policy import Policy
 from remediator.settings_table import RETRIES, of
-from remediator.state import IncidentState, Snapshot
+from remediator.state import IncidentState, Snapshot, TrackedChange
 
 
 def snapshot(at: datetime, signals: Signals) -> Snapshot:
@@ -43,39 +49,71 @@ def snapshot(at: datetime, signals: Signals) -> Snapshot:
     )
 
 
-_MINUTES_SEEN = 120
-"""Seconds of new datapoints that a verdict wants to see."""
+class Effect(NamedTuple):
+    """What shows of the newest turn by now: the minutes since its levers arrived, and no others."""
+
+    levers: tuple[TrackedChange, ...] = ()
+    minutes: int = 0
+    """Whole minutes that were published since; 0: nothing of it shows yet."""
+    signals: Signals = Signals()
+    """Of those minutes alone."""
+    overdue: bool = False
+    """Whether it was made so long ago that all that may come of it is there."""
+
+    @property
+    def shows(self) -> bool:
+        """Whether anything of it can be judged."""
+        return self.minutes > 0 or self.overdue
+
+    @property
+    def clear(self) -> bool:
+        """Whether enough is seen to say that it does nothing."""
+        prompt = all(tracked.change.remedy in _PROMPT for tracked in self.levers)
+        return self.overdue or (prompt and self.minutes >= LAST_MINUTES)
 
 
-def settled(state: IncidentState, now: datetime, policy: Policy, signals: Signals) -> bool:
-    """Whether enough time has passed since the last write for metrics to show its effect.
+NOTHING_MADE = Effect()
 
-    A restart may take longer or shorter than usual: when it is over shows in the metrics.
-    """
+_PROMPT = frozenset(
+    {
+        RemedyName.RAISE_PARALLELIZATION_FACTOR,
+        RemedyName.RAISE_RESERVED_CONCURRENCY,
+        RemedyName.RESERVE_CONCURRENCY,
+        RemedyName.RAISE_BATCH_SIZE,
+        RemedyName.RAISE_MEMORY,
+    }
+)
+"""What works at once or not at all. A record that is being isolated is tried again and again first,
+and new shards wait for what their parents hold."""
+
+
+def effect(state: IncidentState, evidence: Evidence, now: datetime, policy: Policy) -> Effect:
+    """What shows of the newest turn that is in effect."""
     made = state.levers_in_effect
-    last = max((t.at for t in made), default=None)
+    newest = max((t.turn for t in made), default=0)
+    levers = tuple(t for t in made if t.turn == newest)
+    if not levers:
+        return Effect()
     waited = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
-    if last is None or now - last >= waited:
-        return True
-    restarts = any(t.at == last and t.change.resource.kind in _RESTARTING for t in made)
-    active = signals.active_minutes_since_modified or 0
-    if restarts and active < 2:
-        return False
-    standing = policy.forecast.restart_seconds if restarts and active < _MINUTES_BACK else 0
-    late = signals.late_by(policy.thresholds.metric_delay_seconds)
-    shown_after = standing + late + _MINUTES_SEEN
-    return now - last >= timedelta(seconds=shown_after)
+    overdue = now - max(t.at for t in levers) >= waited
+    arrived = [arrived_at(tracked, evidence) for tracked in levers]
+    since = None if None in arrived else max(at for at in arrived if at is not None)
+    if since is None:
+        return Effect(levers, overdue=overdue)
+    seen = only_since(evidence, since)
+    return Effect(levers, minutes_of(seen), measure(seen, policy.thresholds), overdue)
 
 
-_MINUTES_BACK = 4
-"""Minutes with invocations since the change: that of the change, that of the return, two whole."""
-
-
-_RESTARTING = {
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    ResourceKind.STREAM,
-    ResourceKind.HASH_RANGE,
-}
+def arrived_at(tracked: TrackedChange, evidence: Evidence) -> datetime | None:
+    """The first whole minute in which a change is there; ``None`` while it is on its way."""
+    match tracked.change.resource.kind:
+        case ResourceKind.EVENT_SOURCE_MAPPING:
+            return back_since(evidence, tracked.at)
+        case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
+            active = evidence.stream is not None and evidence.stream.status == "ACTIVE"
+            return next_minute(tracked.at) if active else None
+        case ResourceKind.FUNCTION:
+            return next_minute(tracked.at)
 
 
 def judge(
@@ -84,69 +122,116 @@ def judge(
     signals: Signals,
     policy: Policy,
     *,
-    settled: bool,
+    seen: Effect = NOTHING_MADE,
     raised: bool = True,
     bounded: bool = False,
     cause: Cause = Cause.UNKNOWN,
 ) -> Verdict:
     """Compare the pipeline before the change with now.
 
-    ``settled``: the change has had the time to show. ``raised``: it raised concurrency, so that
-    slower lanes are its doing. ``bounded``: it lets records be given up, so that what nothing has
-    captured is its doing, however well it goes else. ``cause``: what shows now; a consumer that
-    does not run has no age to recover by.
+    ``seen``: what shows of the newest turn. ``raised``: it raised concurrency, so that slower lanes
+    are its doing. ``bounded``: it lets records be given up, so that what nothing has captured is
+    its doing, however well it goes else. ``cause``: what shows now; a consumer that does not run
+    has no age to recover by.
     """
-    after = snapshot(now, signals)
-    readings = _readings(before, after)
+    after = snapshot(now, seen.signals if seen.minutes else signals)
+    told = partial(Verdict, readings=_readings(before, after))
     if bounded and signals.lost_events:
-        return Verdict(
-            verdict=VerdictName.WORSE,
-            because=f"{signals.lost_events:.0f} events were given up, and no destination took them",
-            readings=readings,
-        )
-    if cause not in _NEVER_HEALTHY and _healthy(after, signals, policy):
-        return Verdict(
-            verdict=VerdictName.RECOVERED,
-            because=f"the age is {after.age_seconds:.0f} s, below the alarm",
-            readings=readings,
-        )
+        lost = f"{signals.lost_events:.0f} events were given up, and no destination took them"
+        return told(verdict=VerdictName.WORSE, because=lost)
+    if seen.levers and not seen.shows:
+        on_its_way = "the change and its metrics are still on their way"
+        return told(verdict=VerdictName.TOO_EARLY, because=on_its_way)
+    if cause not in _NEVER_HEALTHY and _healthy(seen.signals if seen.minutes else signals, policy):
+        fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
+        return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
-    shows = settled or (signals.active_minutes_since_modified or 0) > _MINUTES_OF_HARM
-    harm = _harm(before, after, policy) if ours and shows else None
-    if harm is None and ours and settled:
+    harm = _harm(before, after, policy, seen) if ours and seen.levers else None
+    if harm is None and ours and seen.minutes >= _MINUTES_OF_HARM:
         harm = _slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
-    if not settled and not harm:
-        return Verdict(
-            verdict=VerdictName.TOO_EARLY,
-            because="the change and its metrics are still on their way",
-            readings=readings,
-        )
     if harm:
-        return Verdict(verdict=VerdictName.WORSE, because=harm, readings=readings)
+        return told(verdict=VerdictName.WORSE, because=harm)
+    works = _works(seen.levers, before, after, policy)
+    if works:
+        return told(verdict=VerdictName.IMPROVING, because=works)
     if after.age_seconds is None or before is None or before.age_seconds is None:
-        return Verdict(
-            verdict=VerdictName.TOO_EARLY, because="the age was not seen", readings=readings
-        )
+        return told(verdict=VerdictName.TOO_EARLY, because="the age was not seen")
     if signals.falling or after.age_seconds < 0.8 * before.age_seconds:
-        because = "the age falls"
-        return Verdict(verdict=VerdictName.IMPROVING, because=because, readings=readings)
-    return Verdict(
-        verdict=VerdictName.UNCHANGED,
-        because=f"the age went from {before.age_seconds:.0f} s to {after.age_seconds:.0f} s",
-        readings=readings,
-    )
+        return told(verdict=VerdictName.IMPROVING, because="the age falls")
+    if seen.levers and seen.minutes < _MINUTES_OF_CAUSE and not seen.overdue:
+        return told(verdict=VerdictName.TOO_EARLY, because="a minute of it tells nothing yet")
+    course = f"the age went from {before.age_seconds:.0f} s to {after.age_seconds:.0f} s"
+    return told(verdict=VerdictName.UNCHANGED, because=course)
+
+
+def _more_lanes_work(before: Snapshot, after: Snapshot, _: Policy) -> str | None:
+    """More lanes get more done; or as much each, with more of them at work."""
+    if _more_done(before, after):
+        return "more gets done than before"
+    wider = _grew(before.concurrency, after.concurrency, _WIDER)
+    held = before.lane_rate is not None and (after.lane_rate or 0.0) >= HELD * before.lane_rate
+    return "more lanes run, and each gets as much done as before" if wider and held else None
+
+
+def _lanes_are_quicker(before: Snapshot, after: Snapshot, _: Policy) -> str | None:
+    quicker = _grew(before.lane_rate, after.lane_rate, _QUICKER)
+    return "a lane gets more done than before" if quicker else None
+
+
+def _throttles_ended(before: Snapshot, after: Snapshot, policy: Policy) -> str | None:
+    most, was, now = policy.thresholds.throttle_share, before.throttle_share, after.throttle_share
+    ended = was is not None and now is not None and was >= most > now
+    return "throttles have ended" if ended else None
+
+
+def _failures_ended(before: Snapshot, after: Snapshot, policy: Policy) -> str | None:
+    most, was, now = policy.thresholds.error_share, before.error_share, after.error_share
+    ended = was is not None and now is not None and was >= most > now
+    return "failures have ended" if ended else None
+
+
+SIGNS: Mapping[RemedyName, Callable[[Snapshot, Snapshot, Policy], str | None]] = {
+    RemedyName.RAISE_PARALLELIZATION_FACTOR: _more_lanes_work,
+    RemedyName.RAISE_RESERVED_CONCURRENCY: _throttles_ended,
+    RemedyName.RESERVE_CONCURRENCY: _throttles_ended,
+    RemedyName.ISOLATE_POISON: _failures_ended,
+    RemedyName.LOWER_BATCH_SIZE: _failures_ended,
+    RemedyName.RAISE_BATCH_SIZE: _lanes_are_quicker,
+    RemedyName.RAISE_MEMORY: _lanes_are_quicker,
+}
+"""By what each lever is seen to work, in words; None while that is not seen. What has no sign of
+its own is judged by the age."""
+
+
+def _works(
+    levers: Sequence[TrackedChange], before: Snapshot | None, after: Snapshot, policy: Policy
+) -> str | None:
+    """The signs of all the turn's levers; None unless each of them shows that has one."""
+    names = dict.fromkeys(tracked.change.remedy for tracked in levers)
+    signs = [SIGNS[name] for name in names if name in SIGNS]
+    if before is None or not signs:
+        return None
+    shown = [sign(before, after, policy) for sign in signs]
+    return "; ".join(word for word in shown if word) if all(shown) else None
+
+
+_QUICKER = 1.2
+"""Times as much a lane, from which it is the change's doing."""
+_WIDER = 1.5
+"""Times as many lanes at work, from which they are the change's doing."""
+HELD = 0.9
+"""Of what a lane got done before there were more: then the raise has cost none of them anything."""
 
 
 _NEVER_HEALTHY = frozenset({Cause.THROTTLING, Cause.CONSUMER_STOPPED})
 
 
-def _healthy(after: Snapshot, signals: Signals, policy: Policy) -> bool:
-    if after.age_seconds is None:
-        return False
-    if signals.drops_for_age:
+def _healthy(signals: Signals, policy: Policy) -> bool:
+    """Whether the age is below the alarm, in each of the newest minutes, and not climbing."""
+    if signals.age_seconds is None or signals.drops_for_age:
         return False
     late = max(policy.thresholds.alarm_seconds, signals.normal_age_seconds)
-    low = after.age_seconds < late
+    low = max(signals.age_seconds, signals.highest_age_seconds or 0.0) < late
     return low and (signals.age_slope is None or signals.age_slope < 0.5)
 
 
@@ -169,12 +254,13 @@ def _readings(before: Snapshot | None, after: Snapshot) -> tuple[Reading, ...]:
     )
 
 
+_MINUTES_OF_CAUSE = 2
+"""Whole minutes from which it may be said that a change does nothing yet, and what shows beside."""
 _MINUTES_OF_HARM = 2
-"""Whole minutes of invocations after a change that show errors and throttles for its own: those
-need not wait until the age has settled."""
+"""Whole minutes after which slower lanes are the change's doing, and not those of a cold start."""
 
 
-def _harm(before: Snapshot | None, after: Snapshot, policy: Policy) -> str | None:
+def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect) -> str | None:
     """A side effect that makes the change worse than the illness (invariant 5).
 
     Only what raised concurrency can do harm this way; errors go on while a poison record is
@@ -183,7 +269,8 @@ def _harm(before: Snapshot | None, after: Snapshot, policy: Policy) -> str | Non
     if before is None:
         return None
     limits = policy.thresholds
-    if _rose(before.error_share, after.error_share, limits.error_share):
+    isolating = any(t.change.remedy is RemedyName.ISOLATE_POISON for t in seen.levers)
+    if not isolating and _rose(before.error_share, after.error_share, limits.error_share):
         return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
     if _rose(before.throttle_share, after.throttle_share, limits.throttle_share):
         return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
@@ -232,9 +319,20 @@ def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str 
     return f"duration rose from {before.duration_ms:.0f} ms to {after.duration_ms:.0f} ms"
 
 
-def gained(before: Snapshot | None, now: datetime, signals: Signals) -> bool:
+def held(state: IncidentState, case: Case) -> bool:
+    """Whether more lanes were raised, and each of them gets as much done as when there were fewer:
+    then the rest of the way needs no care."""
+    seen, before = effect(state, case.evidence, case.at, case.policy), state.before
+    names = {tracked.change.remedy for tracked in seen.levers}
+    if before is None or RemedyName.RAISE_PARALLELIZATION_FACTOR not in names:
+        return False
+    was, is_now = before.lane_rate, seen.signals.lane_rate
+    return was is not None and is_now is not None and is_now >= HELD * was
+
+
+def gained(before: Snapshot | None, now: datetime, seen: Effect) -> bool:
     """Whether more gets done than before the change: it helped, if perhaps not enough."""
-    return before is not None and _more_done(before, snapshot(now, signals))
+    return before is not None and _more_done(before, snapshot(now, seen.signals))
 
 
 def _more_done(before: Snapshot, after: Snapshot) -> bool:
@@ -257,14 +355,21 @@ def _grew(before: float | None, after: float | None, ratio: float) -> bool:
 
 
 def next_step(
-    state: IncidentState, verdict: Verdict, diagnosis: Diagnosis, policy: Policy, now: datetime
+    state: IncidentState,
+    verdict: Verdict,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    now: datetime,
+    *,
+    clear: bool = True,
 ) -> FollowUp:
     """What the follow-up decides; bounded, so that no incident is watched for ever.
 
-    The last look may still close, restore or roll back, but it leaves nothing for another.
+    ``clear``: enough was seen to say that what was done does nothing. The last look may still
+    close, restore or roll back, but it leaves nothing for another.
     """
     number, looks = state.follow_up_number + 1, state.looks_made + 1
-    decision, because = _decide(state, verdict, diagnosis, policy, now)
+    decision, because = _decide(state, verdict, diagnosis, policy, now, clear=clear)
     most = policy.follow_up.most
     ends_it = decision in {FollowUpDecision.CLOSE, FollowUpDecision.RESTORE}
     rolls_back = decision is FollowUpDecision.ROLL_BACK and looks == most
@@ -277,7 +382,13 @@ def next_step(
 
 
 def _decide(
-    state: IncidentState, verdict: Verdict, diagnosis: Diagnosis, policy: Policy, now: datetime
+    state: IncidentState,
+    verdict: Verdict,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    now: datetime,
+    *,
+    clear: bool,
 ) -> tuple[FollowUpDecision, str]:
     name, acted = verdict.verdict, bool(state.levers_in_effect)
     if name is VerdictName.WORSE and acted:
@@ -290,9 +401,10 @@ def _decide(
         return FollowUpDecision.WAIT, verdict.because
     if name is VerdictName.IMPROVING:
         slow = diagnosis.cause is Cause.SLOW_CONSUMER
-        rung = FollowUpDecision.NEXT_RUNG, f"{verdict.because}, but too slowly"
+        slowly = f"{verdict.because}; what waits may drain faster still"
+        rung = FollowUpDecision.NEXT_RUNG, slowly
         return rung if slow else (FollowUpDecision.WAIT, verdict.because)
-    return _not_better(state, verdict, diagnosis, policy, now, acted=acted)
+    return _not_better(state, verdict, diagnosis, acted=acted, clear=clear)
 
 
 def _after_recovery(
@@ -310,22 +422,19 @@ def _not_better(
     state: IncidentState,
     verdict: Verdict,
     diagnosis: Diagnosis,
-    policy: Policy,
-    now: datetime,
     *,
     acted: bool,
+    clear: bool,
 ) -> tuple[FollowUpDecision, str]:
     if diagnosis.cause is Cause.RECOVERING:
         return FollowUpDecision.WAIT, "it recovers by itself"
     if not acted:
         return FollowUpDecision.NEXT_RUNG, f"cause: {diagnosis.cause}"
-    since = max(tracked.at for tracked in state.levers_in_effect)
-    patience = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
     if diagnosis.cause is not state.cause or _sort(diagnosis.detail) != _sort(_detail(state)):
         return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
     if _made_room(state):
         return FollowUpDecision.NEXT_RUNG, "there is room for more lanes now"
-    if now - since < patience:
+    if not clear:
         return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
     return FollowUpDecision.NEXT_RUNG, verdict.because
 

@@ -20,7 +20,7 @@ from remediator.evidence.series import (
     series_of,
     slope,
 )
-from remediator.model import Evidence, Series
+from remediator.model import STOPPED_STATES, Evidence, MappingState, Series
 from remediator.policy import Thresholds
 
 
@@ -29,9 +29,12 @@ def _age_series(evidence: Evidence) -> Series | None:
 
     AWS/Lambda IteratorAge mixes all mappings of a function, of which the most lagging one is
     looked at; the stream's own metric mixes all readers, which may read ahead. So the function's
-    is preferred, unless it ended because nothing arrives any more.
+    is preferred, unless it ended because nothing arrives any more. What a stopped mapping does not
+    read, no other reader's age tells.
     """
     own = series_of(evidence, Metric.ITERATOR_AGE_MS)
+    if evidence.mapping is not None and evidence.mapping.state in STOPPED_STATES:
+        return own if own and not _goes_on(own, evidence.mapping) else None
     pushed = evidence.target.consumer_arn is not None
     witness = Metric.CONSUMER_BEHIND_MS if pushed else Metric.STREAM_ITERATOR_AGE_MS
     others = [
@@ -41,6 +44,16 @@ def _age_series(evidence: Evidence) -> Series | None:
         return others[0] if others else None
     ended = others and others[0].points[-1][0] - own.points[-1][0] >= _pause(evidence)
     return others[0] if ended and not _fell_silent(evidence, own.points[-1][0]) else own
+
+
+def _goes_on(series: Series, mapping: MappingState) -> bool:
+    """Whether an age comes long after its mapping was stopped: then it is a sibling's."""
+    stopped_at = mapping.last_modified
+    return stopped_at is not None and any(at > stopped_at + _WINDS_DOWN for at, _ in series.points)
+
+
+_WINDS_DOWN = 3 * MINUTE
+"""A mapping that is disabled ends the batches that it has begun."""
 
 
 def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
@@ -90,12 +103,15 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
     gradient = slope(beyond)
     elapsed = max(0.0, (evidence.gathered_at - newest_at - MINUTE).total_seconds())
     silent = _fell_silent(evidence, newest_at)
+    # A climb goes on; that a fall goes on for as long as the metrics are late is no reading.
     pace = 1.0 if silent else min(1.0, gradient or 0.0)
-    now_seconds = max(0.0, newest + pace * elapsed)
+    on = elapsed if pace > 0 else min(elapsed, MINUTE.total_seconds())
+    now_seconds = max(0.0, newest + pace * on)
     peak = max(value for _, value in points)
     late = max(thresholds.alarm_seconds, always.normal_age_seconds)
     return always | Signals(
         age_seconds=now_seconds,
+        highest_age_seconds=max(age for _, age in points[-2:]),
         age_slope=1.0 if silent else gradient,
         age_jump_seconds=age_jump_seconds(points),
         late_minutes=_late_for(points, late),
@@ -185,7 +201,6 @@ def measure_invocations(evidence: Evidence, _: Thresholds, __: Signals) -> Signa
     )
     return Signals(
         silent_minutes=_silence(evidence, last),
-        active_minutes_since_modified=sum(at in active for at in since),
         idle_minutes_since_modified=sum(at not in active for at in since),
     )
 

@@ -11,6 +11,9 @@ class Signals(Record):
 
     age_seconds: float | None = None
     """Iterator age at ``gathered_at``: the newest datapoint, moved on at its slope."""
+    highest_age_seconds: float | None = None
+    """The highest of the newest minutes that were published: in one of them the slowest of many
+    lanes may not have been tried."""
     age_slope: float | None = None
     """Seconds of age gained per second; 1 means that the oldest record does not move."""
     still_minutes: float | None = None
@@ -69,10 +72,9 @@ class Signals(Record):
     """Whether reads have come down by about one shard's share, so that the rest surely goes on."""
     reads_outrun: bool | None = None
     """Whether more was read since it fails than pollers of stuck shards would read ahead."""
-    active_minutes_since_modified: int | None = None
-    """Minutes with invocations since the mapping was last changed."""
     idle_minutes_since_modified: int | None = None
-    """Minutes without, while the stream's own metrics were published: it was restarting."""
+    """Minutes without an invocation since the mapping was last changed, while the stream's own
+    metrics were published: it was restarting."""
     failed_events_per_minute: float | None = None
     """FailedInvokeEventCount: sees the failures of functions that report partial batches."""
     lost_events: float | None = None

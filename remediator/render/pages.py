@@ -161,7 +161,7 @@ def _forecast(options: Sequence[Option], plan: GuardedPlan | None) -> Section | 
         (
             f"{option.option}{' (planned)' if option.option == chosen else ''}",
             _drains(option),
-            duration(option.first_loss_in_seconds, "none"),
+            _first_loss(option),
             number(option.capacity_per_second),
             "" if last and last.note == option.note else option.note,
         )
@@ -175,6 +175,11 @@ def _forecast(options: Sequence[Option], plan: GuardedPlan | None) -> Section | 
     lines = tuple(filter(None, [", ".join(filter(None, flow))]))
     columns = ("option", "backlog gone in", "first loss in", "records/s", "note")
     return Section("Forecast", lines, Table(columns, rows))
+
+
+def _first_loss(option: Option) -> str:
+    unknown = "first loss not known" in option.note
+    return duration(option.first_loss_in_seconds, "not known" if unknown else "none")
 
 
 def _drains(option: Option) -> str:

@@ -54,6 +54,14 @@ def write(console: Console, shown: Page) -> None:
     console.file.flush()
 
 
+def write_entry(console: Console, head: str, told: str) -> None:
+    """Print one line of a course of events; what is too long goes on below its beginning."""
+    first, *rest = _wrapped(visible(told), console.width - len(head) - _GAP)
+    lines = [f"{head}{' ' * _GAP}{first}", *(" " * (len(head) + _GAP) + line for line in rest)]
+    console.file.write("".join(f"{printed(line.rstrip())}\n" for line in lines))
+    console.file.flush()
+
+
 def _page(console: Console, shown: Page) -> None:
     _paragraph(console, shown.title, style=_STYLES[shown.tone], indent=0)
     _pairs(console, [(label, visible(value)) for label, value in shown.facts])

@@ -91,10 +91,11 @@ def _plan_anew(turn: Turn, refused: GuardedPlan | None) -> Report:
 def make(turn: Turn, guarded: GuardedPlan, *, refused_is_final: bool = False) -> Report:
     """Make what is allowed, and was paid for."""
     case = turn.case
-    turn.put_off(pacing.pause_after(case, guarded))
+    turn.put_off(pacing.pause_after(turn.state, case, guarded))
     wanted = {change.setting: change.after for change in guarded.allowed}
     turn.update(
         turn=turn.state.turn + 1,
+        going_on_approved=refused_is_final,
         before=verification.snapshot(case.at, case.signals),
         cause=case.diagnosis.cause,
         diagnosis=case.diagnosis,
@@ -189,7 +190,7 @@ def goes_on(state: IncidentState, step: FollowUp, verdict: Verdict) -> bool:
 
 
 def go_on(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
-    """Split what is left of the plan, under every guardrail but cool-down and budget."""
+    """Split what is left of the plan, under every guardrail of now but cool-down and budget."""
     state = turn.state
     rest = Plan(
         incident_id=state.incident_id,
@@ -198,7 +199,10 @@ def go_on(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
         changes=state.going_on,
     )
     unpaid = turn.ledger().model_copy(update={"spent": ()})
-    guarded = turn.rule(unpaid, approved=rest)
+    if state.going_on_approved:
+        guarded = turn.rule(unpaid, approved=rest)
+    else:
+        guarded = turn.rule(unpaid, wish=rest)
     if guarded.mode is Mode.PLAN or not guarded.allowed:
         turn.update(going_on=state.going_on if guardrails.comes_back(guarded) else ())
         outcome = outcomes.without_action(guarded, turn.at)

@@ -11,6 +11,7 @@ from remediator.model import (
     ChangeResult,
     FollowUp,
     FollowUpDecision,
+    GuardedPlan,
     Incident,
     Mode,
     Outcome,
@@ -151,27 +152,30 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
             return undoing.forget(turn, str(error))
         raise
     turn.case = learned.as_learned(turn.case, turn.state)
-    verdict = _judged(turn)
+    seen = verification.effect(turn.state, turn.case.evidence, turn.at, turn.case.policy)
+    verdict = _judged(turn, seen)
     turn.state = memory.with_quiet(turn.state, verdict, turn.at)
     turn.update(**counted)
     if counted and _sees_to_it(turn):
         turn.update(looks_from=turn.state.looks_from + 1)
     if not early:
-        turn.wake_up_in(pacing.interval(turn.state, turn.case))
+        turn.wake_up_in(pacing.interval(turn.state, turn.case, verdict))
     turn.overtaken()
     case = turn.case
-    step = verification.next_step(turn.state, verdict, case.diagnosis, case.policy, turn.at)
+    step = verification.next_step(
+        turn.state, verdict, case.diagnosis, case.policy, turn.at, clear=seen.clear
+    )
     return take(turn, step, verdict)
 
 
-def _judged(turn: Turn) -> Verdict:
+def _judged(turn: Turn, seen: verification.Effect) -> Verdict:
     state, case = turn.state, turn.case
     return verification.judge(
         state.before,
         turn.at,
         case.signals,
         case.policy,
-        settled=verification.settled(state, turn.at, case.policy, case.signals),
+        seen=seen,
         raised=any(learned.raised(t) for t in state.in_effect),
         bounded=any(t.endangers for t in state.in_effect),
         cause=case.diagnosis.cause,
@@ -226,7 +230,8 @@ def next_rung(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
         turn.state = learned.used_up(turn.state, verdict, turn.case)
     guarded = turn.reserve()
     acts = guarded.mode is Mode.APPLY and guarded.allowed
-    if verdict.verdict is VerdictName.IMPROVING and not acts:
+    if verdict.verdict is VerdictName.IMPROVING and not acts and guarded.mode is Mode.APPLY:
+        turn.await_the_end(guarded)
         return wait(turn, verdict, step)
     return acting.act(turn, guarded, verdict)
 
@@ -266,8 +271,10 @@ def hand_over(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
 
     What endangers records goes back now, if it may, and so does what was only to tell causes apart
     and has not. The rest is watched on, slowly, for as long as it is there, and put back once that
-    may be: nothing is left behind without an owner.
+    may be: nothing is left behind without an owner. What a person has to allow waits for their
+    word, and is asked anew for as long as it is there.
     """
+    ruled: GuardedPlan | None = None
     state = turn.state
     if verdict.verdict is VerdictName.WORSE and state.levers_in_effect:
         return undoing.roll_back(turn, verdict, step)
@@ -288,11 +295,19 @@ def hand_over(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     reason += "; watched on, slowly, until it can be put back"
     escalated = step.decision is FollowUpDecision.ESCALATE
     status = Status.ESCALATED if escalated else Status.RECORDED
-    turn.update(stage=Stage.WATCHING, pending=None)
+    if ruled is not None and ruled.awaiting_approval:
+        status = Status.AWAITING_APPROVAL
+    outcome = Outcome(status=status, reason=reason, results=results, at=turn.session.clock())
+    waits = ruled is not None and turn.wait_for_a_person(ruled, outcome) is not None
+    if waits:
+        turn.update(stage=Stage.AWAITING_APPROVAL)
+    else:
+        turn.update(stage=Stage.WATCHING, pending=None)
     return turn.end(
-        Outcome(status=status, reason=reason, results=results, at=turn.session.clock()),
+        outcome,
         step.model_copy(update={"at": turn.state.follow_up_at}),
         verdict=verdict,
         kind="handed_over",
         called=escalated,
+        guarded=ruled,
     )

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from remediator.decide import forecast, guardrails, learned, ownership, planning
+from remediator.decide import (
+    forecast,
+    guardrails,
+    learned,
+    ownership,
+    planning,
+    verification,
+)
 from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, Undo
 from remediator.model import (
@@ -95,14 +102,16 @@ class Look:
         self,
         ledger: AccountLedger | None = None,
         *,
+        wish: Plan | None = None,
         approved: Plan | None = None,
         usable: bool | None = None,
     ) -> GuardedPlan:
-        """The plan, ruled on; ``approved``: that very plan, which a person has approved."""
+        """The plan, ruled on; ``wish``: that very plan, and not one that is made now; ``approved``:
+        one that a person has approved."""
         ledger = own_ledger(ledger or self.ledger(), self.known)
         case = self.weighed(ledger, usable)
         tried = self.known.tried if self.known else ()
-        wish = approved or planning.plan(self.incident.incident_id, case, tried)
+        wish = approved or wish or planning.plan(self.incident.incident_id, case, tried)
         around = self._surroundings(ledger, approved=approved is not None)
         return guardrails.guard(wish, case, around._replace(taken=self._taken_back(wish)))
 
@@ -135,6 +144,7 @@ class Look:
             self.case,
             claimed=ledger.claimed_by_others(self.incident.incident_id, self.at),
             unreserved_minimum=learned.told_minimum(self.known),
+            held=self.known is not None and verification.held(self.known, self.case),
             quarantine_arn=self.session.deployment.quarantine_arn,
             destination_usable=self._destination_usable() if usable is None else usable,
         )
@@ -224,11 +234,12 @@ def own_ledger(ledger: AccountLedger, state: IncidentState | None) -> AccountLed
     for tracked in state.changes:
         key = tracked.turn, tracked.change.remedy
         made[key] = made.get(key, False) or tracked.state is not ChangeState.ABANDONED
+    turns = {turn for turn, _ in made}  # what else they paid for was skipped
     kept = tuple(
         spent
         for spent in ledger.spent
         if spent.incident_id != state.incident_id
         or not spent.raised
-        or made.get((spent.turn, spent.remedy), True)
+        or made.get((spent.turn, spent.remedy), spent.turn not in turns)
     )
     return ledger.model_copy(update={"spent": kept})

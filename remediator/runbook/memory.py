@@ -10,7 +10,7 @@ from remediator.evidence.signals import MINUTE, alarming_ages
 from remediator.model import GuardedPlan, Outcome, Report, Status, Target, Verdict, VerdictName
 from remediator.policy import Policy
 from remediator.runbook import outcomes
-from remediator.state import IncidentState, Stage, TrackedChange
+from remediator.state import ChangeState, IncidentState, Stage, TrackedChange
 
 
 def target_of(state: IncidentState) -> Target:
@@ -55,9 +55,11 @@ def with_quiet(state: IncidentState, verdict: Verdict, now: datetime) -> Inciden
 def announced(
     state: IncidentState, report: Report, kind: str | None = None
 ) -> tuple[IncidentState, bool]:
-    """Whether this is news; the same thing is not told twice (invariant 9)."""
+    """Whether this is news; the same thing is not told twice (invariant 9), and a turn that has
+    made nothing is none."""
     cause = report.diagnosis.cause.value if report.diagnosis else ""
-    key = f"{kind or report.outcome.status}:{cause}:{state.turn}"
+    made = (t.turn for t in state.changes if t.state is not ChangeState.ABANDONED)
+    key = f"{kind or report.outcome.status}:{cause}:{max(made, default=0)}"
     if report.outcome.status is Status.AWAITING_APPROVAL:
         key += f":{report.plan.digest}"
     if key in state.announced:

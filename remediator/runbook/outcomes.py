@@ -41,7 +41,8 @@ def without_action(guarded: GuardedPlan, now: datetime) -> Outcome:
         return Outcome(status=Status.BLOCKED, reason=reason, at=now)
     if guarded.plan.escalation:
         return Outcome(status=Status.ESCALATED, reason=guarded.plan.escalation, at=now)
-    return Outcome(status=Status.NOTHING_TO_DO, reason=f"cause: {guarded.plan.cause}", at=now)
+    reason = guarded.plan.waits or f"cause: {guarded.plan.cause}"
+    return Outcome(status=Status.NOTHING_TO_DO, reason=reason, at=now)
 
 
 def status_of(results: Sequence[ChangeResult]) -> Status:

@@ -138,6 +138,7 @@ def test_a_poison_record_in_the_only_shard_goes_in_two_stages() -> None:
     assert {change["setting"] for change in in_effect(second)} == {
         "maximum_retry_attempts",
         "on_failure_destination",
+        "parallelization_factor",
     }
     assert second["poison"]["shard_id"]
     ledger = stage.world.ledger(MAPPING)

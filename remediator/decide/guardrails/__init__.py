@@ -151,7 +151,9 @@ def _cooling_down(ask: Inquiry) -> Word:
     uuid = ask.evidence.target.event_source_mapping
     own = ask.policy.remedy(ask.change.remedy).cooldown_seconds
     cooldown = ask.policy.cooldown
-    general = cooldown.lower_seconds if lowers(ask.change) else cooldown.raise_seconds
+    # Whoever bounds retries isolates a record: no setting swings by it.
+    less = lowers(ask.change) and ask.change.remedy is not RemedyName.ISOLATE_POISON
+    general = cooldown.lower_seconds if less else cooldown.raise_seconds
     wait = timedelta(seconds=own or general)
     spent = [s for s in ask.around.ledger.spent if s.mapping == uuid]
     last = max((s.at for s in spent if s.remedy is not RemedyName.EXTEND_RETENTION), default=None)
@@ -293,7 +295,8 @@ def guard(plan: Plan, here: Case, around: Circumstances) -> GuardedPlan:
         paid = around._replace(
             beside=_spent_beside(change, ruled, plan, around), splits_beside=_splits(ruled)
         )
-        others = [other for other in plan.changes if other != change]
+        known = [one.change for one in ruled]
+        others = [*known, *plan.changes[len(ruled) + 1 :]]
         ruled.append(rule(change, here, paid, others))
     return GuardedPlan(
         plan=plan,

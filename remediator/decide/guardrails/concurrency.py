@@ -9,6 +9,7 @@ from remediator.settings_table import (
     RESERVED_CONCURRENCY,
     SHARDS,
     lowers,
+    of,
     raises,
 )
 
@@ -25,7 +26,8 @@ def _lanes_fit(ask: Inquiry) -> Word:
     before, after, shards = ask.change.before, ask.change.after, ask.evidence.open_shards
     if not isinstance(before, int) or not isinstance(after, int) or shards is None:
         return block("shards or lanes were not seen, so their concurrency cannot be counted")
-    spare = ask.case.spare_concurrency
+    room = [c for c in ask.beside if of(c) is RESERVED_CONCURRENCY and not lowers(c)]
+    spare = ask.case.after(room).spare_concurrency
     if spare is None:
         return approve(_UNSEEN)
     fits = before + spare // shards

@@ -48,6 +48,19 @@ REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
     Cause.UNKNOWN: (poison.REMEDY,),
 }
 
+TOGETHER: Mapping[Cause, tuple[tuple[Remedy, ...], ...]] = {
+    # What a wider reservation is for: the lanes that drain what waits.
+    Cause.THROTTLING: ((parallelization.REMEDY, concurrency.REMEDY),),
+    # What piled up behind the record drains with more lanes, and the mapping restarts once.
+    Cause.POISON_RECORD: ((poison.REMEDY, parallelization.REMEDY),),
+    Cause.SLOW_CONSUMER: (
+        (parallelization.REMEDY, concurrency.REMEDY),
+        (batches.LARGER, parallelization.REMEDY),
+    ),
+}
+"""Which levers may go together in one plan, each sized for the others: taken where the forecast
+says that those alone do not reach the target."""
+
 QUIET_CAUSES = frozenset({Cause.RECOVERING})
 """Causes that need neither a lever nor a person."""
 
@@ -55,6 +68,7 @@ __all__ = [
     "FIRST_AID",
     "QUIET_CAUSES",
     "REMEDIES",
+    "TOGETHER",
     "Pass",
     "Remedy",
     "captures",

@@ -7,9 +7,8 @@ needs. Without one, whoever is busier takes the account's pool: it is a share of
 from math import ceil
 
 from remediator.decide.case import Case
-from remediator.decide.forecast import smallest_factor
 from remediator.decide.remedies.base import Pass, Remedy, changes
-from remediator.model import Cause, Change, Detail, MappingState, RemedyName
+from remediator.model import Cause, Change, Detail, RemedyName
 from remediator.settings_table import RESERVED_CONCURRENCY
 
 NAME = RemedyName.RAISE_RESERVED_CONCURRENCY
@@ -22,7 +21,8 @@ SLACK = 1.2
 
 
 def propose(here: Case) -> tuple[Change, ...] | Pass:
-    """Enough for every lane of the mapping, within what the account can spare."""
+    """Enough for every lane of the mapping, those included that the same plan adds, within what the
+    account can spare."""
     function = here.evidence.function
     if here.evidence.lacks("reserved_concurrency"):
         return Pass("whether the function has a reservation was not seen")
@@ -33,7 +33,9 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
     now = function.reserved_concurrency
     wanted = min(_needed(here, now), here.policy.limits.reserved_concurrency)
     if wanted <= now:
-        return Pass(f"the policy allows a reservation of no more than {wanted}")
+        if wanted == here.policy.limits.reserved_concurrency:
+            return Pass(f"the policy allows a reservation of no more than {wanted}")
+        return Pass(f"its reservation of {now} has room for every lane")
     if here.spare_reservation is not None:
         wanted = min(wanted, now + here.spare_reservation)
         if wanted <= now:
@@ -89,19 +91,15 @@ def reservable(here: Case) -> int | None:
 
 
 def _needed(here: Case, now: int) -> int:
-    mapping, shards = here.evidence.mapping, here.evidence.open_shards
-    lanes = shards * _factor(here, mapping) if mapping and shards else now * 2
-    siblings = here.evidence.sibling_mappings or 0
-    share = here.signals.throttle_share or 0.0
-    refused = now / (1 - share) if share < 1 else now * 2  # others call the function too
-    return ceil(max(lanes * (1 + siblings), min(refused, now * 2)) * SLACK)
-
-
-def _factor(here: Case, mapping: MappingState) -> int:
-    """Lanes a shard: those that there are, or those that a slow consumer is going to need."""
-    if here.diagnosis.cause is not Cause.SLOW_CONSUMER or here.flow is None:
-        return mapping.parallelization_factor
-    return smallest_factor(here.flow, here.policy.limits.parallelization_factor, here.policy)
+    flow, siblings = here.flow, here.evidence.sibling_mappings or 0
+    shards = here.evidence.open_shards
+    lanes = shards * flow.parallelization_factor if flow and shards else now * 2
+    needed: float = lanes * (1 + siblings)
+    if here.diagnosis.cause is Cause.THROTTLING:  # others call the function too
+        share = here.signals.throttle_share or 0.0
+        refused = now / (1 - share) if share < 1 else now * 2
+        needed = max(needed, min(refused, now * 2))
+    return ceil(needed * SLACK)
 
 
 OWN_NAME = RemedyName.RESERVE_CONCURRENCY

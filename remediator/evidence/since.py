@@ -1,0 +1,68 @@
+"""What the minutes since a change show, and nothing of before: the change is judged by them.
+
+Pure. A minute counts from its start, and once it is whole: that of the change, and that in which a
+mapping polls again, are partly of before.
+"""
+
+from datetime import datetime
+
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import (
+    INVOCATION_FAMILY,
+    MINUTE,
+    STREAM_FAMILY,
+    minutes_seen,
+    without_incomplete_minute,
+)
+from remediator.model import Evidence, Series
+
+_TRIES = (Metric.INVOCATIONS, Metric.THROTTLES)
+_SIGNS_OF_TRIES = (Metric.DURATION_MS, Metric.ITERATOR_AGE_MS)
+"""Published with each invocation, where those are not counted."""
+
+
+def minutes_of(evidence: Evidence) -> int:
+    """How many minutes it tells of."""
+    return len(minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY)))
+
+
+def next_minute(moment: datetime) -> datetime:
+    """The start of the first minute that is wholly after a moment."""
+    return moment.replace(second=0, microsecond=0) + MINUTE
+
+
+def back_since(evidence: Evidence, written: datetime) -> datetime | None:
+    """The first whole minute in which a mapping polls again that was changed at ``written``;
+    ``None`` while it is still being changed, or while nothing of it was published."""
+    mapping = evidence.mapping
+    if mapping is None or mapping.state != "Enabled":
+        return None
+    after = next_minute(written)
+    counted = Metric.INVOCATIONS in evidence.metrics
+    tries = (
+        at
+        for metric in (_TRIES if counted else _SIGNS_OF_TRIES)
+        for at, value in evidence.metrics.get(metric, Series()).points
+        if at >= after and (value > 0 or not counted)
+    )
+    first = min(tries, default=None)
+    return None if first is None else first + MINUTE
+
+
+def only_since(evidence: Evidence, since: datetime) -> Evidence:
+    """The evidence with the datapoints alone of the whole minutes since a moment."""
+    evidence = without_incomplete_minute(evidence)
+
+    def cut(metrics: dict[str, Series]) -> dict[str, Series]:
+        kept = {
+            name: Series(points=tuple(point for point in series.points if point[0] >= since))
+            for name, series in metrics.items()
+        }
+        return {name: series for name, series in kept.items() if series.points}
+
+    return evidence.model_copy(
+        update={
+            "metrics": cut(dict(evidence.metrics)),
+            "shard_metrics": {shard: cut(dict(of)) for shard, of in evidence.shard_metrics.items()},
+        }
+    )
