@@ -146,7 +146,7 @@ class Recorder:
     def _close_column(self, now: float, age: float) -> None:
         columns, function = self._columns, self._world.functions[CONSUMER]
         per_minute = 60.0 / (SAMPLE_SECONDS * COLUMN_SAMPLES)
-        throttles = sum(at > self._since for at in function.throttle_log)
+        throttles = sum(refused.at > self._since for refused in function.throttle_log)
         columns.seconds.append(now)
         columns.age_seconds.append(round(age, 1))
         columns.backlog_records.append(self.ledger().queued)

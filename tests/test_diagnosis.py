@@ -212,7 +212,7 @@ ALIKE = {
             read_records=[600] * 20 + [60] * 9 + [600],
         ),
         Cause.FUNCTION_FAILURE,
-        "partial",
+        "everywhere",
     ),
     "one shard, all fails, split: nothing succeeds, as where the bad record is the first": (
         split_since(8, errors=since(20, 60)),
@@ -244,10 +244,10 @@ ALIKE = {
         Cause.FUNCTION_FAILURE,
         "partial",
     ),
-    "failure: successes are down in every shard": (
+    "poison: successes are down, yet only a record that fails always stands still for so long": (
         poison(errors=since(10, 200)),
-        Cause.FUNCTION_FAILURE,
-        "partial",
+        Cause.POISON_RECORD,
+        "suspected",
     ),
     "poison behind partial batch responses, by its metric": (
         poison(errors=0, reports_partial_batches=True, failed_invoke_events=since(10, 60)),
@@ -496,3 +496,194 @@ def test_a_reservation_that_was_not_seen_is_not_said_to_let_the_function_run() -
     first = diagnose(unseen, POLICY).path[0]
     assert first.id == "stopped_on_purpose"
     assert "was not seen" in first.because
+
+
+# --- kinds that worlds at random have shown -------------------------------------------------------
+
+
+def long_batches(**said: Any) -> Evidence:
+    """Four shards whose batches take two minutes, one after another, in every lane."""
+    usual: dict[str, Any] = {
+        "shards": 4,
+        "invocations": [2.0] * 30,
+        "duration_ms": 120_000,
+        "duration_max_ms": 130_000,
+        "timeout_seconds": 300,
+        "concurrent_executions": 4,
+        "iterator_age_ms": 90_000,
+        "stream_iterator_age_ms": 0,
+    }
+    return evidence(**(usual | said))
+
+
+def burst_with_a_few_errors(**said: Any) -> Evidence:
+    """A lane that is busy all the time, and of which a few batches fail as ever: its age climbs."""
+    usual: dict[str, Any] = {
+        "iterator_age_ms": climbing(0.8, 8),
+        "stream_iterator_age_ms": climbing(0.8, 8),
+        "errors": since(8, 4, 2),
+        "duration_ms": since(8, 1_000, 300),
+        "duration_max_ms": 1_200,
+        "incoming_records": since(8, 12_000, 600),
+        "read_records": since(8, 6_000, 600),
+    }
+    return evidence(**(usual | said))
+
+
+def behind_partial_responses(**said: Any) -> Evidence:
+    """Four shards whose oldest record stops; nothing is counted that fails."""
+    usual: dict[str, Any] = {
+        "shards": 4,
+        "reports_partial_batches": True,
+        "iterator_age_ms": climbing(1.0, 6),
+        "stream_iterator_age_ms": climbing(1.0, 6),
+        "invocations": since(6, 400, 240),
+    }
+    return evidence(**(usual | said))
+
+
+KINDS: Mapping[str, tuple[Evidence, Cause]] = {
+    "an age of a batch that waits for the one before is no lag": (
+        long_batches(iterator_age_ms=[60_000.0, 130_000.0] * 15),
+        Cause.RECOVERING,
+    ),
+    "an age beyond that is one, and lanes that are out all the time are at work": (
+        long_batches(
+            iterator_age_ms=climbing(0.6, 12, base=100_000),
+            invocations=[2.0] * 27 + [0.0] * 3,
+            incoming_records=since(12, 3000, 100),
+            read_records=since(12, 1500, 100),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "an age is not seen to fall while the long invocations of its minute are out": (
+        long_batches(
+            iterator_age_ms=[*climbing(0.6, 12, base=100_000)[:-2], 80_000.0, 20_000.0],
+            incoming_records=since(12, 3000, 100),
+            read_records=since(12, 1500, 100),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "poison in three shards of four: successes are down, and what stands still tells": (
+        poison(
+            invocations=since(10, 100, 240), errors=since(10, 40), read_records=since(10, 160, 600)
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "poison in one shard after another, until nothing succeeds": (
+        poison(
+            invocations=240, errors=[0.0] * 20 + [60, 60, 120, 120, 120, 180, 180, 240, 240, 240]
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "errors that were there long before it lagged are not why": (
+        overloaded(errors=since(20, 30), invocations=since(10, 240, 200)),
+        Cause.SLOW_CONSUMER,
+    ),
+    "a few errors beside lanes that are busy with what succeeds are not why": (
+        burst_with_a_few_errors(),
+        Cause.SLOW_CONSUMER,
+    ),
+    "failed records that are few are nobody's": (
+        overloaded(failed_invoke_events=20, invoked_events=2400),
+        Cause.SLOW_CONSUMER,
+    ),
+    "nearly every record is reported as failed in every shard": (
+        behind_partial_responses(failed_invoke_events=since(6, 590), invoked_events=600),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "changed as the oldest record stopped, behind partial responses": (
+        behind_partial_responses(function_last_modified=NOW - wait(7)),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "busy lanes that do again what they did, behind partial responses": (
+        behind_partial_responses(invocations=since(6, 700, 240)),
+        Cause.POISON_RECORD,
+    ),
+    "the youngest batches of all shards grow older, too: no single place": (
+        poison(errors=since(10, 120), youngest_age_ms=climbing(0.95, 10)),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "all that this stream sends fails, while others call the function": (
+        poison(invocations=since(10, 300, 400), stream_invocations=240, errors=since(10, 240)),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "a deploy as it began to lag made the code slow, and not what stands behind": (
+        saturated(function_last_modified=NOW - wait(11)),
+        Cause.SLOW_CONSUMER,
+    ),
+    "lanes run, but full batches take no longer than before: nothing is saturated": (
+        saturated(duration_ms=since(10, 5000, 300), duration_max_ms=8000),
+        Cause.SLOW_CONSUMER,
+    ),
+    "more comes in than its batches hold, whoever else calls the function": (
+        evidence(
+            iterator_age_ms=climbing(0.6, 8),
+            stream_iterator_age_ms=0,
+            invocations=400,
+            stream_invocations=since(8, 6, 60),
+            batch_size=10,
+            duration_ms=500,
+            concurrent_executions=5,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "records of a day ago, in the first minutes after the mapping was enabled": (
+        evidence(
+            shards=4,
+            mapping_last_modified=NOW - wait(4),
+            iterator_age_ms=[80_000_000.0] * 2,
+            invocations=[30.0] * 2,
+            errors=[0.0] * 2,
+            throttles=[0.0] * 2,
+            duration_ms=[4000.0] * 2,
+            duration_max_ms=[5000.0] * 2,
+            concurrent_executions=[4.0] * 2,
+            read_records=[4000.0] * 2,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "shards that are not seen: lanes that all run all the time are at their capacity": (
+        overloaded(shards=None, stream=None, incoming_records=None, read_records=None),
+        Cause.SLOW_CONSUMER,
+    ),
+    "an age that jumps far while nothing works harder is one old record's": (
+        evidence(
+            shards=4,
+            errors=2,
+            invocations=240,
+            iterator_age_ms=[400.0] * 27 + [5_000_000.0, 5_060_000.0, 5_120_000.0],
+        ),
+        Cause.RECOVERING,
+    ),
+    "an age above the maximum record age cannot be": (
+        evidence(
+            maximum_record_age_seconds=240,
+            iterator_age_ms=[400.0] * 24 + [9e6 + 6e4 * n for n in range(6)],
+        ),
+        Cause.RECOVERING,
+    ),
+    "readers take each other's reads, though the age has not reached the alarm": (
+        read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
+        Cause.READ_CONTENTION,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_that_worlds_at_random_have_shown_gets_its_word(kind: str) -> None:
+    seen, cause = KINDS[kind]
+    assert cause_of(seen)[0] is cause
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "poison in three shards of four: successes are down, and what stands still tells",
+        "poison in one shard after another, until nothing succeeds",
+        "busy lanes that do again what they did, behind partial responses",
+    ],
+)
+def test_what_is_only_likelier_proves_nothing(kind: str) -> None:
+    """The word goes by what is likelier; what is captured, by what is shown (invariant 2)."""
+    assert not diagnose(KINDS[kind][0], POLICY).proven

@@ -387,7 +387,9 @@ def many_shards(**said: Any) -> Evidence:
 
 
 def test_what_a_hundred_lanes_do_all_the_time_is_not_one_lane_that_is_always_busy() -> None:
-    assert told(many_shards())[0] is Cause.UNKNOWN
+    """Nothing else is wrong, and it lags minute after minute: some lane must have too much to do,
+    though the mean of all does not show it."""
+    assert told(many_shards())[0] is Cause.SLOW_CONSUMER
     assert told(many_shards(parallelization_factor=10))[0] is not Cause.HOT_PARTITION_KEY
 
 

@@ -55,6 +55,13 @@ class Logged(NamedTuple):
     resource: str | None
 
 
+class Refused(NamedTuple):
+    """One call that was throttled."""
+
+    at: float
+    resource: str | None
+
+
 class Function:
     """The configuration and the running state of one function."""
 
@@ -82,7 +89,7 @@ class Function:
         self.running = 0
         self.peak_running = 0
         self.log: deque[Logged] = deque()
-        self.throttle_log: deque[float] = deque()
+        self.throttle_log: deque[Refused] = deque()
         self._account = account
         self._clock = clock
         self.backend = backend
@@ -106,7 +113,7 @@ class Function:
             "CodeSha256": f"code-{self.code_version}",
         }
 
-    def acquire(self, now: float) -> bool:
+    def acquire(self, now: float, resource: str | None = None) -> bool:
         """Take a slot of concurrency, or be throttled (429), which is logged."""
         reserved = self.reserved_concurrency
         room = self._account.pool_has_room(now) if reserved is None else self.running < reserved
@@ -115,7 +122,7 @@ class Function:
             self.peak_running = max(self.running, self.peak_running)
             self._account.started(unreserved=reserved is None)
             return True
-        self.throttle_log.append(now)
+        self.throttle_log.append(Refused(now, resource))
         return False
 
     def begin(
@@ -132,10 +139,7 @@ class Function:
             stretch *= backend.latency_factor(now)
             if backend.fails(now):
                 failing, blame = True, blame or "backend"
-        cpu = behaviour.cpu_seconds_per_invocation + behaviour.cpu_seconds_per_record * weight
-        vcpus = min(self.memory_mb / FULL_VCPU_MB, behaviour.vcpus_usable)
-        cpu /= vcpus
-        io = behaviour.io_seconds_per_invocation + behaviour.io_seconds_per_record * weight
+        cpu, io = self.work_seconds(weight)
         seconds = (cpu + io * stretch) * self._jitter()
         ending, failed_at = self._ending(failing, poison_at)
         if ending is not Ending.SUCCESS and not failing:
@@ -147,8 +151,23 @@ class Function:
             seconds = min(seconds, behaviour.seconds_until_error)
         unreserved = self.reserved_concurrency is None
         cold, version = self._environment(), self.revision
-        spent = min(cpu, seconds) * vcpus  # what Insights counts is CPU time, not the wait for it
+        spent = (
+            min(cpu, seconds) * self.vcpus
+        )  # what Insights counts is CPU time, not the wait for it
         return Run(seconds, cold, spent, ending, failed_at, version, unreserved, blame)
+
+    @property
+    def vcpus(self) -> float:
+        """How much CPU the memory pays for, as far as the code can use it."""
+        return min(self.memory_mb / FULL_VCPU_MB, self.behaviour.vcpus_usable)
+
+    def work_seconds(self, weight: int) -> tuple[float, float]:
+        """CPU and I/O that so many records take while nothing is in the way."""
+        behaviour = self.behaviour
+        cpu = behaviour.cpu_seconds_per_invocation + behaviour.cpu_seconds_per_record * weight
+        cpu /= self.vcpus
+        io = behaviour.io_seconds_per_invocation + behaviour.io_seconds_per_record * weight
+        return cpu, io
 
     def begin_direct(self, seconds: float) -> Run:
         """Start on what no mapping has sent: it takes so long, and succeeds."""

@@ -35,9 +35,10 @@ class FunctionLogs:
         for (resource, minute), entries in groupby(self._ended(until), self._place):
             self._take(resource, minute, list(entries))
         throttles = self._function.throttle_log
-        while throttles and throttles[0] <= until:
-            minute = self._store.minute_of(throttles.popleft())
-            for where in self._levels(None):
+        while throttles and throttles[0].at <= until:
+            refused = throttles.popleft()
+            minute = self._store.minute_of(refused.at)
+            for where in self._levels(refused.resource):
                 self._bucket("Throttles", where, minute).add(Bucket(1.0, 1.0, 1.0, 1.0))
 
     def _ended(self, until: float) -> Iterator[Logged]:

@@ -129,7 +129,7 @@ class Lane:
         if batch.invocations or batch.throttles:
             cursor.reread(batch.records)
         mapping.counts.invoked += len(batch.records)
-        if not mapping.function.acquire(now):
+        if not mapping.function.acquire(now, mapping.resource):
             batch.throttles += 1
             self.held_by = "throttle"
             mapping.last_result = "PROBLEM: Function call failed"

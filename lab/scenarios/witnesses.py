@@ -128,8 +128,9 @@ SCENARIOS = (
         name="broken_for_one_stream",
         title="Broken for one stream's records, fine for all others",
         lesson="The function succeeds for a queue, for people, for another stream: that proves "
-        "nothing of this stream's records, which are good. Nothing of them may be given up.",
-        causes=(Cause.FUNCTION_FAILURE,),
+        "nothing of this stream's records, which are good. Nothing of them may be given up. In a "
+        "single lane it looks like one bad record, until a second lane tells.",
+        causes=(Cause.FUNCTION_FAILURE, Cause.POISON_RECORD),
         levers=frozenset({"hands_off", "isolate_poison", "raise_parallelization_factor"}),
         draw=_broken_for_one_stream,
         may_ask=True,
@@ -158,8 +159,9 @@ SCENARIOS = (
         name="poison_in_several_shards",
         title="Poison records in several shards at once",
         lesson="More than one shard stands still, and yet the function is sound. Splitting loses "
-        "nothing and tells the causes apart: take the harmless step first.",
-        causes=(Cause.POISON_RECORD,),
+        "nothing and tells the causes apart: take the harmless step first. Where every shard has "
+        "one, nothing succeeds, as if the function failed.",
+        causes=(Cause.POISON_RECORD, Cause.FUNCTION_FAILURE),
         levers=frozenset({"isolate_poison", "raise_parallelization_factor"}),
         draw=_in_several_shards,
         shows_only_when_tried=True,

@@ -193,11 +193,17 @@ def _sets(stage: Stage, nothing: Nothing, alarm: float) -> list[Levers]:
         sets += [Levers(bisect=True, bounded=True, factor=factor) for factor in factors[:1]]
     if "throttle" in words:
         sets += _reservations(stage)
-    if words & {"lanes", "one key", "lanes, one key", "slowed", "saturated", "poison", "reads"}:
+    if words & _MORE_LANES:
         sets += [Levers(factor=factor) for factor in factors]
     if not stage.mapping.stream.is_dynamodb and words & {"reads", "lanes", "lanes, one key"}:
         sets += [Levers(double_shards=True)]
     return sets
+
+
+_MORE_LANES = {
+    *("lanes", "one key", "lanes, one key", "slowed", "saturated", "saturated, lanes"),
+    *("poison", "reads"),
+}
 
 
 def _factors(stage: Stage) -> list[int]:

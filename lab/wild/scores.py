@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter
 from lab.episode import Note
 from lab.scores import SLOWER, SLOWER_SECONDS, seconds
 from lab.wild.play import Played, told
-from lab.wild.truth import RIGHT, age_at, ends_soon, right_causes
+from lab.wild.truth import ACCUSES, RIGHT, age_at, ends_soon, right_causes
 from remediator.model import Cause
 
 HELPS_SECONDS = 60.0
@@ -194,7 +194,8 @@ def _harm(played: Played) -> dict[str, int]:
 
 def _is_slower(played: Played) -> bool:
     """By a tenth and a minute; what lags by a setting is not counted."""
-    if not any(word in RIGHT for sample in played.nothing.samples for word, _ in sample.held_by):
+    held = {word for sample in played.nothing.samples for word, _ in sample.held_by}
+    if held.isdisjoint(ACCUSES):
         return False
     nothing = seconds(played.nothing.episode)
     return seconds(played.ours) > max(SLOWER * nothing, nothing + SLOWER_SECONDS)

@@ -38,7 +38,15 @@ ONE_KEY = 0.7
 SHARED_KEY = 0.4
 """With such a share it is one of two things that bind."""
 
-STOPPED, RESTARTS, WAITS = "stopped", "restarts", "waits"
+STOPPED, RESTARTS, WAITS, WORKS = "stopped", "restarts", "waits", "works"
+ALL_FAILS = "all fails"
+"""And nothing that AWS shows tells a record from the function: only probes may, and whether a
+failing lane halts its shard is not documented."""
+UNSEEN_READS = "reads, unseen"
+"""Of a stream in another account, whose metrics are not in ours."""
+FAILS = frozenset({"poison", "function"})
+TOLD_SECONDS = 90.0
+"""So long after the last success nothing is seen to succeed."""
 RIGHT: Mapping[str, tuple[Cause, ...]] = {
     STOPPED: (Cause.CONSUMER_STOPPED,),
     "throttle": (Cause.THROTTLING,),
@@ -46,14 +54,27 @@ RIGHT: Mapping[str, tuple[Cause, ...]] = {
     "function": (Cause.FUNCTION_FAILURE,),
     "timeout": (Cause.FUNCTION_FAILURE,),
     "backend": (Cause.DOWNSTREAM_SATURATED, Cause.FUNCTION_FAILURE),
+    ALL_FAILS: (Cause.POISON_RECORD, Cause.FUNCTION_FAILURE),
     "saturated": (Cause.DOWNSTREAM_SATURATED,),
+    "saturated, lanes": (Cause.DOWNSTREAM_SATURATED, Cause.SLOW_CONSUMER),
+    "saturated, one key": (Cause.DOWNSTREAM_SATURATED, Cause.HOT_PARTITION_KEY),
+    "saturated, lanes, one key": (
+        *(Cause.DOWNSTREAM_SATURATED, Cause.SLOW_CONSUMER, Cause.HOT_PARTITION_KEY),
+    ),
     "slowed": (Cause.DOWNSTREAM_SATURATED, Cause.SLOW_CONSUMER),
     "lanes": (Cause.SLOW_CONSUMER,),
     "one key": (Cause.HOT_PARTITION_KEY,),
     "lanes, one key": (Cause.SLOW_CONSUMER, Cause.HOT_PARTITION_KEY),
     "reads": (Cause.READ_CONTENTION,),
+    UNSEEN_READS: (Cause.READ_CONTENTION, Cause.UNKNOWN),
+    WORKS: (Cause.SLOW_CONSUMER, Cause.RECOVERING),
+    WAITS: (),
 }
-"""Which causes are right where something holds a shard. A restart and a window accuse nobody."""
+"""Which causes are right where something holds a shard. A window accuses nobody, but its time
+counts: beside it, what holds a record for a moment is not what binds. Where a lane keeps up with
+what it is given, only its batches take long: no lever helps, and the function is slow. A restart
+is nobody's time."""
+ACCUSES = frozenset(word for word in RIGHT if word not in {WORKS, WAITS})
 
 
 class Sample(NamedTuple):
@@ -70,6 +91,7 @@ class Witness:
     def __init__(self, world: World) -> None:
         self.samples: list[Sample] = []
         self._world = world
+        self._moved: dict[Cursor, tuple[int, float]] = {}
         world.at(world.env.now + SAMPLE_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -80,9 +102,30 @@ class Witness:
                 lagging += _lagging(mapping, now)
         worst = max((age for age, _ in lagging), default=0.0)
         far = [cursor for age, cursor in lagging if age >= max(LAGS_SECONDS, worst * WORST_SHARE)]
-        counted = Counter(held_by(cursor, now) for cursor in far)
+        counted = Counter(self._held_by(cursor, now) for cursor in far)
         self.samples.append(Sample(now, worst, tuple(sorted(counted.items()))))
         self._world.at(now + SAMPLE_SECONDS, self._look)
+
+    def _held_by(self, cursor: Cursor, now: float) -> str:
+        """What holds a shard, as far as anybody could tell who does not see into the plant: where
+        nothing has succeeded in any shard, records that each hold one look like a function that
+        fails; and where there is but one shard, that looks like a record."""
+        word = held_by(cursor, now)
+        if word == "reads" and _mapping(cursor).stream.spec.account_id is not None:
+            return UNSEEN_READS
+        if word not in FAILS:
+            return word
+        others = [other for other in _mapping(cursor).cursors.values() if not other.drained]
+        alike = word == "poison" or len(others) == 1
+        return ALL_FAILS if alike and all(self._stands(other, now) for other in others) else word
+
+    def _stands(self, cursor: Cursor, now: float) -> bool:
+        """Whether nothing has been done of it for a while."""
+        done = cursor.checkpoint + len(cursor.finished)
+        before, since = self._moved.get(cursor, (-1, now))
+        if done != before:
+            self._moved[cursor] = (done, now)
+        return done == before and now - since >= TOLD_SECONDS
 
 
 def _lagging(mapping: EventSourceMapping, now: float) -> Iterable[tuple[float, Cursor]]:
@@ -142,18 +185,20 @@ def _of_working(cursor: Cursor, lane: Lane, now: float) -> str:
     """A lane that gets its work done, and yet the record waits."""
     if not lane.busy:
         return WAITS
-    if _waiting(lane) < cursor.mapping.settings.batch_size:
-        return _of_reading(cursor, now)  # it keeps up with what it is given
-    function = cursor.mapping.function
-    if _is_at_its_cap(cursor, now):
+    keeps_up = _waiting(lane) < cursor.mapping.settings.batch_size
+    if keeps_up and _reads_are_refused(cursor, now):
+        return "reads"
+    if not keeps_up and _is_at_its_cap(cursor, now):
         return "throttle"
+    function = cursor.mapping.function
     backend = function.backend
     if backend is not None and backend.in_flight > backend.spec.concurrency:
-        return "saturated"
+        too_much = _too_much_for_it(cursor, lane, now)
+        return f"saturated, {_of_lanes(cursor)}" if too_much else "saturated"
     outages = [*function.spec.outages, *(backend.spec.outages if backend else ())]
     if latency_factor(outages, now) > 1:
         return "slowed"
-    return _of_lanes(cursor)
+    return WORKS if keeps_up else _of_lanes(cursor)
 
 
 def _is_at_its_cap(cursor: Cursor, now: float) -> bool:
@@ -175,9 +220,25 @@ def _waiting(lane: Lane) -> int:
     return len(lane.queue) + sum(len(batch.records) for batch in lane.todo[:-1])
 
 
-def _of_reading(cursor: Cursor, now: float) -> str:
-    unread = cursor.shard.visible(now) > cursor.position
-    return "reads" if cursor.poller.refused and unread else WAITS
+def _reads_are_refused(cursor: Cursor, now: float) -> bool:
+    return bool(cursor.poller.refused) and cursor.shard.visible(now) > cursor.position
+
+
+def _too_much_for_it(cursor: Cursor, lane: Lane, now: float) -> bool:
+    """Whether more has come in for a lane since its oldest record did than it could have done in
+    that time with nothing in its way: then it binds as well, however slow what stands behind has
+    become."""
+    lanes, first = cursor.lanes, cursor.checkpoint
+    hashes, keys = cursor.mapping.stream.keys.lane_hashes, cursor.shard.keys
+    mine = [
+        position
+        for position in range(first, cursor.shard.visible(now))
+        if lanes[hashes[keys[position]] % len(lanes)] is lane
+    ]
+    batch = mine[: cursor.mapping.settings.batch_size]
+    seconds = sum(cursor.mapping.function.work_seconds(cursor.weight(batch)))
+    since = now - cursor.shard.arrivals[first]
+    return len(mine) * seconds > len(batch) * since
 
 
 def _of_lanes(cursor: Cursor) -> str:

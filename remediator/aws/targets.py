@@ -1,8 +1,9 @@
 """What is watched → the stream mappings behind it, the most lagging one first."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, NamedTuple
 
 from remediator.aws import reading, series
 from remediator.aws.clients import Clients
@@ -21,7 +22,8 @@ _MOST_LISTED = 5000
 _MOST_COMPARED = 80
 """Mappings; with two age metrics for an alias they fit into one GetMetricData of 500."""
 
-_LAG_WINDOW_SECONDS = 600
+_LAG_WINDOW_SECONDS = 3600
+_LATELY = timedelta(minutes=10)
 _LAGS = frozenset(
     {
         Metric.ITERATOR_AGE_MS,
@@ -32,12 +34,15 @@ _LAGS = frozenset(
 )
 
 
-Lag = tuple[float, float, float]
+Lag = tuple[float, float, float, float]
 """What ranks a mapping, each negative so that the most comes first; see ``_lag``."""
 
-_NO_LAG: Lag = (0.0, 0.0, 0.0)
-_EXPLAINS = 0.5
-"""A stream whose own age is this share of the function's explains it."""
+_NO_LAG: Lag = (0.0, 0.0, 0.0, 0.0)
+_FAR_MORE = 1.5
+"""Times the usual traffic, from which it is a reason to lag."""
+_EXPLAINS = 0.8
+"""A stream whose own age is this share of the function's explains it; one that lags less may wait
+for what another stream's batches leave it."""
 
 
 class TargetFinder:
@@ -183,34 +188,56 @@ class TargetFinder:
                 points, _ = series.collect([series.complete(page)])
         except PermanentError:
             return {}
-        highest = [max(points.get(f"m{n}", {}).values(), default=None) for n in range(len(asked))]
+        seen = [_Seen.of(points.get(f"m{n}", {}), now) for n in range(len(asked))]
         return {
-            target.event_source_mapping: _lag(target, asked, highest)
+            target.event_source_mapping: _lag(target, asked, seen)
             for target in targets[:_MOST_COMPARED]
         }
 
 
+class _Seen(NamedTuple):
+    """One metric's greatest value of late, and the usual one before."""
+
+    lately: float
+    usual: float | None
+
+    @classmethod
+    def of(cls, points: Mapping[datetime, float], now: datetime) -> "_Seen | None":
+        """``None`` where nothing was published of late."""
+        lately = [value for at, value in points.items() if at >= now - _LATELY]
+        before = [value for at, value in points.items() if at < now - _LATELY]
+        return cls(max(lately), median(before) if before else None) if lately else None
+
+    @property
+    def growth(self) -> float:
+        """How many times the usual; 1 where it is no more than that comes and goes."""
+        times = self.lately / self.usual if self.usual else 1.0
+        return times if times >= _FAR_MORE else 1.0
+
+
+_NONE = _Seen(0.0, None)
+
+
 def _lag(
-    target: Target, asked: Sequence[tuple[Target, Query]], highest: Sequence[float | None]
+    target: Target, asked: Sequence[tuple[Target, Query]], seen: Sequence[_Seen | None]
 ) -> Lag:
     """How far one mapping is behind, as far as metrics can tell.
 
     A registered consumer's lag is the mapping's own. The function's age mixes all its mappings,
     and only it tells what is not processed yet. The stream's age tells what is not *read* yet, by
     any of its readers: pollers read ahead, so that a low one excuses no mapping, while a high one
-    shows which stream it is. Where none shows it, more lags where more comes in. A function that
-    is never invoked has no age of its own.
+    shows which stream it is. Where none shows it, that one lags to which far more comes than usual,
+    else that to which more comes. A function that is never invoked has no age of its own.
     """
-    own: dict[Metric, float] = {}
-    for (owner, query), value in zip(asked, highest, strict=True):
-        if owner is target and value is not None:
-            own.setdefault(query.metric, value)
-    function, stream = own.get(Metric.ITERATOR_AGE_MS), own.get(Metric.STREAM_ITERATOR_AGE_MS, 0.0)
-    if target.consumer_arn:
-        stream = own.get(Metric.CONSUMER_BEHIND_MS, 0.0)
-    behind = stream if function is None else function
+    own: dict[Metric, _Seen] = {}
+    for (owner, query), found in zip(asked, seen, strict=True):
+        if owner is target and found is not None:
+            own.setdefault(query.metric, found)
+    witness = Metric.CONSUMER_BEHIND_MS if target.consumer_arn else Metric.STREAM_ITERATOR_AGE_MS
+    stream, arriving = own.get(witness, _NONE).lately, own.get(Metric.INCOMING_RECORDS, _NONE)
+    behind = own.get(Metric.ITERATOR_AGE_MS, own.get(witness, _NONE)).lately
     shown = stream if stream >= _EXPLAINS * behind else 0.0
-    return -behind, -shown, -own.get(Metric.INCOMING_RECORDS, 0.0)
+    return -behind, -shown, -arriving.growth, -arriving.lately
 
 
 def _reads_stream(answer: Answer) -> bool:

@@ -11,6 +11,8 @@ from remediator.model import Detail, Reading, SourceKind
 
 _BINDS = 0.8
 """Share of a limit from which it is what holds the readers up."""
+CLIMBS = 0.2
+"""Seconds of age a second; less is the beat of the batches."""
 _READERS_OF_A_TABLE, _BESIDE_REPLICATION = 2, 1
 
 
@@ -50,7 +52,8 @@ def keeps_up(case: Case) -> bool:
     """Whether the mapping's own age is healthy."""
     age, slope = case.signals.age_seconds, case.signals.age_slope
     late = max(case.policy.thresholds.alarm_seconds, case.signals.normal_age_seconds)
-    return age is not None and age < late and (slope or 0.0) < 0.5
+    climbs = (slope or 0.0) >= CLIMBS and (age or 0.0) > case.signals.normal_age_seconds
+    return age is not None and age < late and not climbs
 
 
 def _limit_that_binds(case: Case) -> tuple[Detail, str]:

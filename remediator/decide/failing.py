@@ -12,47 +12,120 @@ def failing(case: Case) -> Finding:
     signals, limits = case.signals, case.policy.thresholds
     readings = (
         case.reading("error_share"),
+        case.reading("error_share_before"),
         case.reading("failing_minutes", f"of the last {LAST_MINUTES}"),
         case.reading("failed_events_per_minute", "records/min"),
         case.reading("age_slope", "s/s"),
     )
-    reported = (signals.failed_events_per_minute or 0) > 0
+    reported = _reports_failures(case)
     if signals.failing_minutes is None and not reported:
         return unseen("the count of errors", *readings)
-    sustained = (signals.failing_minutes or 0) >= min(limits.sustained_minutes, LAST_MINUTES)
-    repeated = (signals.error_minutes or 0) >= limits.sustained_minutes
+    enough = min(limits.sustained_minutes, LAST_MINUTES)
+    sustained = (signals.failing_minutes or 0) >= enough
+    repeated = (signals.error_minutes or 0) >= limits.sustained_minutes or _all_that_was_seen(case)
     all_now = (signals.newest_error_share or 0.0) >= limits.total_failure_share
-    if sustained or (repeated and (all_now or stuck(case))):
+    stands = stuck(case) and (signals.stands_still_by_chance or 0.0) <= _LIKELY
+    if (sustained or repeated) and not all_now:
+        if not stands and _failed_before(signals):
+            return Finding(NO, "as much failed before anything lagged", readings)
+        if _a_little_beside_the_work(case) and not (stands and _like_a_clock(signals)):
+            because = "little fails, and the lanes are busy with what succeeds"
+            return Finding(NO, because, readings)
+    gravely = (signals.newest_error_share or 0.0) >= _GRAVELY
+    if sustained or (repeated and (all_now or gravely or stands)):
         return Finding(YES, "invocations end in errors, minute after minute", readings)
     if reported and (stuck(case) or signals.age_slope is None):
         return Finding(YES, "the function reports failed records", readings)
     return Finding(NO, "invocations succeed", readings)
 
 
+def _reports_failures(case: Case) -> bool:
+    """Whether the mapping's own counts show failed records; a few are nobody's."""
+    signals, share = case.signals, case.signals.failed_event_share
+    few = share is not None and share < case.policy.thresholds.error_share
+    return bool(signals.failed_events_per_minute) and not few
+
+
+_GRAVELY = 0.25
+"""Of the newest minute, from which there is no need to wait for another one like it."""
+
+
+def _all_that_was_seen(case: Case) -> bool:
+    """Whether it fails in the only one of the newest minutes whose errors were not lost."""
+    signals = case.signals
+    return signals.seen_minutes == 1 and signals.failing_minutes == 1 and stuck(case)
+
+
+def _like_a_clock(signals: Signals) -> bool:
+    """A lane with far too much to do moves on a little."""
+    gradient = signals.age_slope if signals.oldest_slope is None else signals.oldest_slope
+    return (gradient or 0.0) >= _CLOCK
+
+
+_CLOCK = 0.9
+
+
+def _a_little_beside_the_work(case: Case) -> bool:
+    """Whether the lanes work all the time, and what fails takes little of it: it must be tried
+    again, but waiting for that is no work."""
+    signals, limits = case.signals, case.policy.thresholds
+    failed, mean, longest = signals.error_share, signals.duration_ms, signals.duration_max_ms
+    if failed is None or not mean or longest is None:
+        return False
+    each = longest / mean if times_out(case).answer is YES else 1.0
+    return (signals.busy_share or 0.0) >= limits.busy_share and failed * max(each, 1) <= _A_LITTLE
+
+
+_A_LITTLE = 0.15
+"""Of the lanes' work."""
+
+
+def _failed_before(signals: Signals) -> bool:
+    """Whether what fails now did so minute after minute, while nothing lagged: it is not why."""
+    now, before = signals.error_share, signals.error_share_before
+    return now is not None and before is not None and now <= _NO_MORE_THAN * before
+
+
+_NO_MORE_THAN = 1.5
+
+
 def stuck(case: Case) -> bool:
     """Whether the oldest record does not move: its age climbs by a second a second, or, where it
     is tried seldom, by as much as the time between two tries allows."""
-    gradient, still = case.signals.age_slope, case.signals.still_minutes
-    steep = gradient is not None and gradient >= case.policy.thresholds.stuck_slope
-    return steep or (still is not None and still >= LAST_MINUTES)
+    signals, steepest = case.signals, case.policy.thresholds.stuck_slope
+    still, gradient = signals.still_minutes, signals.age_slope
+    if signals.oldest_slope is not None:
+        gradient = max(gradient or 0.0, signals.oldest_slope)
+    if gradient is None:
+        return False
+    seldom = still is not None and still >= LAST_MINUTES and gradient >= _SELDOM * steepest
+    return steepest <= gradient <= _NO_FASTER or (seldom and gradient <= _NO_FASTER)
+
+
+_SELDOM = 0.9
+_NO_FASTER = 2.0
+"""Seconds of age a second: by more it does not age, but jump."""
 
 
 def everything_fails(case: Case) -> Finding:
     signals, limits = case.signals, case.policy.thresholds
     readings = (
         case.reading("error_share"),
+        case.reading("failed_event_share"),
         case.reading("successes_per_minute"),
         Reading(name="open_shards", value=case.evidence.open_shards),
     )
-    if signals.error_share is None:
+    reported = signals.failed_event_share if (signals.lanes or 0) > 1 else None
+    if signals.error_share is None and reported is None:
         return Finding(NO, "failed records are reported one by one, the rest succeed", readings)
-    total = signals.error_share >= limits.total_failure_share
+    total = max(signals.error_share or 0.0, reported or 0.0) >= limits.total_failure_share
     because = "nothing succeeds" if total else "some invocations succeed"
     return Finding(YES if total else NO, because, readings)
 
 
 def just_deployed(case: Case) -> Finding:
-    function, since = case.evidence.function, case.signals.failing_since
+    """Where no failure is counted, it began with the oldest record that waits."""
+    function, since = case.evidence.function, case.signals.failing_since or case.signals.onset
     changed = function.last_modified if function else None
     readings = (
         Reading(name="function_last_modified", value=changed.isoformat() if changed else None),
@@ -129,6 +202,24 @@ def alone_by_now(case: Case) -> Finding:
         f"{takes:.0f} s at most until it is alone",
         *readings,
     )
+
+
+def good_ones_would_end(case: Case) -> Finding:
+    """Whether even a full batch of good records would end in time, so that one record hangs: were
+    the longest of before of one record only, so many of them take no longer than the timeout."""
+    mapping, function = case.evidence.mapping, case.evidence.function
+    usual = case.signals.usual_duration_max_ms
+    timeout = function.timeout_seconds if function else None
+    readings = (
+        case.reading("usual_duration_max_ms", "ms"),
+        Reading(name="batch_size", value=mapping.batch_size if mapping else None),
+        Reading(name="timeout_seconds", value=timeout, unit="s"),
+    )
+    if mapping is None or usual is None or timeout is None:
+        return unseen("how long good records take, or the timeout", *readings)
+    most = usual * mapping.batch_size / 1000
+    because = f"a full batch of good records would take {most:.0f} s at most, of {timeout} s"
+    return when(most < timeout, because, *readings)
 
 
 def _isolation_takes(case: Case, mapping: MappingState, each: float) -> float:
@@ -243,6 +334,29 @@ def probes_are_over(case: Case) -> Finding:
     return when(since >= takes, because, *readings)
 
 
+def began_in_one_place(case: Case) -> Finding:
+    """Shards may stop one after another, each at a record of its own: then others went on while the
+    first stood still already, for longer than by chance."""
+    signals = case.signals
+    readings = (
+        case.reading("stands_still_by_chance"),
+        case.reading("failing_successes_per_minute"),
+        case.reading("usual_successes_per_minute"),
+        case.reading("age_slope", "s/s"),
+    )
+    went_on, usual = signals.failing_successes_per_minute, signals.usual_successes_per_minute
+    if signals.stands_still_by_chance is None or went_on is None or not usual:
+        return unseen("what succeeded since it fails", *readings)
+    first = went_on >= _NOTHING * usual and signals.stands_still_by_chance <= _LIKELY
+    return when(
+        first and stuck(case),
+        "others went on while the oldest record stood still already"
+        if first
+        else "nothing shows that it began in one place",
+        *readings,
+    )
+
+
 def one_shard(case: Case) -> Finding:
     shards = case.evidence.open_shards
     reading = Reading(name="open_shards", value=shards)
@@ -259,7 +373,7 @@ def one_shard(case: Case) -> Finding:
 
 def one_is_stuck(case: Case) -> Finding:
     """What succeeds beside it may be another trigger's: whose it is, is asked next."""
-    signals, limits = case.signals, case.policy.thresholds
+    signals = case.signals
     readings = (
         case.reading("age_slope", "s/s"),
         case.reading("still_minutes", "min"),
@@ -280,27 +394,43 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "every shard still moves on, only slower", readings)
     if signals.newest_error_share == 0 and not signals.failed_events_per_minute:
         return Finding(NO, "nothing fails any more", readings)
-    by_chance = signals.stands_still_by_chance
-    if signals.lanes != 1 and (by_chance or 0.0) > limits.chance and not _shown_by_a_lane(case):
+    by_chance = signals.stands_still_by_chance or 0.0
+    unlikely = signals.lanes == 1 or _shown_by_a_lane(case)
+    if signals.others_move is False and shards > 1 and not counted:
+        return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)
+    if not unlikely and by_chance > _LIKELY:
         return Finding(NO, "failures here and there could make it stand still as well", readings)
     alone = case.evidence.sibling_mappings == 0
-    if alone and not counted and not _others_keep_pace(case):
-        return Finding(NO, "successes are down everywhere, not in one place", readings)
-    because = "the oldest record does not move while other batches succeed as usual"
+    if signals.lanes == 1 and alone and not counted and not _rest_of_the_lane(case):
+        return Finding(NO, "nothing succeeds beside it", readings)
+    because = "the oldest record does not move while other batches succeed"
     return Finding(YES, because, readings)
 
 
-def _others_keep_pace(case: Case) -> bool:
-    """Whether the rest has succeeded all the time, about as often as before.
+_LIKELY = 0.3
+"""How likely it may be that failures at random look like one record that stands still, and yet the
+word is of a record. It proves nothing: what is captured needs more."""
 
-    In a single lane nothing else can succeed: there, halves of split batches must have, until the
-    record was alone, or records beside those that the function reports as failed.
-    """
-    signals, shards = case.signals, case.evidence.open_shards
-    if signals.lanes == 1:
-        return _rest_of_the_lane(case)
-    if _shown_by_a_lane(case):
+
+def _beyond_chance(case: Case) -> bool:
+    """Whether it is sure enough to lose records by (invariant 2): failures at random would not look
+    like it, and the rest gets done what it usually does."""
+    signals, limits = case.signals, case.policy.thresholds
+    shards, standing = case.evidence.open_shards or 0, signals.stuck_shards
+    counted = standing is not None and shards > 1
+    if signals.lanes == 1 or _shown_by_a_lane(case):
         return True
+    if not _like_a_clock(signals):
+        return False
+    chance = signals.stands_still_by_chance
+    if chance is not None and chance > limits.chance:
+        return False
+    return counted or case.evidence.sibling_mappings != 0 or _others_keep_pace(case)
+
+
+def _others_keep_pace(case: Case) -> bool:
+    """Whether the rest has succeeded all the time, about as often as before."""
+    signals, shards = case.signals, case.evidence.open_shards
     least, usual = signals.least_successes_per_minute, signals.usual_successes_per_minute
     if least is None or not usual or not shards:
         return True
@@ -319,6 +449,8 @@ def _shown_by_a_lane(case: Case) -> bool:
 
 
 def _rest_of_the_lane(case: Case) -> bool:
+    """In a single lane nothing else can succeed but halves of split batches, until the record is
+    alone, and records beside those that the function reports as failed."""
     signals = case.signals
     if not signals.newest_error_share:
         counted = Metric.INVOKED_EVENTS in case.evidence.metrics
@@ -347,6 +479,8 @@ def own_records_succeed(case: Case) -> Finding:
     witnesses = (_by_a_lane, _by_shards, _by_events, _by_batches, _by_reads)
     words = (witness(case) for witness in witnesses)
     good, bad = next((word for word in words if word != _SILENT), _SILENT)
+    if good is not None and not _beyond_chance(case):
+        return unseen("whether this is more than chance", *readings)
     return _said(good, bad, readings)
 
 
@@ -376,14 +510,23 @@ def _by_a_lane(case: Case) -> _Words:
 
 
 def _by_shards(case: Case) -> _Words:
-    """Of all open shards, by the readers that share the stream: an own consumer is none of them."""
-    evidence, standing = case.evidence, case.signals.stuck_shards
-    shards = evidence.shards or ()
+    """Of all open shards, by the readers that share the stream: an own consumer is none of them.
+
+    What is read is not done yet: pollers read ahead, and most of them where little comes in. So
+    batches must succeed as well, or be young where nothing but a success lets a lane go on.
+    """
+    evidence, signals = case.evidence, case.signals
+    shards, standing = evidence.shards or (), signals.stuck_shards
     ages = {
         name for name, of in evidence.shard_metrics.items() if Metric.SHARD_ITERATOR_AGE_MS in of
     }
     seen = bool(shards) and all(shard.shard_id in ages for shard in shards if shard.is_open)
     if not seen or evidence.target.consumer_arn is not None or not standing:
+        return _SILENT
+    partial = evidence.mapping is None or evidence.mapping.reports_partial_batches
+    alone = evidence.sibling_mappings == 0
+    done = alone and bool(signals.least_successes_per_minute) and not partial
+    if not (done or _others_move_in_one_lane(case)):
         return _SILENT
     rest = (evidence.open_shards or 0) - standing
     return f"{rest} of the stream's shards move on", None
@@ -478,22 +621,45 @@ def stuck_in_silence(case: Case) -> Finding:
     partial = mapping.reports_partial_batches if mapping else None
     readings = (
         Reading(name="reports_partial_batches", value=partial),
+        case.reading("failed_events_per_minute", "records/min"),
         case.reading("age_slope", "s/s"),
         case.reading("busy_share"),
+        case.reading("busy_lanes"),
+        case.reading("usual_busy_lanes"),
     )
     if partial is False:
         return Finding(NO, "the function does not report partial batches", readings)
     if partial is None or signals.age_slope is None or signals.busy_share is None:
         return unseen("partial responses, the slope or the lanes", *readings)
-    idle = signals.busy_share < case.policy.thresholds.busy_share
+    counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
+    if counted and not signals.failed_events_per_minute:
+        return Finding(NO, "the mapping's own counts show no failed record", readings)
+    idle = signals.busy_share < case.policy.thresholds.busy_share or _works_in_vain(signals)
     flowing = bool(signals.arrival_per_second)
     # With free lanes no healthy shard's age climbs, so half the slope of a stopped clock will do.
-    climbing = signals.age_slope >= 0.5 * case.policy.thresholds.stuck_slope
+    least = 0.5 * case.policy.thresholds.stuck_slope
+    climbing = least <= signals.age_slope <= _NO_FASTER
     return when(
         climbing and idle and flowing and not signals.read_throttled_minutes,
-        "the oldest record does not move although lanes are free, and failures may be hidden in "
-        "partial responses"
+        "the oldest record does not move although lanes are free, or do the same again: failures "
+        "may be hidden in partial responses"
         if climbing and idle
         else "records move on, or every lane is busy",
         *readings,
     )
+
+
+def _works_in_vain(signals: Signals) -> bool:
+    """Whether lanes work more than usual though no more comes in and nothing takes longer: they do
+    again what they did before."""
+    busy, usual = signals.busy_lanes, signals.usual_busy_lanes
+    came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
+    takes, took = signals.duration_ms, signals.usual_duration_ms
+    if None in {busy, usual, came, usually, takes, took}:
+        return False
+    more = (busy or 0.0) >= _MORE * (usual or 0.0)
+    explained = (came or 0.0) > _AS_BEFORE * (usually or 0.0)
+    return more and not explained and (takes or 0.0) <= _AS_BEFORE * (took or 0.0)
+
+
+_MORE, _AS_BEFORE = 1.3, 1.15

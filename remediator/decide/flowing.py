@@ -5,14 +5,16 @@ from math import inf
 
 from remediator.decide import forecast
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
+from remediator.decide.contention import CLIMBS
 from remediator.decide.failing import stuck
 from remediator.decide.meaning import loses_now
 from remediator.evidence.metrics import Metric
-from remediator.evidence.signals import LAST_MINUTES
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     Answer,
     Detail,
     Reading,
+    SourceKind,
 )
 
 
@@ -56,15 +58,19 @@ def _nothing_is_wrong(case: Case) -> Finding | None:
     if signals.age_jump_seconds is not None and signals.age_slope is None:
         because = "the age is that of one old record that was read: nothing waits"
         return Finding(YES, because, detail=Detail.OLD_RECORD)
-    level = (signals.age_slope or 0.0) < 0.5 and signals.age_slope is not None
+    beyond = CLIMBS if age > signals.normal_age_seconds else 0.5
+    level = signals.age_slope is not None and signals.age_slope < beyond
     if level and age < limits.alarm_seconds and not _will_be_late(case):
         return Finding(YES, f"the age is {age:.0f} s, below the alarm")
     if (level or signals.age_slope is None) and age <= signals.normal_age_seconds:
         because = (
-            f"the age is {age:.0f} s, and batches that are collected for so long make "
-            f"{signals.normal_age_seconds:.0f} s normal: the alarm's threshold lies below that"
+            f"the age is {age:.0f} s, and without any lag a record waits for up to "
+            f"{signals.normal_age_seconds:.0f} s: for its batch to be collected, and for the one "
+            "before to end"
         )
-        return Finding(YES, because, detail=Detail.BATCHING_WINDOW)
+        window = case.evidence.mapping and case.evidence.mapping.batching_window_seconds
+        detail = Detail.BATCHING_WINDOW if window else Detail.NONE
+        return Finding(YES, because, detail=detail)
     if _is_a_short_spike(case):
         because = "the age is high for less than is taken for a sign, and lanes are idle"
         return Finding(YES, because, detail=Detail.SHORT_SPIKE)
@@ -96,6 +102,7 @@ def _is_a_short_spike(case: Case) -> bool:
     idle = signals.busy_share is not None and signals.busy_share < limits.busy_share
     late, most = signals.late_minutes, limits.alarm_seconds + 60 * limits.sustained_minutes
     brief = late is not None and 0 < late < limits.sustained_minutes
+    brief = brief and (signals.age_slope or 0.0) < CLIMBS
     return idle and brief and (signals.age_seconds or 0.0) < most
 
 
@@ -143,6 +150,8 @@ def saturates_downstream(case: Case) -> Finding:
         case.reading("usual_busy_lanes"),
         case.reading("duration_ms", "ms"),
         case.reading("usual_duration_ms", "ms"),
+        case.reading("duration_max_ms", "ms"),
+        case.reading("usual_duration_max_ms", "ms"),
         case.reading("slowdown"),
         case.reading("peak_arrival_per_second", "records/s"),
         case.reading("usual_arrival_per_second", "records/s"),
@@ -150,6 +159,12 @@ def saturates_downstream(case: Case) -> Finding:
     rate, usual = signals.lane_rate, signals.usual_lane_rate
     running, before = signals.concurrency, signals.usual_concurrency
     yes = "a lane gets less done since more of them run"
+    if _slow_since_a_deploy(case):
+        return Finding(
+            NO, "the function was changed as it began to lag: the code is slow", readings
+        )
+    if _as_quick_as_ever(signals, ratio):
+        return Finding(NO, "the longest invocation takes no longer than before", readings)
     if _slower_under_more_load(case):
         return Finding(YES, yes, readings)
     if rate is None or usual is None or running is None or before is None:
@@ -170,6 +185,21 @@ def _slower_under_more_load(case: Case) -> bool:
         and _times(signals.busy_lanes, signals.usual_busy_lanes, ratio)
         and _times(signals.peak_arrival_per_second, signals.usual_arrival_per_second, ratio)
     )
+
+
+def _as_quick_as_ever(signals: Signals, ratio: float) -> bool:
+    """Whether the longest invocations, which are full batches if any is, take no longer."""
+    longest, usual = signals.duration_max_ms, signals.usual_duration_max_ms
+    return longest is not None and bool(usual) and longest < (1 + ratio) / 2 * (usual or 0.0)
+
+
+def _slow_since_a_deploy(case: Case) -> bool:
+    """Whether the function was changed, as far as the readings show, when it began to lag."""
+    changed = case.evidence.function.last_modified if case.evidence.function else None
+    onset, window = case.signals.onset, case.policy.thresholds.deploy_minutes
+    if changed is None or onset is None:
+        return False
+    return onset - timedelta(minutes=window) <= changed <= onset + timedelta(minutes=LAST_MINUTES)
 
 
 def _times(now: float | None, usual: float | None, ratio: float) -> bool:
@@ -228,7 +258,7 @@ def keys_limit(case: Case) -> Finding:
         return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
     if _restarted_lately(case):
         return Finding(NO, "the mapping was changed just now: its lanes are not all seen", readings)
-    one_each = 0.75 <= signals.busy_lanes < 0.75 * factor and one_lane_more(case)
+    one_each = _one_lane_of_many(case, factor) and one_lane_more(case)
     few = signals.busy_share is not None and signals.busy_share < 0.6
     reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
     return when(
@@ -238,6 +268,17 @@ def keys_limit(case: Case) -> Finding:
         f"only {signals.busy_lanes:.1f} of {signals.lanes} lanes find work: few partition keys",
         *readings,
     )
+
+
+def _one_lane_of_many(case: Case, factor: int) -> bool:
+    """Whether what is at work, or has come up with the lag, is about one lane and not a shard's."""
+    busy, usual = case.signals.busy_lanes or 0.0, case.signals.usual_busy_lanes
+    shard = _MOST_OF_IT * factor
+    came_up = usual is not None and busy - usual < shard and (case.evidence.open_shards or 1) > 1
+    return _MOST_OF_IT <= busy < shard or came_up
+
+
+_MOST_OF_IT = 0.75
 
 
 def _restarted_lately(case: Case) -> bool:
@@ -298,12 +339,14 @@ def capacity_short(case: Case) -> Finding:
         case.reading("usual_busy_lanes"),
         case.reading("lanes"),
         case.reading("records_per_batch"),
+        case.reading("most_done_per_second", "records/s"),
         case.reading("arrival_per_second", "records/s"),
         case.reading("processed_per_second", "records/s"),
         case.reading("age_slope", "s/s"),
         case.reading("cpu_share"),
     )
-    if signals.busy_lanes is None or signals.age_seconds is None:
+    outrun = _outrun(case)
+    if (signals.busy_lanes is None and not outrun) or signals.age_seconds is None:
         return unseen("the work of the lanes, or the age", *readings)
     if signals.error_share is None and stuck(case) and not _ends_well(case):
         return unseen("the count of errors, while the oldest record does not move,", *readings)
@@ -315,6 +358,7 @@ def capacity_short(case: Case) -> Finding:
         )
     full = mapping and (signals.records_per_batch or 0) >= 0.9 * mapping.batch_size
     busy = (signals.busy_share or 0) >= limits.busy_share or one_lane_more(case)
+    somewhere = not (full or busy or outrun) and _lags_somewhere(case)
     cpu_bound = (signals.cpu_share or 0) >= limits.cpu_bound_share
     detail = Detail.CPU_BOUND if cpu_bound else Detail.NONE
     because = (
@@ -322,6 +366,39 @@ def capacity_short(case: Case) -> Finding:
         if busy
         else "batches are full"
         if full
+        else "more comes in than all of its batches could hold"
+        if outrun
+        else "nothing else is wrong, and the lag climbs all the same: some lane has too much to do"
+        if somewhere
         else "lanes are idle and batches are not full: this is not for want of capacity"
     )
-    return when(bool(busy or full), because, *readings, detail=detail)
+    return when(bool(busy or full or outrun or somewhere), because, *readings, detail=detail)
+
+
+def _outrun(case: Case) -> bool:
+    """Whether more comes in than this mapping's batches hold, were they full: whoever else invokes
+    the function, its own lanes do not get it done."""
+    most, arrives = case.signals.most_done_per_second, case.signals.arrival_per_second
+    late = (case.signals.late_minutes or 0) >= case.policy.thresholds.sustained_minutes
+    return late and most is not None and arrives is not None and arrives > most
+
+
+_TABLE = SourceKind.DYNAMODB
+
+
+def _lags_somewhere(case: Case) -> bool:
+    """By elimination, where what else it might be was seen and is not: minute after minute the age
+    climbs, nothing fails or is throttled, reads go on. The mean of many lanes may hide one."""
+    signals, evidence = case.signals, case.evidence
+    beyond = (signals.age_seconds or 0.0) > signals.normal_age_seconds
+    lasts = beyond and (signals.climbing_minutes or 0) >= LAST_MINUTES
+    lasts = lasts and signals.age_jump_seconds is None
+    seen = (signals.error_share is not None or _ends_well(case)) and not evidence.lacks(
+        Metric.THROTTLES
+    )
+    unmetered = evidence.target.consumer_arn is not None or evidence.target.kind is _TABLE
+    reads = signals.read_throttled_minutes == 0 or unmetered
+    quiet = not signals.error_minutes and not signals.throttled_minutes
+    climbs = (signals.age_slope or 0.0) >= CLIMBS
+    many = (evidence.open_shards or 0) > 1
+    return lasts and seen and quiet and reads and climbs and many

@@ -82,7 +82,7 @@ TREE: Mapping[str, Question] = {
         failing.own_records_succeed,
         yes="stuck_in_timeouts",
         no="just_deployed",
-        unseen="probes_are_over",
+        unseen="changed_just_then",
     ),
     "just_deployed": Question(
         "Was the function changed just before the errors began?",
@@ -115,7 +115,7 @@ TREE: Mapping[str, Question] = {
     "every_lane_fails": Question(
         "Does every one of several lanes fail, so that it cannot be one record?",
         failing.every_lane_fails,
-        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
+        yes="began_in_one_place",
         no="succeeds_now_and_then",
         unseen="succeeds_now_and_then",
     ),
@@ -123,8 +123,15 @@ TREE: Mapping[str, Question] = {
         "Is there only one shard, so that one record could fail every batch?",
         failing.one_shard,
         yes="succeeds_now_and_then",
-        no=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
+        no="began_in_one_place",
         unseen=Leaf(Cause.UNKNOWN),
+    ),
+    "began_in_one_place": Question(
+        "Did it fail in one place first, while others went on?",
+        failing.began_in_one_place,
+        yes="probes_are_over",
+        no=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
+        unseen=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
     ),
     "succeeds_now_and_then": Question(
         "Has anything succeeded since the errors began?",
@@ -144,6 +151,13 @@ TREE: Mapping[str, Question] = {
         "Have batches been split for so long that the record must be alone by now?",
         failing.alone_by_now,
         yes=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
+        no="good_ones_would_end",
+        unseen="good_ones_would_end",
+    ),
+    "good_ones_would_end": Question(
+        "Would a full batch of good records end in time, so that one record must hang?",
+        failing.good_ones_would_end,
+        yes=Leaf(Cause.POISON_RECORD, Detail.SUSPECTED),
         no=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
         unseen=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
     ),
@@ -165,6 +179,13 @@ TREE: Mapping[str, Question] = {
         "Is it shown that this mapping's own records succeed, beside those reported as failed?",
         failing.own_records_succeed,
         yes=Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
+        no="changed_just_then",
+        unseen="changed_just_then",
+    ),
+    "changed_just_then": Question(
+        "Was the function changed just before the oldest record stopped?",
+        failing.just_deployed,
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
         no="probes_are_over",
         unseen="probes_are_over",
     ),
@@ -245,9 +266,16 @@ def diagnosed(evidence: Evidence, policy: Policy) -> Case:
         path=tuple(steps),
         gaps=(*evidence.gaps, *_unanswered(steps)),
         detail=here.detail or detail,
-        proven=proven and here.cause is Cause.POISON_RECORD,
+        proven=proven and here in _SHOWN,
     )
     return case._replace(diagnosis=found)
+
+
+_SHOWN = {
+    Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
+    Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
+}
+"""Ends at which the rest is known to be sound; what is only suspected is proven by nothing."""
 
 
 def _unanswered(steps: list[Step]) -> tuple[Gap, ...]:

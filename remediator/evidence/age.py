@@ -15,6 +15,7 @@ from remediator.evidence.series import (
     MINUTE,
     STREAM_FAMILY,
     counts_of,
+    long_minutes,
     metric_delay,
     minutes_seen,
     series_of,
@@ -42,7 +43,8 @@ def _age_series(evidence: Evidence) -> Series | None:
     ]
     if own is None or not own.points:
         return others[0] if others else None
-    ended = others and others[0].points[-1][0] - own.points[-1][0] >= _pause(evidence)
+    pause = _pause(evidence) + long_minutes(evidence) * MINUTE
+    ended = others and others[0].points[-1][0] - own.points[-1][0] >= pause
     return others[0] if ended and not _fell_silent(evidence, own.points[-1][0]) else own
 
 
@@ -57,8 +59,17 @@ _WINDS_DOWN = 3 * MINUTE
 
 
 def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
-    """The mapping's iterator age now, in seconds, by minute; empty when it was not seen."""
-    return _in_seconds(_age_series(evidence))
+    """The mapping's iterator age now, in seconds, by minute; empty when it was not seen.
+
+    What is less than before is not seen to fall while long invocations of its minute are still
+    out: the oldest records may be in those.
+    """
+    points = _in_seconds(_age_series(evidence))
+    newest = max(minutes_seen(evidence, INVOCATION_FAMILY), default=None)
+    ended = newest - long_minutes(evidence) * MINUTE if newest else None
+    while ended and len(points) > 1 and points[-1][0] > ended and points[-1][1] < points[-2][1]:
+        points = points[:-1]
+    return points
 
 
 def alarming_ages(evidence: Evidence) -> list[tuple[datetime, float]]:
@@ -84,9 +95,10 @@ def _stream_age(evidence: Evidence) -> float | None:
 
 
 def course(evidence: Evidence) -> list[tuple[datetime, float]]:
-    """The age beyond what the mapping's batching window makes normal: below that, it stands."""
-    normal = normal_age_seconds(evidence)
-    return [(at, max(normal, age)) for at, age in ages(evidence)]
+    """The age's own course, once it is beyond what is normal: below that, it stands."""
+    normal, points = normal_age_seconds(evidence), ages(evidence)
+    beyond = bool(points) and points[-1][1] > normal
+    return points if beyond else [(at, max(normal, age)) for at, age in points]
 
 
 def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
@@ -113,7 +125,8 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
         age_seconds=now_seconds,
         highest_age_seconds=max(age for _, age in points[-2:]),
         age_slope=1.0 if silent else gradient,
-        age_jump_seconds=age_jump_seconds(points),
+        oldest_slope=1.0 if silent else _since_it_came(beyond),
+        age_jump_seconds=age_jump_seconds(points, always.normal_age_seconds),
         late_minutes=_late_for(points, late),
         climbing_minutes=_newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
         still_minutes=(newest_at - still_since(evidence, beyond)) / MINUTE,
@@ -122,6 +135,14 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
         else not silent and gradient < thresholds.recovering_slope and newest < peak,
         onset=evidence.gathered_at - timedelta(seconds=now_seconds),
     )
+
+
+def _since_it_came(points: Sequence[tuple[datetime, float]]) -> float | None:
+    """The slope since the oldest record has arrived: what was before is of other records."""
+    newest, age = points[-1]
+    came = newest - timedelta(seconds=age)
+    mine = [(at, seconds) for at, seconds in points if at > came]
+    return slope(mine) if len(mine) >= LAST_MINUTES else None
 
 
 def _late_for(points: Sequence[tuple[datetime, float]], late: float) -> float:
@@ -139,12 +160,16 @@ def _newest_run(flags: Sequence[bool]) -> int:
     return sum(1 for _ in takewhile(bool, reversed(flags)))
 
 
+LONGEST_WAIT_SECONDS = 30.0
+"""Between two tries; what AWS does is not documented."""
+
+
 def still_since(evidence: Evidence, points: Sequence[tuple[datetime, float]]) -> datetime:
     """The last minute since which the oldest record has not moved, but for the time between two
     tries of it: an age is seen only when it is tried, and once that try has ended."""
     took = series_of(evidence, Metric.DURATION_MAX_MS)
     longest = max(took.values[-LAST_MINUTES:]) / 1000 if took and took.points else 0.0
-    slack = min(90.0, 15.0 + 1.5 * longest)
+    slack = min(90.0, LONGEST_WAIT_SECONDS + 1.5 * longest)
     now, age = points[-1]
     moved = (at for at, was in reversed(points) if (now - at).total_seconds() - age + was > slack)
     return next(moved, points[0][0])

@@ -38,12 +38,14 @@ def window_seconds(evidence: Evidence) -> float:
 
 
 def normal_age_seconds(evidence: Evidence) -> float:
-    """The age that the batching window makes normal: the window, and an invocation."""
-    window = window_seconds(evidence)
-    if not window:
-        return 0.0
-    took = series_of(evidence, Metric.DURATION_MAX_MS) or Series()
-    return window + max(took.values[-_LONGEST_OF:], default=0.0) / 1000 + _SLACK_SECONDS
+    """The age that is no lag: a record waits for the batching window, and for the batch before it
+    to end."""
+    took = (series_of(evidence, Metric.DURATION_MAX_MS) or Series()).values
+    before = took[:-_LONGEST_OF]  # those of the newest minutes may be long for what is wrong now
+    usual = before if len(before) >= LAST_MINUTES else took
+    longest = max(usual[-_LONGEST_OF:], default=0.0) / 1000
+    waits = window_seconds(evidence) + longest
+    return waits + _SLACK_SECONDS if waits else 0.0
 
 
 def filters_unseen(evidence: Evidence) -> bool:
@@ -103,7 +105,7 @@ def _maximum_age(evidence: Evidence) -> float | None:
 
 def measure_losses(evidence: Evidence, thresholds: Thresholds, known_so_far: Signals) -> Signals:
     """What is lost, or soon will be, and what the mapping's own counts say of it."""
-    age, minutes = known_so_far.age_seconds, thresholds.recent_minutes + 2
+    age, minutes = known_so_far.age_seconds, thresholds.recent_minutes
     retention, most = _retention(evidence), _maximum_age(evidence)
     kept = min(known((retention, most)), default=None)
     binds = most is not None and most == kept
@@ -128,4 +130,4 @@ def _lately(evidence: Evidence, metric: Metric, minutes: int) -> float | None:
     series = series_of(evidence, metric)
     if series is None or not series.points:
         return None
-    return mean_of(newest_of(series, evidence.gathered_at, minutes)) or 0.0
+    return mean_of(newest_of(evidence, metric, minutes)) or 0.0

@@ -76,7 +76,7 @@ def _since_oldest(
     if not minutes or minutes[0] > since:
         return None
     of_it = [count for at, count in zip(minutes, arrivals, strict=True) if at + MINUTE > since]
-    return None if None in of_it else sum(known(of_it))
+    return None if None in of_it or not of_it else sum(known(of_it))
 
 
 def _head_rate(

@@ -6,6 +6,7 @@ from statistics import median
 from typing import NamedTuple
 
 from remediator.evidence.arrivals import on_time
+from remediator.evidence.explained import filters_unseen
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, series_of
@@ -50,9 +51,9 @@ def _worked(
     counts = dict((series_of(evidence, Metric.INVOCATIONS) or Series()).points)
     took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
     work = {at: counts[at] * took[at] / 1000 for at in counts if at in took}
-    most = evidence.mapping.batch_size if evidence.mapping else 0
+    most, unseen = evidence.mapping.batch_size if evidence.mapping else 0, filters_unseen(evidence)
     return [
-        (at, min(done, counts[at] * most), work[at])
+        (at, done if unseen else min(done, counts[at] * most), work[at])
         for at, done in zip(minutes, processed or (), strict=False)
         if done is not None and done > 0 and work.get(at, 0.0) > 0
     ]
@@ -71,7 +72,7 @@ def _lane_rate(evidence: Evidence, worked: Worked, took_ms: float | None) -> flo
     rate = _pooled(worked[-_READ_AHEAD_MINUTES:])
     if rate is None or evidence.mapping is None:
         return None
-    if not took_ms:
+    if not took_ms or filters_unseen(evidence):
         return rate
     return min(rate, evidence.mapping.batch_size * 1000 / took_ms)
 
@@ -104,6 +105,6 @@ def _usual_lane_rate(worked: Worked) -> float | None:
 
 
 def _slowdown(evidence: Evidence, took_ms: float | None, usual: float | None) -> float | None:
-    if evidence.mapping is None or took_ms is None or not usual:
+    if evidence.mapping is None or took_ms is None or not usual or filters_unseen(evidence):
         return None
     return took_ms / 1000 / evidence.mapping.batch_size * usual

@@ -1,11 +1,13 @@
 """What becomes of invocations: errors, failed records, throttles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from math import exp, log
 from statistics import fmean, median
 
-from remediator.evidence.age import course, still_since
+from remediator.evidence.age import LONGEST_WAIT_SECONDS, course, still_since
+from remediator.evidence.arrivals import on_time
+from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
 from remediator.evidence.series import (
@@ -18,60 +20,72 @@ from remediator.evidence.series import (
     minutes_seen,
     newest_of,
     series_of,
+    slope,
 )
-from remediator.evidence.witness import stream_invocations
+from remediator.evidence.witness import counts_batches
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 
-def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
-    delay = known.late_by(thresholds.metric_delay_seconds)
-    failed_events = newest_of(
-        series_of(evidence, Metric.FAILED_INVOKE_EVENTS),
-        evidence.gathered_at - timedelta(seconds=delay),
-        thresholds.recent_minutes,
+def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
+    failed_events = newest_of(evidence, Metric.FAILED_INVOKE_EVENTS, thresholds.recent_minutes)
+    invoked_events = newest_of(evidence, Metric.INVOKED_EVENTS, thresholds.recent_minutes)
+    found = Signals(
+        failed_events_per_minute=mean_of(failed_events),
+        failed_event_share=min(1.0, sum(failed_events[-2:]) / sum(invoked_events[-2:]))
+        if failed_events and any(invoked_events[-2:])
+        else None,
     )
-    found = Signals(failed_events_per_minute=mean_of(failed_events))
     invocations = series_of(evidence, Metric.INVOCATIONS)
     errors = series_of(evidence, Metric.ERRORS)
     if invocations is None or errors is None or not invocations.points or not errors.points:
         return found
     active = _active(evidence, invocations)
-    newest = active[-LAST_MINUTES:]
+    lately = [at for at, count in invocations.points if count > 0][-LAST_MINUTES:]
+    newest = [entry for entry in active if entry[0] in lately]
     if not newest:
         return found
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
     begin = _failing_from(over)
     failing = active[begin + 1 :]
-    own = _of_streams(evidence, failing)
     return found | Signals(
         error_share=min(1.0, _weighted(newest)),
+        error_share_before=_while_on_time(evidence, active[begin:]),
         error_minutes=sum(bad > 0 for _, _, bad in newest),
-        failing_minutes=sum(over[-LAST_MINUTES:]),
+        failing_minutes=sum(over[-len(newest) :]),
+        seen_minutes=len(newest),
         failing_since=active[begin][0] if begin < len(active) else None,
         successes_per_minute=fmean(_succeeded(newest)),
         least_successes_per_minute=min(_succeeded(newest)),
         newest_error_share=min(1.0, newest[-1][2] / newest[-1][1]),
         usual_successes_per_minute=_usual_successes(active, begin),
         failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
-        stands_still_by_chance=_by_chance(evidence, active),
-        successes_before_modified=_successes_before(evidence, own),
+        stands_still_by_chance=_by_chance(evidence, active, thresholds),
+        successes_before_modified=_successes_before(evidence, failing),
         successes_since_modified=_successes_since(
-            evidence, own if begin < len(active) else _of_streams(evidence, active)
+            evidence, failing if begin < len(active) else active
         ),
-        quiet_before_modified=_quiet_before(evidence, own),
+        quiet_before_modified=_quiet_before(evidence, failing),
         failures_grew=_failures_grew(evidence, failing),
     )
 
 
 def _active(evidence: Evidence, invocations: Series) -> "Minutes":
-    """The minutes with invocations; one whose errors were lost tells nothing of them."""
+    """The minutes with invocations, of streams alone where they can be told; one whose errors were
+    lost tells nothing of them. An error may be another trigger's: all are held against them."""
     at_work = [(at, count) for at, count in invocations.points if count > 0]
-    failed = counts_of(evidence, Metric.ERRORS, [at for at, _ in at_work]) or ()
+    minutes = [at for at, _ in at_work]
+    failed = counts_of(evidence, Metric.ERRORS, minutes) or ()
+    batches = (
+        counts_of(evidence, Metric.STREAM_INVOCATIONS, minutes)
+        if counts_batches(evidence)
+        else None
+    )
+    of_streams = (count for _, count in at_work) if batches is None else batches
     return [
-        (at, count, bad)
-        for (at, count), bad in zip(at_work, failed, strict=True)
-        if bad is not None
+        (at, min(count, mine), bad)
+        for (at, count), mine, bad in zip(at_work, of_streams, failed, strict=True)
+        if bad is not None and mine
     ]
 
 
@@ -101,32 +115,79 @@ def _weighted(minutes: Minutes) -> float:
     return sum(bad for *_, bad in newest) / sum(count for _, count, _ in newest)
 
 
+def _while_on_time(evidence: Evidence, failing: Minutes) -> float | None:
+    """Less the last of them, in which what is held had no time to be seen to lag."""
+    fine, normal = on_time(evidence), timedelta(seconds=normal_age_seconds(evidence))
+    late = min((at for at, *_ in failing if at not in fine), default=None)
+    before = [entry for entry in failing if late is not None and entry[0] + MINUTE + normal <= late]
+    if len(before) < LAST_MINUTES:
+        return None
+    return sum(bad for *_, bad in before) / sum(count for _, count, _ in before)
+
+
 def _usual_successes(active: Minutes, begin: int) -> float | None:
     """Before the failing began; where nothing fails, before the newest minutes."""
     before = active[:begin] if begin < len(active) else active[:-LAST_MINUTES]
     return median(_succeeded(before)) if before else None
 
 
-def _by_chance(evidence: Evidence, active: Minutes) -> float | None:
+def _by_chance(evidence: Evidence, active: Minutes, thresholds: Thresholds) -> float | None:
     """The chance that one of the lanes fails at each of its tries, if each try of any lane fails
     as often as all of them together do; over the minutes in which the oldest record stands still.
 
-    The newest of them is left out: its tries may have been made after the record moved on.
+    The newest of them counts if the record was still tried at its end: else its tries may have been
+    made after the record moved on.
     """
-    lanes, points = lanes_of(evidence), course(evidence)
+    lanes, points = lanes_of(evidence) or _most_at_once(evidence), course(evidence)
     if not lanes or not points or not any(bad for *_, bad in active[-LAST_MINUTES:]):
         return None
-    since = still_since(evidence, points)
+    since, took = still_since(evidence, points), _failing_seconds(evidence, active, thresholds)
+    to_its_end = (slope(points[-2:]) or 0.0) >= thresholds.stuck_slope
+    end = points[-1][0] + (MINUTE if to_its_end else timedelta(0))
     tries = [
-        (min(count / lanes, _MOST_TRIES), bad / count)
+        (_tries(count / lanes, took[at]), bad / count)
         for at, count, bad in active
-        if since < at < points[-1][0] and 0 < bad / count < 1
+        if since < at < end and 0 < bad < count
     ]
     return min(1.0, lanes * exp(sum(n * log(share) for n, share in tries)))
 
 
+def _tries(of_a_lane: float, failing_seconds: float) -> float:
+    """Of one failing lane in a minute, no fewer than: the mean of all lanes, or more, where good
+    batches take longer than failures and the longest wait after them; and no more than there is
+    time for."""
+    least = 60 / (LONGEST_WAIT_SECONDS + failing_seconds)
+    return min(max(least, of_a_lane), _MOST_TRIES, 60 / max(failing_seconds, 1.0))
+
+
 _MOST_TRIES = 6.0
 """Of one failing lane in a minute: AWS was seen to wait about ten seconds between them."""
+
+
+def _most_at_once(evidence: Evidence) -> float | None:
+    running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
+    return max(running.values, default=None) if running else None
+
+
+def _failing_seconds(
+    evidence: Evidence, minutes: Minutes, thresholds: Thresholds
+) -> Mapping[datetime, float]:
+    """What a failure takes, by minute. That is not published: it is what the successes, at their
+    usual duration, leave of the minute's work, and no more than a success unless it times out."""
+    took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
+    longest = dict((series_of(evidence, Metric.DURATION_MAX_MS) or Series()).points)
+    fine = [took[at] for at, _, bad in minutes if at in took and not bad]
+    usual = median(fine) if fine else 0.0
+    timeout = evidence.function.timeout_seconds if evidence.function else None
+
+    def of(at: datetime, count: float, bad: float) -> float:
+        left = took.get(at, 0.0) * count - usual * (count - bad)
+        at_most = longest.get(at, 0.0)
+        runs_out = timeout is None or at_most >= thresholds.timeout_share * timeout * 1000
+        at_most = at_most if runs_out else took.get(at, 0.0)
+        return min(max(0.0, left) / bad, at_most) / 1000 if bad else 0.0
+
+    return {at: of(at, count, bad) for at, count, bad in minutes}
 
 
 def _successes_before(evidence: Evidence, failing: Minutes) -> float | None:
@@ -148,14 +209,6 @@ def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
     changed = evidence.mapping.last_modified if evidence.mapping else None
     since = [entry for entry in failing if changed is None or entry[0] >= changed]
     return sum(_succeeded(since)) if since else None
-
-
-def _of_streams(evidence: Evidence, minutes: Minutes) -> Minutes:
-    """The same minutes with this mapping's own invocations alone, where they can be told."""
-    counts = stream_invocations(evidence)
-    if counts is None:
-        return minutes
-    return [(at, min(count, counts.get(at, 0.0)), bad) for at, count, bad in minutes]
 
 
 def _quiet_before(evidence: Evidence, failing: Minutes) -> bool | None:
@@ -182,11 +235,7 @@ def _failures_grew(evidence: Evidence, failing: Minutes) -> float | None:
 def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     minutes = minutes_seen(evidence, INVOCATION_FAMILY)
     throttles = counts_of(evidence, Metric.THROTTLES, minutes)
-    account = newest_of(
-        series_of(evidence, Metric.ACCOUNT_THROTTLES),
-        evidence.gathered_at,
-        thresholds.recent_minutes,
-    )
+    account = newest_of(evidence, Metric.ACCOUNT_THROTTLES, thresholds.recent_minutes)
     found = Signals(account_throttles_per_minute=mean_of(account))
     if throttles is None:
         return found

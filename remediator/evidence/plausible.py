@@ -7,25 +7,25 @@ keeps it.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from itertools import pairwise
 from operator import or_
 from typing import NamedTuple
 
 from remediator.evidence.record import Signals
-from remediator.evidence.series import LAST_MINUTES
+from remediator.evidence.series import LAST_MINUTES, long_minutes
 from remediator.model import Evidence
 from remediator.policy import Thresholds
 
 _JUMP_SLACK_SECONDS = 120.0
 """Between the greatest ages of two minutes lie up to two minutes; more is no queue's doing."""
 _NEWEST_AGES = 6
+_BY_NO_TROUBLE_SECONDS = 600
+"""What fails or is throttled ages by a second a second, and is tried again within a minute."""
 _AT_WORK = 0.5
 """Lanes: what is worked on in earnest may well be old, as after a start at TRIM_HORIZON."""
 _FAR_TOO_MANY = 1.5
-_SHORT_MS = 60_000
-"""Longer invocations may all be stamped in one minute, which then has more than its share."""
 _LATE_SECONDS = 60
 _HOUR = 3600
 
@@ -37,21 +37,23 @@ class Contradiction(NamedTuple):
     unbelievable: Signals
 
 
-def age_jump_seconds(points: Sequence[tuple[datetime, float]]) -> float | None:
+def age_jump_seconds(points: Sequence[tuple[datetime, float]], normal: float) -> float | None:
     """By how much more than time allows the age jumped in the newest minutes; ``None`` where it did
-    not, where it has come back since, or has gone on like a clock, as of a record that is held."""
-    newest = points[-_NEWEST_AGES:]
+    not, where it has come back since, or has gone on like a clock, as of a record that is held
+    (which would have been seen before, were it by very much). Within what is ``normal``, ages come
+    and go."""
+    newest, slack = points[-_NEWEST_AGES:], _JUMP_SLACK_SECONDS + normal
     excess = [
         now - before - (at - was).total_seconds() for (was, before), (at, now) in pairwise(newest)
     ]
-    last = max((n for n, over in enumerate(excess) if over > _JUMP_SLACK_SECONDS), default=None)
+    last = max((n for n, over in enumerate(excess) if over > slack), default=None)
     if last is None:
         return None
     after = [age for _, age in newest[last + 1 :]]
     if after[-1] < after[0] - excess[last] / 2:
         return None
     went_on = len(after) > LAST_MINUTES and all(now > was for was, now in pairwise(after))
-    return None if went_on else excess[last]
+    return None if went_on and excess[last] < _BY_NO_TROUBLE_SECONDS else excess[last]
 
 
 def without_contradictions(evidence: Evidence, _: Thresholds, known: Signals) -> Signals:
@@ -62,19 +64,36 @@ def without_contradictions(evidence: Evidence, _: Thresholds, known: Signals) ->
     )
 
 
-def _old_record(_: Evidence, known: Signals) -> Contradiction | None:
-    if known.age_jump_seconds is None or (known.busy_lanes or 0.0) >= _AT_WORK:
+def _old_record(evidence: Evidence, known: Signals) -> Contradiction | None:
+    if known.age_jump_seconds is None or _works_harder(evidence, known):
         return None
-    suffers = (known.error_minutes, known.failed_events_per_minute)
-    if any((*suffers, known.throttled_minutes, known.read_throttled_minutes)):
+    suffers = (known.error_minutes, known.failed_events_per_minute, known.throttled_minutes)
+    by_so_much = known.age_jump_seconds >= _BY_NO_TROUBLE_SECONDS
+    if not by_so_much and any((*suffers, known.read_throttled_minutes)):
         return None
     return Contradiction(
         f"the age jumped by {known.age_jump_seconds:.0f} s more than the time that passed, while "
-        "no lane is at work: it is that of one old record that was read, not of records that wait",
+        "no lane is at work more than usual: it is that of one old record that was read, not of "
+        "records that wait",
         Signals(
             age_slope=None, still_minutes=None, expires_in_seconds=None, retention_left_seconds=None
         ),
     )
+
+
+def _works_harder(evidence: Evidence, known: Signals) -> bool:
+    """Whether lanes are at work in earnest, and more than usual or since the mapping was changed:
+    what it then reads may well be old."""
+    busy, usual = known.busy_lanes or 0.0, known.usual_busy_lanes
+    if busy < _AT_WORK:
+        return False
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    lately = changed is None or evidence.gathered_at - changed < _SETTLED
+    return lately or usual is None or busy > _MORE_THAN_USUAL * usual
+
+
+_MORE_THAN_USUAL = 1.5
+_SETTLED = timedelta(minutes=10)
 
 
 def _older_than_kept(evidence: Evidence, known: Signals) -> Contradiction | None:
@@ -89,9 +108,33 @@ def _older_than_kept(evidence: Evidence, known: Signals) -> Contradiction | None
     )
 
 
+def _older_than_sent(evidence: Evidence, known: Signals) -> Contradiction | None:
+    """What is past the mapping's maximum record age is given up before it is sent."""
+    most = evidence.mapping.maximum_record_age_seconds if evidence.mapping else -1
+    age = known.age_seconds
+    if most <= 0 or age is None or age <= most + _LATE_METRICS_SECONDS:
+        return None
+    return Contradiction(
+        f"an age of {age:.0f} s cannot be where records older than {most} s are given up",
+        Signals(
+            age_jump_seconds=age - most,
+            age_slope=None,
+            still_minutes=None,
+            backlog_records=None,
+            drops_for_age=None,
+            expires_in_seconds=None,
+            retention_left_seconds=None,
+        ),
+    )
+
+
+_LATE_METRICS_SECONDS = 600
+"""By so much the age may have been carried on, by late metrics, beyond what was seen."""
+
+
 def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:
     busy, lanes = known.busy_lanes or 0.0, known.lanes
-    short = 0 < (known.duration_ms or 0.0) < _SHORT_MS
+    short = long_minutes(evidence) <= 1
     if not lanes or not short or evidence.sibling_mappings or busy <= _FAR_TOO_MANY * lanes:
         return None
     return Contradiction(
@@ -128,6 +171,7 @@ def _never_arrived(_: Evidence, known: Signals) -> Contradiction | None:
 _RULES: Sequence[Callable[[Evidence, Signals], Contradiction | None]] = (
     _old_record,
     _older_than_kept,
+    _older_than_sent,
     _too_many_lanes,
     _never_arrived,
 )

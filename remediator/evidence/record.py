@@ -16,6 +16,8 @@ class Signals(Record):
     lanes may not have been tried."""
     age_slope: float | None = None
     """Seconds of age gained per second; 1 means that the oldest record does not move."""
+    oldest_slope: float | None = None
+    """The same in the minutes since the oldest record arrived, where there are enough of them."""
     still_minutes: float | None = None
     """For how long the oldest record has not moved, but for the time between two tries."""
     stream_age_seconds: float | None = None
@@ -32,10 +34,15 @@ class Signals(Record):
     usual_successes_per_minute: float | None = None
     error_share: float | None = None
     """Errors per invocation in the newest minutes."""
+    error_share_before: float | None = None
+    """The same since it fails, in the minutes in which nothing lagged; ``None`` for want of those.
+    """
     error_minutes: int | None = None
     """How many of the newest minutes had any error."""
     failing_minutes: int | None = None
     """How many of the newest minutes were over the error threshold."""
+    seen_minutes: int | None = None
+    """Of how many of the newest minutes the errors were seen: some may have been lost."""
     failing_since: datetime | None = None
     """When the failing began that goes on, or was over just now."""
     failing_successes_per_minute: float | None = None
@@ -77,6 +84,8 @@ class Signals(Record):
     metrics were published: it was restarting."""
     failed_events_per_minute: float | None = None
     """FailedInvokeEventCount: sees the failures of functions that report partial batches."""
+    failed_event_share: float | None = None
+    """Of the events that were sent, where those are counted, too."""
     lost_events: float | None = None
     """Given up since the mapping was last changed, and not taken by any destination."""
     throttle_share: float | None = None
@@ -87,6 +96,7 @@ class Signals(Record):
     duration_ms: float | None = None
     usual_duration_ms: float | None = None
     duration_max_ms: float | None = None
+    usual_duration_max_ms: float | None = None
     concurrency: float | None = None
     usual_concurrency: float | None = None
     account_concurrency: float | None = None
@@ -109,6 +119,8 @@ class Signals(Record):
     least_processed_per_second: float | None = None
     """In the worst of the newest minutes, where ``processed_per_second`` is the best of them."""
     usual_processed_per_second: float | None = None
+    most_done_per_second: float | None = None
+    """Records, if every batch of this mapping that has ended was full."""
     records_per_batch: float | None = None
     invocation_seconds: float | None = None
     """What an invocation costs however many records it has; measured from batches of different

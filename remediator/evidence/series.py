@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations, groupby
+from math import ceil
 from statistics import fmean, median
 
 from remediator.evidence.metrics import Metric
@@ -139,12 +140,29 @@ def median_of(values: Sequence[float]) -> float | None:
     return median(values) if values else None
 
 
-def newest_of(series: Series | None, now: datetime, minutes: int) -> tuple[float, ...]:
-    """The values of the last ``minutes`` minutes."""
+def newest_of(evidence: Evidence, metric: Metric, minutes: int) -> tuple[float, ...]:
+    """The values of the last ``minutes`` minutes that anything was published of: how late
+    CloudWatch is, is no reason to see nothing."""
+    series = series_of(evidence, metric)
     if series is None:
         return ()
-    since = now - minutes * MINUTE
+    late = timedelta(seconds=metric_delay(evidence) or 0.0)
+    since = evidence.gathered_at - late - minutes * MINUTE
     return tuple(value for at, value in series.points if at >= since)
+
+
+def long_minutes(evidence: Evidence) -> int:
+    """How many of the newest minutes lack what began in them and has not ended: an invocation is
+    counted in the minute in which it began, and not before it has ended."""
+    took = series_of(evidence, Metric.DURATION_MAX_MS)
+    longest = median(took.values[-_LONGEST_OF:]) / 1000 if took and took.points else 0.0
+    return ceil(longest / 60) if longest >= _LONG_SECONDS else 0
+
+
+_LONGEST_OF = 10
+"""Minutes of which the longest invocation counts."""
+_LONG_SECONDS = 20.0
+"""What is shorter lacks little of its minute."""
 
 
 def usual_of(series: Series | None, before: datetime | None, newest: int) -> float | None:
@@ -193,7 +211,7 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
     in some of them only. The highest age of half a minute may well miss the shard that lags.
     """
     family = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
-    if not family or evidence.gathered_at - family[-1] > 5 * MINUTE:
+    if not family or evidence.gathered_at - family[-1] > _LATEST:
         return evidence
     halved = [
         dict(points).get(family[-1], 0.0) < usual / 2
@@ -204,6 +222,8 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
     return _until(evidence, family[-1]) if halved and all(halved) else evidence
 
 
+_LATEST = 10 * MINUTE
+"""What ended so long ago is no minute that is still coming in, however late CloudWatch is."""
 _WITNESSES = (Metric.INCOMING_RECORDS, Metric.READ_CALLS, Metric.INVOCATIONS)
 
 

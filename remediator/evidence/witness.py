@@ -34,15 +34,18 @@ def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) 
 
 
 def stream_invocations(evidence: Evidence) -> Counts | None:
-    """Invocations with batches of this mapping, by minute; ``None`` where they may be another's.
+    """Invocations with batches of this mapping, by minute; ``None`` where they may be another's."""
+    alone = evidence.sibling_mappings == 0 and counts_batches(evidence)
+    return _by_minute(evidence, Metric.STREAM_INVOCATIONS) if alone else None
 
-    A count above that of all invocations is none: whoever gave it gave something else.
-    """
+
+def counts_batches(evidence: Evidence) -> bool:
+    """Whether invocations with batches of streams are told from all others. A count above that of
+    all invocations is none: whoever gave it gave something else."""
     counts, whole = _by_minute(evidence, Metric.STREAM_INVOCATIONS), _invocations(evidence)
-    if evidence.sibling_mappings != 0 or not counts or not whole:
-        return None
-    credible = all(count <= 1.1 * whole.get(at, 0.0) + 1 for at, count in counts.items())
-    return counts if credible else None
+    if not counts or not whole:
+        return False
+    return all(count <= 1.1 * whole.get(at, 0.0) + 1 for at, count in counts.items())
 
 
 def _invocations(evidence: Evidence) -> Counts:

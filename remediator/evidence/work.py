@@ -1,7 +1,9 @@
 """The lanes at work, the reads, the shards."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from math import ceil
 from statistics import fmean
 
 from remediator.evidence.metrics import Metric
@@ -10,10 +12,12 @@ from remediator.evidence.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
     LOST_AT_MOST,
+    MINUTE,
     STREAM_FAMILY,
     counts_of,
     known,
     lanes_of,
+    long_minutes,
     mean_of,
     median_of,
     minutes_seen,
@@ -22,12 +26,13 @@ from remediator.evidence.series import (
     slope,
     usual_of,
 )
+from remediator.evidence.witness import stream_invocations
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 
 def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
-    now, recent, onset = evidence.gathered_at, thresholds.recent_minutes + 2, known.onset
+    recent, onset = thresholds.recent_minutes, known.onset
     duration = series_of(evidence, Metric.DURATION_MS)
     running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
     lanes = lanes_of(evidence)
@@ -35,12 +40,15 @@ def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> 
     busy = _busy(evidence, work)
 
     def lately(metric: Metric) -> tuple[float, ...]:
-        return newest_of(series_of(evidence, metric), now, recent)
+        return newest_of(evidence, metric, recent)
 
     return Signals(
         duration_ms=mean_of(lately(Metric.DURATION_MS)[-LAST_MINUTES:]),
         usual_duration_ms=usual_of(duration, onset, LAST_MINUTES),
         duration_max_ms=median_of(lately(Metric.DURATION_MAX_MS)[-LAST_MINUTES:]),
+        usual_duration_max_ms=usual_of(
+            series_of(evidence, Metric.DURATION_MAX_MS), onset, LAST_MINUTES
+        ),
         concurrency=max(lately(Metric.CONCURRENT_EXECUTIONS)[-LAST_MINUTES:], default=None),
         usual_concurrency=usual_of(running, onset, LAST_MINUTES),
         account_concurrency=max(lately(Metric.ACCOUNT_CONCURRENT_EXECUTIONS), default=None),
@@ -49,38 +57,82 @@ def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> 
         lanes=lanes,
         busy_lanes=busy,
         usual_busy_lanes=usual_of(work, onset, LAST_MINUTES),
-        busy_share=busy / lanes if busy is not None and lanes else None,
+        busy_share=_busy_share(evidence, busy, running),
         cpu_share=_cpu_share(evidence),
+        most_done_per_second=_most_done(evidence),
     )
 
 
+def _busy_share(evidence: Evidence, busy: float | None, running: Series | None) -> float | None:
+    """Where the shards were not seen, so many lanes are taken to be there as ever ran at once."""
+    lanes: float | None = lanes_of(evidence)
+    if evidence.mapping is not None and evidence.open_shards is None and running:
+        lanes = max(running.values, default=None)
+    return busy / lanes if busy is not None and lanes else None
+
+
 def _work(evidence: Evidence) -> Series | None:
-    """Mean number of lanes at work, minute by minute: invocations × duration (Little's law)."""
+    """Mean number of lanes at work, minute by minute: invocations × duration (Little's law). What
+    takes longer than its minute is at work in the next ones, too."""
     counts, durations = (
         series_of(evidence, Metric.INVOCATIONS),
         series_of(evidence, Metric.DURATION_MS),
     )
     if counts is None or durations is None:
         return None
-    took = dict(durations.points)
-    return Series(
-        points=tuple((at, n * took[at] / 60_000) for at, n in counts.points if at in took)
-    )
+    took, work = dict(durations.points), defaultdict[datetime, float](float)
+    for at, count in counts.points:
+        over = max(1, ceil(took.get(at, 0.0) / 60_000))
+        for minute in (at + n * MINUTE for n in range(over if at in took else 0)):
+            work[minute] += count * took[at] / 60_000 / over
+    newest = max(minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY)))
+    return Series(points=tuple((at, work[at]) for at in sorted(work) if at <= newest))
 
 
 def _busy(evidence: Evidence, work: Series | None) -> float | None:
-    """Lanes at work now. The newest minute may be incomplete, which would look idle: take the
-    busiest of the newest."""
+    """Lanes at work now. The newest minutes may be incomplete, which would look idle: take the
+    busiest of the newest, and no less than what is still out."""
     if work is None:
         return None
-    by_minute = dict(work.points)
-    newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))[-LAST_MINUTES:]
+    by_minute, lately = dict(work.points), LAST_MINUTES + long_minutes(evidence)
+    newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))[-lately:]
     counts = counts_of(evidence, Metric.INVOCATIONS, newest) or (None,) * len(newest)
     seen = known(
         by_minute.get(minute, None if count else count)
         for minute, count in zip(newest, counts, strict=True)
     )
-    return max(seen, default=None)
+    return max((*seen, *_still_out(evidence)), default=None)
+
+
+def _still_out(evidence: Evidence) -> tuple[float, ...]:
+    """Lanes that run all the time, where fewer batches than that begin and end: those are out for
+    longer than a minute, and are counted only once they have ended."""
+    running = (series_of(evidence, Metric.CONCURRENT_EXECUTIONS) or Series()).points[-LAST_MINUTES:]
+    batches = stream_invocations(evidence)
+    ended = _by_minute(evidence, Metric.INVOCATIONS) if batches is None else batches
+    active = [at for at, count in ended.items() if count]
+    idle = [at for at in minutes_seen(evidence, STREAM_FAMILY) if active and at < min(active)]
+    if running and idle and len(active) < LAST_MINUTES:
+        # It has just begun: a part of a minute is no mean of it.
+        return (min(running[-1][1], lanes_of(evidence) or running[-1][1]),)
+    out = [count for at, count in running if count > ended.get(at, 0.0)]
+    lanes = lanes_of(evidence) or max(out, default=0.0)
+    return (min(lanes, *out),) if len(out) == LAST_MINUTES else ()
+
+
+def _most_done(evidence: Evidence) -> float | None:
+    """Records a second, if every batch of this mapping was full that began of late and has ended by
+    now, in the best of those minutes."""
+    batches = stream_invocations(evidence)
+    if not batches or evidence.mapping is None:
+        return None
+    ended = sorted(batches)[: -long_minutes(evidence) or None][-LAST_MINUTES:]
+    most = max((batches[at] for at in ended), default=None)
+    return None if most is None else most * evidence.mapping.batch_size / 60
+
+
+def _by_minute(evidence: Evidence, metric: Metric) -> dict[datetime, float]:
+    return dict((series_of(evidence, metric) or Series()).points)
 
 
 def _cpu_share(evidence: Evidence) -> float | None:

@@ -104,11 +104,17 @@ class World:
         self.fakes[call] = fake
 
     def metric(
-        self, namespace: str, name: str, dimensions: Mapping[str, str], *values: float
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        *values: float,
+        stat: str = "",
     ) -> None:
-        """Publish a metric: one value a minute, the last one for the newest whole minute."""
+        """Publish a metric: one value a minute, the last one for the newest whole minute; of every
+        statistic alike, or of one that differs."""
         newest = NOW.replace(second=0)
-        self.metrics[namespace, name, _key(dimensions)] = [
+        self.metrics[namespace, name + stat, _key(dimensions)] = [
             (newest - timedelta(minutes=len(values) - n), value) for n, value in enumerate(values)
         ]
 
@@ -236,7 +242,9 @@ class World:
     def _points(self, query: Mapping[str, Any], params: Mapping[str, Any]) -> Answer:
         metric = query["MetricStat"]["Metric"]
         dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
-        points = self.metrics.get((metric["Namespace"], metric["MetricName"], _key(dimensions)), [])
+        names = (metric["MetricName"] + query["MetricStat"]["Stat"], metric["MetricName"])
+        keys = ((metric["Namespace"], name, _key(dimensions)) for name in names)
+        points = next((self.metrics[key] for key in keys if key in self.metrics), [])
         seen = [(at, v) for at, v in points if params["StartTime"] <= at < params["EndTime"]]
         if params.get("ScanBy") != "TimestampAscending":
             seen.reverse()

@@ -32,6 +32,7 @@ def publish(aws: World, **changed: Sequence[float]) -> None:
         of_stream = name.startswith(("Incoming", "GetRecords"))
         namespace = "AWS/Kinesis" if of_stream else "AWS/Lambda"
         aws.metric(namespace, name, stream if of_stream else function, *values)
+    aws.metric("AWS/Lambda", "IteratorAge", function, *[400.0] * 30, stat="Minimum")
 
 
 def incident(aws: World, feeds: Callable[[World], None] = lambda _: None) -> Evidence:
