@@ -18,7 +18,9 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from remediator import arns, wiring
 from remediator.environment import Settings
+from remediator.errors import InputError
 from remediator.events.intake import understand
+from remediator.events.requests import FollowUpDue
 from remediator.model import Incident, Report, Status
 from remediator.wiring import Caller, Runtime
 
@@ -89,7 +91,12 @@ def _answer(event: object, caller: Caller, runtime: Runtime) -> Report:
         account_id=account,
         region=region,
     )
-    runbook = wiring.runbook(settings, caller, runtime)
+    try:
+        runbook = wiring.runbook(settings, caller, runtime)
+    except InputError:  # a policy that cannot be read: what is in effect is looked at later
+        if isinstance(asked, FollowUpDue):
+            wiring.come_back(settings, caller, runtime, asked)
+        raise
     report = runbook.respond(asked) if isinstance(asked, Incident) else runbook.run(asked)
     if runbook.notifier is not None and runbook.notifier.failed:
         unsent = runbook.notifier.failed

@@ -195,21 +195,6 @@ class Scheduler(Protocol):
         """
         ...
 
-    def watch(self, name: str, minutes: int, payload: Mapping[str, Any]) -> None:
-        """Invoke ourselves every ``minutes`` with ``payload``, whatever becomes of it, until the
-        watch ends. The same name twice is one watch.
-
-        Raises PermanentError or TemporaryError as AWS answers.
-        """
-        ...
-
-    def end_watch(self, name: str) -> None:
-        """End a watch; one that is not there has ended.
-
-        Raises PermanentError or TemporaryError as AWS answers.
-        """
-        ...
-
 
 class Notice(Record):
     """News: a screen of plain words for people, a chat's notification, the machine's part."""

@@ -1,7 +1,7 @@
 """The only place where the ports meet AWS."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
@@ -18,9 +18,11 @@ from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import DynamoTable
 from remediator.aws.whoami import identity, whoami
+from remediator.decide import pacing
 from remediator.environment import ROOT, Settings
 from remediator.errors import InputError
 from remediator.events import names
+from remediator.events.requests import FollowUpDue
 from remediator.model import Bundle, Mode, PolicySource
 from remediator.policy import Policy
 from remediator.replay import NoActuator, SavedSensor
@@ -104,6 +106,16 @@ def runbook(
         notifier=AwsNotifier(clients, settings.notices_topic_arn),
         freeze_switch=_switch(settings, clients),
     )
+
+
+def come_back(settings: Settings, caller: Caller, runtime: Runtime, due: FollowUpDue) -> None:
+    """Have a look later, where there are no rules to look by. Raises as the scheduler does."""
+    scheduler = _scheduler(settings, caller, runtime, default_clients(runtime.environ))
+    if scheduler is None:
+        return
+    at = runtime.clock() + timedelta(seconds=pacing.again_seconds(due.tries))
+    payload = {"follow_up": due.incident_id, "number": due.number, "tries": due.tries + 1}
+    scheduler.schedule(f"remediator-{due.incident_id}-rules-{due.tries + 1}", at, payload)
 
 
 def _ourselves(caller: Caller) -> dict[str, str | None]:
@@ -209,6 +221,7 @@ __all__ = [
     "Runtime",
     "alarm_keeper",
     "clients_of",
+    "come_back",
     "consumers",
     "deployed",
     "given_up_records",

@@ -198,12 +198,6 @@ def _batch(call: Call, place: Place) -> list[Ask]:
 _SPECIAL: Mapping[str, Callable[[Call, Place], Iterable[Ask]]] = {
     "lambda:GetFunction": _function_with_tags,
     "scheduler:CreateSchedule": _schedule,
-    "scheduler:DeleteSchedule": lambda call, place: [
-        Ask(
-            "scheduler:DeleteSchedule",
-            place.arn("scheduler", f"schedule/default/{call.params['Name']}"),
-        )
-    ],
     "dynamodb:TransactWriteItems": _transaction,
     "dynamodb:BatchGetItem": _batch,
     "dynamodb:DescribeStream": lambda call, _: [

@@ -225,7 +225,7 @@ class Promises:
 
     def _is_not_forgotten(self, state: IncidentState) -> None:
         """8: an open incident is looked at again, or somebody was told that it is not."""
-        if not state.open:
+        if not state.open or begun_in_plan(state):
             return
         host, incident = self.host, state.incident_id
         scheduled = incident in host.woken
@@ -280,6 +280,12 @@ class Promises:
             last = newest.get((str(resource), name))
             if last and last.state is ChangeState.APPLIED and setting.author is Author.US:
                 assert setting.value == last.change.after, f"8: {name} is not as journalled"
+
+
+def begun_in_plan(state: IncidentState) -> bool:
+    """Died while it was only to be described: nothing was made, and the next alarm goes on with
+    it."""
+    return state.follow_up_at is None and not state.changes
 
 
 def every_setting_is_accounted_for(host: Host) -> None:

@@ -143,8 +143,6 @@ class Host:
         self.table = MemoryTable()
         self.journal = TableJournal(self.table)
         self.schedules: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
-        self.watches: dict[str, tuple[datetime, timedelta, Mapping[str, Any]]] = {}
-        """Schedules that stay: when next, how often, and with what."""
         self.queue: list[Due] = []
         self.dead_letters: list[Event] = []
         self.notices: list[Notice] = []
@@ -166,8 +164,7 @@ class Host:
     @property
     def woken(self) -> set[str]:
         """The incidents that a schedule will look at again."""
-        plans = [payload for _, payload in self.schedules.values()]
-        return {p["follow_up"] for p in (*plans, *(w[2] for w in self.watches.values()))}
+        return {payload["follow_up"] for _, payload in self.schedules.values()}
 
     @property
     def running(self) -> Invocation:
@@ -328,10 +325,8 @@ class Host:
     def _take_due(self, end: datetime) -> Due | None:
         """The next event or schedule by ``end``; a schedule is gone once it has fired."""
         due = min(self.queue, key=lambda due: due.at, default=None)
-        coming = {name: schedule[0] for name, schedule in self.schedules.items()}
-        coming |= {name: watch[0] for name, watch in self.watches.items()}
-        name = min(coming, key=lambda name: coming[name], default="")
-        fires_at = coming.get(name)
+        name = min(self.schedules, key=lambda name: self.schedules[name][0], default="")
+        fires_at = self.schedules[name][0] if name else None
         if fires_at is not None and fires_at <= end and (due is None or fires_at < due.at):
             return Due(fires_at, self._fired(name), f"request-{next(self._ids)}")
         if due is None or due.at > end:
@@ -340,11 +335,7 @@ class Host:
         return due
 
     def _fired(self, name: str) -> FollowUpDue:
-        if name in self.watches:
-            at, every, payload = self.watches[name]
-            self.watches[name] = at + every, every, payload
-        else:
-            _, payload = self.schedules.pop(name)
+        _, payload = self.schedules.pop(name)
         said = {key: value for key, value in payload.items() if key != "follow_up"}
         return FollowUpDue(incident_id=payload["follow_up"], **said)
 
@@ -428,13 +419,6 @@ class _Scheduler:
 
     def schedule(self, name: str, at: datetime, payload: Mapping[str, Any]) -> None:
         self._host.schedules.setdefault(name, (at, payload))
-
-    def watch(self, name: str, minutes: int, payload: Mapping[str, Any]) -> None:
-        every = timedelta(minutes=minutes)
-        self._host.watches.setdefault(name, (self._host.now + every, every, payload))
-
-    def end_watch(self, name: str) -> None:
-        self._host.watches.pop(name, None)
 
 
 class _Notifier:

@@ -56,12 +56,6 @@ class Clockwork:
     def schedule(self, name: str, at: datetime, payload: Mapping[str, Any]) -> None:
         self.due.append(at)
 
-    def watch(self, name: str, minutes: int, payload: Mapping[str, Any]) -> None:
-        pass
-
-    def end_watch(self, name: str) -> None:
-        pass
-
 
 def made(resource: Resource, setting: str, before: int, after: int) -> TrackedChange:
     remedy = RemedyName.RAISE_RESERVED_CONCURRENCY

@@ -114,8 +114,7 @@ class Stage:
             keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=REGION
         )
         session.events.register("before-parameter-build", self._keep)
-        for service in ("lambda", "scheduler"):
-            session.events.register(f"before-sign.{service}", _with_a_body)
+        session.events.register("before-sign.lambda", _with_a_body)
         for call, answer in _NOT_IN_MOTO.items():
             answered: Callable[..., Any] = partial(_answered, answer)
             session.events.register(f"before-call.{call}", answered)
@@ -274,8 +273,6 @@ def come_back_and_tell(stage: Stage) -> None:
     function = kinesis_target("u").function_arn
     scheduler = EventBridgeScheduler(stage.clients, function, ROLE_OF_FOLLOW_UPS, lambda: NOW)
     scheduler.schedule("one", NOW + timedelta(minutes=5), {})
-    scheduler.watch("two", 15, {})
-    scheduler.end_watch("two")
     notifier = AwsNotifier(stage.clients, TOPIC)
     notifier.notify(Notice(kind="k", subject="s", text="t"))
     if notifier.failed:
@@ -377,7 +374,6 @@ NOT_OPTED_IN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/payments"
             "CreateSchedule",
             {"Name": "nightly", "Target": {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/admin"}},
         ),
-        Call("scheduler", "DeleteSchedule", {"Name": "nightly"}),
     ],
     ids=lambda call: f"{call.operation} {next(iter(call.params.values()))}",
 )

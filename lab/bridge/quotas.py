@@ -43,7 +43,6 @@ QUOTAS = {
     "cloudwatch:GetMetricData": Quota("cloudwatch:data", 500),
     "cloudwatch:DescribeAlarms": Quota("cloudwatch:alarms", 9),
     "scheduler:CreateSchedule": Quota("scheduler:create", 250, error="ThrottlingException"),
-    "scheduler:DeleteSchedule": Quota("scheduler:delete", 250, error="ThrottlingException"),
 }
 """By ``service:operation``. All other Lambda calls share one bucket: 15 a second, not raisable."""
 

@@ -1,7 +1,6 @@
-"""EventBridge Scheduler's schedules, one-time and recurring, fired in simulated time.
+"""EventBridge Scheduler's one-time schedules, fired in simulated time.
 
-``rate()`` comes first when its time has passed, and stays. ``at()`` has a
-precision of 60 s, a name is unique in its group (409 on the second create)
+``at()`` has a precision of 60 s, a name is unique in its group (409 on the second create)
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 ActionAfterCompletion DELETE removes it after firing. AWS says nothing of an ``at()`` in the past;
 here it never fires, which is the worse case.
@@ -22,13 +21,11 @@ PRECISION_SECONDS = 60
 
 @dataclass(slots=True)
 class Schedule:
-    """One schedule. ``fires_at`` is ``None`` when it has fired or never will."""
+    """One one-time schedule. ``fires_at`` is ``None`` when it has fired or never will."""
 
     request: dict[str, Any]
     created_at: datetime
     fires_at: datetime | None
-    every: timedelta | None = None
-    """Of a recurring one."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -50,12 +47,9 @@ class Schedules:
 
     def create(self, request: dict[str, Any], now: datetime) -> Schedule:
         """Raises AwsError: a ValidationException, or a ConflictException for a twin."""
-        when = _checked(request)
-        if isinstance(when, timedelta):
-            schedule = Schedule(request, now, now + when, when)
-        else:
-            fires_at = when + timedelta(seconds=self._random.uniform(0, PRECISION_SECONDS - 1))
-            schedule = Schedule(request, now, fires_at if when > now else None)
+        at = _checked(request)
+        fires_at = at + timedelta(seconds=self._random.uniform(0, PRECISION_SECONDS - 1))
+        schedule = Schedule(request, now, fires_at if at > now else None)
         if schedule.key in self._schedules:
             raise AwsError("ConflictException", f"Schedule {request['Name']} already exists.", 409)
         self._schedules[schedule.key] = schedule
@@ -87,9 +81,6 @@ class Schedules:
         due = [s for s in self._schedules.values() if s.fires_at is not None and s.fires_at <= now]
         due.sort(key=lambda schedule: (schedule.fires_at, schedule.key))
         for schedule in due:
-            if schedule.every is not None and schedule.fires_at is not None:
-                schedule.fires_at += schedule.every
-                continue
             schedule.fires_at = None
             if schedule.request.get("ActionAfterCompletion") == "DELETE":
                 del self._schedules[schedule.key]
@@ -101,8 +92,8 @@ def group_of(request: dict[str, Any]) -> str:
     return str(request.get("GroupName", "default"))
 
 
-def _checked(request: dict[str, Any]) -> datetime | timedelta:
-    """When the schedule is for, or how often. Raises AwsError for what AWS would refuse."""
+def _checked(request: dict[str, Any]) -> datetime:
+    """When the schedule is for. Raises AwsError for what AWS would refuse."""
     if not _NAME.fullmatch(request["Name"]):
         raise _invalid(f"Invalid schedule name {request['Name']!r}.")
     if group_of(request) != "default":
@@ -117,13 +108,10 @@ def _checked(request: dict[str, Any]) -> datetime | timedelta:
         json.loads(request["Target"].get("Input", ""))
     except ValueError:
         raise _invalid("Target Input must be JSON.") from None
-    return _when(request["ScheduleExpression"])
+    return _at(request["ScheduleExpression"])
 
 
-def _when(expression: str) -> datetime | timedelta:
-    rate = re.fullmatch(r"rate\(([1-9]\d*) minutes\)", expression)
-    if rate is not None:
-        return timedelta(minutes=int(rate[1]))
+def _at(expression: str) -> datetime:
     match = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", expression)
     if match is None:
         raise _invalid(f"Invalid Schedule Expression {expression}.")

@@ -215,10 +215,7 @@ class Fleet:
         return {"Shards": [shard | {"SequenceNumberRange": {"StartingSequenceNumber": "1"}}]}
 
     def create_schedule(self, asked: Params) -> dict[str, Any]:
-        """CreateSchedule. The same name twice is refused. A recurring one makes up for those who
-        die, and in a storm nobody does: it never has to fire."""
-        if asked["ScheduleExpression"].startswith("rate("):
-            return {"ScheduleArn": arn("scheduler", f"schedule/default/{asked['Name']}")}
+        """CreateSchedule. The same name twice is refused."""
         stamp = asked["ScheduleExpression"].removeprefix("at(").removesuffix(")")
         at = datetime.fromisoformat(stamp).replace(tzinfo=self.start.tzinfo)
         if asked["Name"] in self._schedules:

@@ -1,7 +1,6 @@
-"""Follow-ups: one-shot schedules that invoke the remediator again and delete themselves, and
-watches, which come back until they are ended.
+"""Follow-ups: one-shot schedules that invoke the remediator again and delete themselves.
 
-Source: EventBridge Scheduler API Reference, CreateSchedule, DeleteSchedule. A name is unique, so
+Source: EventBridge Scheduler API Reference, CreateSchedule. A name is unique, so
 the same follow-up asked for twice is one; a schedule fires within the minute that it names.
 """
 
@@ -58,27 +57,11 @@ class EventBridgeScheduler:
         A name that is scheduled already stays as it is. Raises PermanentError or TemporaryError
         as AWS answers.
         """
-        self._create(name, f"at({self._second(at):%Y-%m-%dT%H:%M:%S})", payload)
-
-    def watch(self, name: str, minutes: int, payload: Mapping[str, Any]) -> None:
-        """Invoke the remediator every ``minutes``, first when they have passed; as ``schedule``."""
-        self._create(name, f"rate({minutes} minutes)", payload)
-
-    def end_watch(self, name: str) -> None:
-        """Delete a watch. Raises as ``schedule``."""
-        try:
-            with aws_errors("scheduler"):
-                self._clients.scheduler.delete_schedule(Name=schedule_name(name))
-        except PermanentError as error:
-            if not error.gone:
-                raise
-
-    def _create(self, name: str, when: str, payload: Mapping[str, Any]) -> None:
         try:
             with aws_errors("scheduler"):
                 self._clients.scheduler.create_schedule(
                     Name=schedule_name(name),
-                    ScheduleExpression=when,
+                    ScheduleExpression=f"at({self._second(at):%Y-%m-%dT%H:%M:%S})",
                     ScheduleExpressionTimezone="UTC",
                     FlexibleTimeWindow={"Mode": "OFF"},
                     ActionAfterCompletion="DELETE",

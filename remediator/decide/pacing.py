@@ -7,7 +7,7 @@ from remediator.decide.remedies import QUIET_CAUSES
 from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
 from remediator.settings_table import of
-from remediator.state import IncidentState
+from remediator.state import LEASE_SECONDS, IncidentState
 
 QUICK_LOOKS = 6
 """Looks of an incident that may follow each other quickly; what has not shown then takes time."""
@@ -20,6 +20,15 @@ QUIET_SECONDS = 900
 
 SLOW_SECONDS = 3600
 """Between looks when those that may act are used up, for as long as a change is in effect."""
+
+
+AGAIN_SECONDS = LEASE_SECONDS + 60
+"""Lambda's own tries, within three minutes, are over by then: each would ask for a look more."""
+
+
+def again_seconds(tries: int) -> int:
+    """Until a look that could not be made is tried again: later each time, up to an hour."""
+    return int(min(SLOW_SECONDS, AGAIN_SECONDS * 2 ** min(tries, 5)))
 
 
 def _in_time(now: datetime, due: datetime | None) -> bool:

@@ -23,7 +23,7 @@ from remediator.model import (
 from remediator.runbook import acting, memory, undoing
 from remediator.runbook.session import Session
 from remediator.runbook.turn import Turn, with_turn
-from remediator.state import LEASE_SECONDS, IncidentState, Stage
+from remediator.state import IncidentState, Stage
 
 
 def follow_up(session: Session, due: FollowUpDue) -> Report:
@@ -37,15 +37,14 @@ def follow_up(session: Session, due: FollowUpDue) -> Report:
     try:
         state = session.load_incident(due.incident_id)
         if not state.open:
-            return _closed_before(session, due, state)
+            return session.brief_of(state, Status.DUPLICATE, "the incident is closed")
         if due.watch:
+            session.keep_watch(due.incident_id)
             if not _is_overdue(session, state):
                 return _nothing_missed(session, state)
             due = due.model_copy(update={"number": state.follow_up_number + 1})
         report = with_turn(session, state, lambda turn: look_again(turn, due))
     except InputError:
-        if due.watch and state is None:
-            session.end_watch(due.incident_id)
         raise
     except Exception as error:
         with suppress(Exception):
@@ -62,28 +61,18 @@ def come_back(session: Session, due: FollowUpDue, state: IncidentState | None) -
     """A look that could not be made is made later: its schedule has fired and is gone.
 
     Later than any lease that is held now, and later each time, up to an hour. Where the next look
-    is scheduled already, it stays so. A watch comes again by itself. ``state``: none where the
-    journal could not be read.
+    is scheduled already, it stays so. A watch renews itself. ``state``: none where the journal
+    could not be read.
     """
     if due.watch:
+        session.keep_watch(due.incident_id)
         return
     made = state.follow_up_number if state else 0
     number = due.number or 0
     if state is not None and not made < number <= made + _PLAUSIBLE:
         number = made  # it was not said, or it is made up
-    seconds = min(pacing.SLOW_SECONDS, _AGAIN_SECONDS * 2 ** min(due.tries, 5))
+    seconds = pacing.again_seconds(due.tries)
     session.schedule_look(due.incident_id, number + 1, seconds, tries=due.tries + 1)
-
-
-_AGAIN_SECONDS = LEASE_SECONDS + 60
-"""Lambda's own tries, within three minutes, are over by then: each would ask for a look more."""
-
-
-def _closed_before(session: Session, due: FollowUpDue, state: IncidentState) -> Report:
-    """Nothing is to be looked at any more: a watch ends itself, so that no death keeps it."""
-    if due.watch:
-        session.end_watch(state.incident_id)
-    return session.brief_of(state, Status.DUPLICATE, "the incident is closed")
 
 
 def _is_overdue(session: Session, state: IncidentState) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -28,8 +28,9 @@ from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Schedu
 from remediator.render import announcing
 from remediator.state import Freeze, IncidentState, in_effect
 
-WATCH_MINUTES = 15
-"""How often an open incident is seen to have a next look."""
+_WATCHES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
+"""After one to two of each, a watch looks whether a look was missed."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Deployment(NamedTuple):
@@ -192,19 +193,24 @@ class Session(NamedTuple):
         payload = {"follow_up": incident_id, "number": number}
         if tries:
             payload["tries"] = tries
-        word = "again" if tries else f"{at:%H%M%S}"
-        self._need_scheduler().schedule(f"remediator-{incident_id}-{number}-{word}", at, payload)
+        word = f"again-{tries}" if tries else f"{number}-{at:%H%M%S}"
+        self._need_scheduler().schedule(f"remediator-{incident_id}-{word}", at, payload)
         return at
 
-    def keep_watch(self, incident_id: str) -> None:
-        """Be woken until the incident is closed, however the looks end: each schedules the next,
-        but one that is killed whenever it is tried, or never starts, schedules nothing."""
-        payload = {"follow_up": incident_id, "watch": True}
-        self._need_scheduler().watch(_watch_of(incident_id), WATCH_MINUTES, payload)
+    def keep_watch(self, incident_id: str, since: datetime | None = None) -> None:
+        """Be woken however the looks end: each schedules the next, but one that is killed whenever
+        it is tried, or never starts, schedules nothing.
 
-    def end_watch(self, incident_id: str) -> None:
-        """Nothing is left to be looked at."""
-        self._need_scheduler().end_watch(_watch_of(incident_id))
+        One-shot schedules, each further ahead than the last, of which any that comes renews all.
+        ``since``: when they were last renewed; what is asked for twice in its time is one.
+        """
+        now, scheduler = self.clock(), self._need_scheduler()
+        payload = {"follow_up": incident_id, "watch": True}
+        for every in _WATCHES:
+            slot = (now - _EPOCH) // every
+            if since is None or (since - _EPOCH) // every < slot:
+                name = f"remediator-{incident_id}-watch-{every.total_seconds() / 60:.0f}-{slot}"
+                scheduler.schedule(name, _EPOCH + (slot + 2) * every, payload)
 
     def _need_scheduler(self) -> Scheduler:
         if self.scheduler is None:
@@ -253,7 +259,3 @@ class Session(NamedTuple):
     def notify(self, report: Report, kind: str | None = None) -> None:
         if self.notifier is not None:
             self.notifier.notify(announcing.notice(report, kind))
-
-
-def _watch_of(incident_id: str) -> str:
-    return f"remediator-{incident_id}-watch"

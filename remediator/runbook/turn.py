@@ -173,8 +173,8 @@ class Turn(Look):
 
     def wake_up_in(self, seconds: float) -> None:
         """Schedule the next look, and write it down; the first one together with a watch."""
-        if self.state.follow_up_at is None:
-            self.session.keep_watch(self.state.incident_id)
+        renewed = None if self.state.follow_up_at is None else self.state.updated_at
+        self.session.keep_watch(self.state.incident_id, renewed)
         number = self.state.follow_up_number + 1
         at = self.session.schedule_look(self.state.incident_id, number, seconds)
         self.update(follow_up_at=at, updated_at=self.session.clock())

@@ -61,19 +61,6 @@ def test_the_same_name_twice_is_one_schedule(aws: World, scheduler: EventBridgeS
     assert made["ScheduleExpression"] == "at(2026-11-23T12:05:30)"
 
 
-def test_a_watch_comes_again_and_again_until_it_is_ended(
-    aws: World, scheduler: EventBridgeScheduler
-) -> None:
-    for _ in range(2):
-        scheduler.watch("remediator-i-watch", 15, {"follow_up": "i", "watch": True})
-    made = aws.clients.scheduler.get_schedule(Name="remediator-i-watch")
-    assert made["ScheduleExpression"] == "rate(15 minutes)"
-    assert json.loads(made["Target"]["Input"]) == {"follow_up": "i", "watch": True}
-    for _ in range(2):
-        scheduler.end_watch("remediator-i-watch")
-    assert aws.clients.scheduler.list_schedules()["Schedules"] == []
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

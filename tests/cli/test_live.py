@@ -98,7 +98,7 @@ def test_apply_makes_the_change_and_a_follow_up_that_wakes_the_deployed_one(
 ) -> None:
     assert slow.writes() == (
         [
-            "scheduler:CreateSchedule",  # a watch, until the incident is closed
+            *["scheduler:CreateSchedule"] * 4,  # watches, for a look that never comes
             "scheduler:CreateSchedule",  # lest nobody looks again if this one dies
             "scheduler:CreateSchedule",  # when the change shows
             "lambda:UpdateEventSourceMapping",

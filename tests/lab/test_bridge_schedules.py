@@ -1,7 +1,6 @@
-"""Schedules: one per name, at their minute, gone after firing if they said so, or at their rate."""
+"""One-time schedules: one per name, at their minute, gone after firing if they said so."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,21 +33,6 @@ def test_a_schedule_fires_once_within_its_minute(seed: int) -> None:
     assert schedules.fire(due - timedelta(microseconds=1)) == []
     assert [schedule.event for schedule in schedules.fire(due)] == [{"follow_up": "a"}]
     assert schedules.fire(due) == []
-
-
-def test_a_recurring_schedule_fires_until_it_is_deleted() -> None:
-    schedules = Schedules()
-    schedules.create(request(ScheduleExpression="rate(15 minutes)"), NOW)
-    fired = []
-    for _ in range(3):
-        due = schedules.next_due()
-        assert due is not None
-        fired += [due for _ in schedules.fire(due)]
-    assert NOW + timedelta(minutes=15) <= fired[0] < NOW + timedelta(minutes=16)
-    pauses = {later - earlier for earlier, later in pairwise(fired)}
-    assert pauses == {timedelta(minutes=15)}
-    schedules.delete("default", "remediator-a")
-    assert schedules.next_due() is None
 
 
 def test_the_same_name_twice_is_a_conflict() -> None:
