@@ -99,9 +99,7 @@ def test_mode_plan_leaves_no_schedule_behind() -> None:
     assert not host.schedules
 
 
-def test_a_record_that_cannot_be_read_is_come_back_to_ever_more_slowly_and_not_told_of_each_time() -> (
-    None
-):
+def test_a_record_that_cannot_be_read_is_come_back_to_ever_more_slowly() -> None:
     host = started(Weather.POISON)
     host.invoke(transition("orders", host.now))
     (state,) = host.states()
