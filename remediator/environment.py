@@ -25,6 +25,8 @@ class Settings(Record):
     tagged_functions_only: Literal["no", "yes"] = "no"
     """Whether a function has to carry the tag remediator=managed, too."""
     policy_file: Path = ROOT / "policies" / "guardrails.yml"
+    policy_source: str | None = None
+    """An SSM parameter (begins with a slash), or AppConfig's APPLICATION/ENVIRONMENT/PROFILE."""
     journal_table: str | None = None
     """Nothing is changed without; a plan by hand can do without."""
     shared_journal: str | None = None

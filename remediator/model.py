@@ -813,11 +813,13 @@ class PolicySource(Record):
     """Under which rules a report was made: an auditor finds the very file again."""
 
     file: str
-    """As it lies in the artifact, else its path."""
+    """As it lies in the artifact, else its path; or where it was read from (``PolicySource``)."""
     sha256: str
     """Of the file's bytes, as ``sha256sum`` says it."""
     digest: str = ""
     """Of all values in effect: the file's, with the deployment's parameters in their place."""
+    problem: str = ""
+    """Why it is not what stands at its source now: that cannot be read or understood."""
 
 
 class Report(Record):

@@ -395,9 +395,13 @@ def loaded(path: Path) -> Loaded:
 @lru_cache(maxsize=8)
 def _loaded(path: Path, _changed: int) -> Loaded:
     """Once a process for as long as the file is not changed: a policy is frozen."""
-    content = path.read_bytes()
-    text = content.decode("utf-8")
-    return Loaded(parse(text, str(path)), hashlib.sha256(content).hexdigest())
+    return from_text(path.read_bytes().decode("utf-8"), str(path))
+
+
+def from_text(text: str, name: str) -> Loaded:
+    """As ``loaded``, of a text that lies somewhere else; ``name`` stands in the errors."""
+    sha256 = hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
+    return Loaded(parse(text, name), sha256)
 
 
 def parse(text: str, name: str = "policy") -> Policy:

@@ -84,7 +84,7 @@ def _page(place: Place, done: Report | None, problem: str) -> str:
             states=tuple(state for state in states if state.target and desk.opted_in(state.target)),
             freeze=_freeze(desk, journal),
             endpoint=place.caller.function_arn,
-            mode=wiring.policy_of(place.settings).mode,
+            mode=place.runbook().policy.mode,
             now=place.runtime.clock(),
             done=done,
             problem=problem,

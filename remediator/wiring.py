@@ -53,14 +53,18 @@ class Caller(NamedTuple):
     function_name: str | None = None
 
 
-def policy_of(settings: Settings) -> Policy:
-    """The policy file, with what the deployment's parameters say in its place."""
-    return rules(settings)[0]
+def policy_of(settings: Settings, clients: Clients | None = None) -> Policy:
+    """The policy that holds, with what the deployment's parameters say in its place."""
+    return rules(settings, clients)[0]
 
 
-def rules(settings: Settings) -> tuple[Policy, PolicySource]:
-    """The policy that holds, and where it comes from. Raises InputError for a wrong file."""
-    file, (policy, sha256) = settings.policy_file, policies.loaded(settings.policy_file)
+def rules(settings: Settings, clients: Clients | None = None) -> tuple[Policy, PolicySource]:
+    """The policy that holds, and where it comes from; offline, without ``clients``, the file's.
+
+    A source outside of the artifact that was never good in this process leaves the file's policy
+    in force, in mode plan. Raises InputError for a wrong file.
+    """
+    (policy, sha256), shown, problem = _loaded(settings, clients)
     update: dict[str, object] = {}
     if settings.mode is not None:
         update["mode"] = settings.mode
@@ -71,9 +75,24 @@ def rules(settings: Settings) -> tuple[Policy, PolicySource]:
         update["thresholds"] = thresholds
     if settings.tagged_functions_only == "yes":
         update["tagged_functions_only"] = True
+    if problem and shown != settings.policy_source:
+        update["mode"] = Mode.PLAN
     policy = policy.model_copy(update=update)
+    return policy, PolicySource(file=shown, sha256=sha256, digest=policy.digest, problem=problem)
+
+
+def _loaded(settings: Settings, clients: Clients | None) -> tuple[policies.Loaded, str, str]:
+    """The policy as it was read, where it lies, and why that is not where it should."""
+    file, problem = settings.policy_file, ""
+    if settings.policy_source and clients is not None:
+        from remediator.aws.policy_source import keeper  # noqa: PLC0415 - most have no such source
+
+        found, problem = keeper(clients, settings.policy_source).current()
+        if found is not None:
+            return found, settings.policy_source, problem
+        problem += "; until it can be read the mode is plan"
     shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
-    return policy, PolicySource(file=str(shown), sha256=sha256, digest=policy.digest)
+    return policies.loaded(file), str(shown), problem
 
 
 def runbook(
@@ -81,7 +100,7 @@ def runbook(
 ) -> Runbook:
     """The runbook of one deployment. A plan is wired to an actuator that cannot write."""
     clients = clients or default_clients(runtime.environ)
-    policy, source = rules(settings)
+    policy, source = rules(settings, clients)
     acting = policy.mode is Mode.APPLY
     clients.keep_pace(
         runtime.clock, runtime.sleep, _slots(settings, caller, clients, acting=acting)

@@ -238,6 +238,7 @@ UNSET = {
     "target_function": "a plan may be about any function",
     "tagged_functions_only": "the policy file's `tagged_functions_only`",
     "policy_file": "`policies/guardrails.yml`",
+    "policy_source": "the policy file's",
     "shared_journal": "the journal is the stack's own",
     "journal_table": "the function refuses to run; a plan by hand can do without",
     "notices_topic_arn": "nobody is told by SNS",

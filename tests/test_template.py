@@ -252,9 +252,14 @@ def test_what_a_remedy_needs_is_granted(remedy: Remedy) -> None:
     assert set(remedy.permissions) - granted == set()
 
 
-def test_no_action_is_granted_twice() -> None:
-    actions = [action for capability in CAPABILITIES.values() for action in capability["actions"]]
-    assert sorted(actions) == sorted(set(actions))
+def test_no_action_is_granted_twice_on_one_resource() -> None:
+    granted = [
+        (action, resource)
+        for capability in CAPABILITIES.values()
+        for action in capability["actions"]
+        for resource in capability["resources"]
+    ]
+    assert sorted(granted) == sorted(set(granted))
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,10 @@ class Clients:
         return self._client("sts")
 
     @property
+    def appconfigdata(self) -> Any:
+        return self._client("appconfigdata")
+
+    @property
     def iam(self) -> Any:
         return self._client("iam")
 

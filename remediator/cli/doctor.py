@@ -95,6 +95,14 @@ def _mode(who: Patient) -> Finding:
     return _ok(f"apply: it changes {of}, within the policy")
 
 
+def _policy(who: Patient) -> Finding:
+    """Under which rules it works, as far as they can be read from here."""
+    source = wiring.rules(who.office.settings, who.office.clients)[1]
+    if source.problem:
+        return _fail(source.problem, "Mend it, and look at: remediator policy check FILE")
+    return _ok(f"{source.file}, sha256 {source.sha256[:12]}")
+
+
 def _permissions(who: Patient) -> Finding:
     """Whether its role may do what policies/iam.yml says, by IAM's own simulation."""
     role = who.inspector.deployment(who.arn).role_arn
@@ -135,6 +143,7 @@ def _said(who: Patient) -> dict[str, str]:
         "FollowUpRole.Arn": of.follow_up_role_arn,
         "Notices": of.notices_topic_arn,
         "FreezeParameter": of.freeze_parameter,
+        "PolicySource": of.policy_source,
         "SharedJournal": of.shared_journal,
         "TaggedFunctionsOnly": of.tagged_functions_only,
         "DeadLetters.Arn": looked.dead_letters_arn,
@@ -308,6 +317,7 @@ def _dry_plan(who: Patient) -> Finding:
 CHECKS: Mapping[str, Callable[[Patient], Finding]] = {
     "function": _runs,
     "mode": _mode,
+    "policy": _policy,
     "permissions": _permissions,
     "journal": _journal,
     "schedule role": _schedule_role,

@@ -89,7 +89,9 @@ class Office(NamedTuple):
 
     def need_policy(self) -> None:
         """Raises InputError, with what to do, where the deployed one's policy file is not here."""
-        if self.remediator_arn and not self.settings.policy_file.exists():
+        if self.settings.policy_source is None and (
+            self.remediator_arn and not self.settings.policy_file.exists()
+        ):
             raise InputError(
                 f"{self.settings.policy_file} is not here: the deployed remediator's policy lies "
                 "in its artifact; name your copy of it with --policy FILE"
@@ -121,7 +123,10 @@ def _said(place: Place) -> dict[str, str]:
     if place.journal:
         said[f"{PREFIX}JOURNAL_TABLE"] = place.journal
     if place.policy:
-        said[f"{PREFIX}POLICY_FILE"] = str(place.policy.resolve())
+        said |= {
+            f"{PREFIX}POLICY_FILE": str(place.policy.resolve()),
+            f"{PREFIX}POLICY_SOURCE": "",
+        }
     return said
 
 
@@ -144,7 +149,7 @@ def offline_settings(outside: Outside, policy: Path | None) -> Settings:
 def policy_of(office: Office) -> Policy:
     """The policy that holds here. Raises InputError for a wrong file."""
     office.need_policy()
-    return wiring.policy_of(office.settings)
+    return wiring.policy_of(office.settings, office.clients)
 
 
 def need_journal(office: Office) -> None:

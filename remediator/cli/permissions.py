@@ -87,6 +87,8 @@ SHARES: Mapping[Audience, Share] = {
                 "SendNotices",
                 "PutEvents",
                 "ReadFreeze",
+                "ReadPolicyConfiguration",
+                "ReadPolicyParameter",
             }
         ),
         ASKING,
@@ -94,7 +96,7 @@ SHARES: Mapping[Audience, Share] = {
     Audience.CI: Share("a pipeline that only plans and collects", frozenset({"read"})),
 }
 
-OPTIONAL = frozenset({"FreezeParameter", "SharedJournal"})
+OPTIONAL = frozenset({"FreezeParameter", "PolicySource", "SharedJournal"})
 """Parameters that are empty by default: what names them is left out where they are not said."""
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")

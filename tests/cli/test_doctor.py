@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +170,17 @@ def test_the_mode_is_told(clinic: Clinic) -> None:
     clinic.is_("mode", "ok", "plan: it says what it would do for consumer")
     clinic.set_environment(mode="apply")
     clinic.is_("mode", "ok", "apply: it changes consumer")
+
+
+def test_a_policy_that_cannot_be_read_is_in_the_way_unless_another_is_said(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    clinic.is_("policy", "ok", "policies/guardrails.yml, sha256 ")
+    clinic.set_environment(policy_source="/nowhere")
+    clinic.is_("policy", "fail", "until it can be read the mode is plan")
+    file = tmp_path / "mine.yml"
+    file.write_text("limits: {parallelization_factor: 4}\n")
+    clinic.is_("policy", "ok", f"{file}, sha256 ", "--policy", str(file))
 
 
 def test_a_permission_that_its_role_lacks_is_named(clinic: Clinic) -> None:
