@@ -5,6 +5,7 @@ A change names its setting; ``of`` finds the row. A new lever is a row here (and
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from remediator.model import OLD_DEFAULT_RETRIES, Change, Evidence, Resource, ResourceKind, Value
@@ -126,69 +127,57 @@ def _lanes_of_a_shard(evidence: Evidence) -> int | None:
     return evidence.lanes_of_a_shard or own
 
 
-PARALLELIZATION_FACTOR = Setting(
+_of_mapping = partial(Setting, kind=ResourceKind.EVENT_SOURCE_MAPPING, api=_MAPPING)
+
+PARALLELIZATION_FACTOR = _of_mapping(
     "parallelization_factor",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "ParallelizationFactor",
+    field="ParallelizationFactor",
     bounds=(1, 10),
     default=1,
-    api=_MAPPING,
     limit=lambda limits, _: limits.parallelization_factor,
     concurrency=lambda evidence: evidence.open_shards or 1,
     draws_on_reservation=True,
     fine=True,
 )
-BATCH_SIZE = Setting(
+BATCH_SIZE = _of_mapping(
     "batch_size",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "BatchSize",
+    field="BatchSize",
     bounds=(1, 10_000),
     default=100,
-    api=_MAPPING,
     limit=lambda limits, _: limits.batch_size,
     throughput=True,
 )
-BATCHING_WINDOW = Setting(
+BATCHING_WINDOW = _of_mapping(
     "batching_window_seconds",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "MaximumBatchingWindowInSeconds",
+    field="MaximumBatchingWindowInSeconds",
     bounds=(0, 300),
     default=0,
-    api=_MAPPING,
 )
-BISECT = Setting(
+BISECT = _of_mapping(
     "bisect_on_error",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "BisectBatchOnFunctionError",
+    field="BisectBatchOnFunctionError",
     default=False,
-    api=_MAPPING,
 )
-DESTINATION = Setting(
+DESTINATION = _of_mapping(
     "on_failure_destination",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "DestinationConfig.OnFailure.Destination",
-    api=_MAPPING,
+    field="DestinationConfig.OnFailure.Destination",
     keeps_records=True,
 )
-RETRIES = Setting(
+RETRIES = _of_mapping(
     "maximum_retry_attempts",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "MaximumRetryAttempts",
+    field="MaximumRetryAttempts",
     bounds=(0, 10_000),
     default=-1,
-    api=_MAPPING,
     limit=_retries,
     never=(-1, OLD_DEFAULT_RETRIES),
     lossy=_is_set,
     captured_by=DESTINATION,
 )
-RECORD_AGE = Setting(
+RECORD_AGE = _of_mapping(
     "maximum_record_age_seconds",
-    ResourceKind.EVENT_SOURCE_MAPPING,
-    "MaximumRecordAgeInSeconds",
+    field="MaximumRecordAgeInSeconds",
     bounds=(60, 604_800),
     default=-1,
-    api=_MAPPING,
     never=(-1, 604_800),
     lossy=_is_set,
     keeps_records=True,

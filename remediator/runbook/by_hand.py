@@ -7,6 +7,7 @@ from remediator.errors import ConflictError, InputError, PermanentError, Tempora
 from remediator.events.requests import Approve, Rollback, SetFreeze
 from remediator.model import Incident, Mode, Report, Status, Watched
 from remediator.runbook import acting, undoing
+from remediator.runbook.remembered import Remembered
 from remediator.runbook.session import Session
 from remediator.runbook.turn import ATTEMPTS, Turn, with_turn
 from remediator.state import EntryKind, Freeze, IncidentState, Stage
@@ -95,12 +96,12 @@ def write_down(
     The invocation that is at work notices it at its next line in the journal, and stops there.
     """
     for _ in range(ATTEMPTS):
-        turn = Turn(session, session.load_incident(state.incident_id), None)
-        turn.look_sooner(session.policy.follow_up.soon_seconds)
-        turn.update(**wish)
+        note = Remembered(session, session.load_incident(state.incident_id), None)
+        note.look_sooner(session.policy.follow_up.soon_seconds)
+        note.update(**wish)
         with suppress(ConflictError):
-            turn.commit(turn.entry(kind, {"asked": what, "by": by}))
-            due = turn.state.follow_up_at
+            note.commit(note.entry(kind, {"asked": what, "by": by}))
+            due = note.state.follow_up_at
             when = f"at {due:%T} UTC" if due else "soon"
             reason = "another invocation is at work: "
             reason += f"{what} is written down and made by the next look, {when}"

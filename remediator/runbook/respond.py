@@ -154,7 +154,7 @@ def first_turn(session: Session, incident: Incident, target: Target, lease: Leas
     turn, journal = Turn(session, state, lease), session.need_journal()
     new = journal.load(incident.incident_id) is None
     # Before anything else is done: so no death leaves an incident that nobody looks at.
-    if new and turn.watched():
+    if new and turn.is_watched():
         session.keep_watch(incident.incident_id)
         soon = pacing.first_interval(session.policy, state, now)
         turn.update(follow_up_at=session.schedule_look(incident.incident_id, 1, soon))

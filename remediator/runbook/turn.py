@@ -1,11 +1,11 @@
 """A turn: one invocation's hold of an incident. Its state, its lease, its look, what it commits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-from remediator.decide import pacing, planning
+from remediator.decide import planning
 from remediator.errors import ConflictError, PermanentError, TemporaryError
 from remediator.execution import Executor
 from remediator.model import (
@@ -23,7 +23,7 @@ from remediator.model import (
     Verdict,
 )
 from remediator.runbook import memory, reserving
-from remediator.runbook.look import Look
+from remediator.runbook.remembered import Remembered
 from remediator.runbook.session import Session
 from remediator.settings_table import raises
 from remediator.state import LEASE_SECONDS, Entry, EntryKind, IncidentState, Lease, TrackedChange
@@ -32,46 +32,24 @@ ATTEMPTS = 5
 """How often something is repeated because another invocation was faster at the journal."""
 
 
-class Turn(Look):
-    """One invocation's hold of an incident. ``lease``: none for whoever only leaves a note."""
+class Turn(Remembered):
+    """One invocation's hold of an incident."""
 
-    def __init__(self, session: Session, state: IncidentState, lease: Lease | None) -> None:
-        super().__init__(session, state.incident, memory.target_of(state))
-        self.state = state
-        self.lease = lease
-
-    @property
-    def known(self) -> IncidentState:
-        """The incident's memory, as this turn has it."""
-        return self.state
-
-    def update(self, **fields: object) -> None:
-        """Remember something, to be committed."""
-        self.state = self.state.model_copy(update=fields)
-
-    def commit(self, *entries: Entry) -> None:
-        """Save the state with the entries, all or nothing. Raises as ``Journal.commit``."""
-        journal, now = self.session.need_journal(), self.session.clock()
-        self.state = journal.commit(self.state, entries, self.lease, now)
-
-    def entry(self, kind: EntryKind, data: Mapping[str, object]) -> Entry:
-        """One line of the journal."""
-        now = self.session.clock()
-        return Entry(incident_id=self.state.incident_id, kind=kind, at=now, data=data)
+    lease: Lease
 
     # --- changes ---------------------------------------------------------------------------
 
     def recover(self) -> None:
         """Settle what a dead invocation left behind."""
-        self.state = self._executor().recover(self.state, self._held())
+        self.state = self._executor().recover(self.state, self.lease)
 
     def overtaken(self, asked_at: datetime | None = None) -> None:
         """Give up what somebody else has changed since."""
-        self.state = self._executor(asked_at).overtaken(self.state, self._held())
+        self.state = self._executor(asked_at).overtaken(self.state, self.lease)
 
     def apply(self, guarded: GuardedPlan) -> tuple[ChangeResult, ...]:
         """Make the allowed changes."""
-        self.state, results = self._executor().apply(self.state, self._held(), guarded)
+        self.state, results = self._executor().apply(self.state, self.lease, guarded)
         return results
 
     def undo(
@@ -84,18 +62,13 @@ class Turn(Look):
         """Put changes back. Counted for its own cool-down first: a death may cut the undo short."""
         self._reserve_lowering(which, by_hand=asked_at is not None)
         executor = self._executor(asked_at)
-        self.state, results = executor.undo(self.state, self._held(), which, beside)
+        self.state, results = executor.undo(self.state, self.lease, which, beside)
         return results
 
     def _executor(self, asked_at: datetime | None = None) -> Executor:
         session = self.session
         stopped = partial(session.stopped, self.target, asked_at)
         return Executor(session.actuator, session.need_journal(), session.clock, stopped)
-
-    def _held(self) -> Lease:
-        if self.lease is None:
-            raise PermanentError("nothing is changed without a lease")
-        return self.lease
 
     # --- the account's ledger --------------------------------------------------------------
 
@@ -152,69 +125,6 @@ class Turn(Look):
         self.session.need_journal().release_claim(
             state.account_id, state.region, state.incident_id, now
         )
-
-    # --- the next look ---------------------------------------------------------------------
-
-    def watched(self) -> bool:
-        """Whether the incident is looked at again: where changes may be made, and where one of ours
-        is in effect, whatever the mode is now."""
-        acting = self.session.mode_for(self.incident, self.target) is Mode.APPLY
-        return acting or bool(self.state.to_go_back)
-
-    def wake_up(self) -> None:
-        """Have a next look before anything else is done, so that no death leaves it to nobody."""
-        if self.state.follow_up_at is None and self.watched():
-            self.wake_up_soon()
-
-    def wake_up_soon(self) -> None:
-        """As early as a look makes sense."""
-        policy, now = self.session.policy, self.session.clock()
-        self.wake_up_in(pacing.first_interval(policy, self.state, now))
-
-    def wake_up_in(self, seconds: float) -> None:
-        """Schedule the next look, and write it down; the first one together with a watch."""
-        renewed = None if self.state.follow_up_at is None else self.state.updated_at
-        self.session.keep_watch(self.state.incident_id, renewed)
-        number = self.state.follow_up_number + 1
-        at = self.session.schedule_look(self.state.incident_id, number, seconds)
-        self.update(follow_up_at=at, updated_at=self.session.clock())
-        self.commit()
-
-    def put_off(self, seconds: float) -> None:
-        """Look again no sooner than there is something to see; an earlier look gives way to it."""
-        due = self.state.follow_up_at
-        if due is not None and due >= self.session.clock() + timedelta(seconds=seconds):
-            return
-        if due is not None:
-            self.update(follow_up_number=self.state.follow_up_number + 1)
-        self.wake_up_in(seconds)
-
-    def await_the_end(self, guarded: GuardedPlan) -> None:
-        """The next look when the first of the refusals ends, where that is known: those in between
-        would see the same. A change that is in effect is not looked at later for that."""
-        ends = [change.ruling.until for change in guarded.changes if change.ruling.until]
-        due, now = self.state.follow_up_at, self.session.clock()
-        soon = self.session.policy.follow_up.soon_seconds
-        if not ends or due is None:
-            return
-        left = (min(ends) - now).total_seconds() + 1
-        seconds = min(pacing.SLOW_SECONDS, max(soon, left))
-        later = (now + timedelta(seconds=seconds) - due).total_seconds()
-        if abs(later) < soon / 2 or (later > 0 and self.state.in_effect):
-            return
-        self.look_sooner(seconds)
-        self.commit()
-
-    def look_sooner(self, seconds: float) -> None:
-        """A look in place of the one that is scheduled, which counts for none; to be committed.
-
-        Without a scheduler (by hand) the look that is scheduled already has to do.
-        """
-        if self.session.scheduler is None:
-            return
-        number = self.state.follow_up_number + 1
-        at = self.session.schedule_look(self.state.incident_id, number + 1, seconds)
-        self.update(follow_up_number=number, looks_from=self.state.looks_from + 1, follow_up_at=at)
 
     # --- the end ---------------------------------------------------------------------------
 
