@@ -76,11 +76,13 @@ histories: setup ## Live through 10,000 long fault histories, each checked at ev
 # The endpoints' environment, apart from ours; set up again only when its lock changes.
 E2E       := build/e2e
 E2E_VENV  := .venv-e2e
-$(E2E_VENV)/.locked: requirements/e2e.txt $(BIN)/.installed
+$(E2E_VENV)/.locked: requirements/e2e.txt requirements/node/package-lock.json $(BIN)/.installed
 	@test -x $(E2E_VENV)/bin/python || $(BIN)/python -m venv $(E2E_VENV)
 	@echo "Setting up $(E2E_VENV) ..."
 	@$(E2E_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		--requirement requirements/e2e.txt
+	@cp requirements/node/*.json $(E2E_VENV)
+	@npm ci --silent --prefix $(E2E_VENV) || echo "npm's endpoints could not be installed." >&2
 	@touch $@
 
 # A test spends most of its time waiting for an endpoint's own timers: several at once.
@@ -88,7 +90,7 @@ e2e: setup $(E2E_VENV)/.locked ## Deploy what is built to an AWS that nobody her
 	@$(MAKE) --no-print-directory build-RemediatorFunction ARTIFACTS_DIR=$(E2E)/artifact \
 		LAMBDA_ARCH=$$(uname -m) \
 		LAMBDA_PYTHON=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-	@E2E_PYTHON=$(E2E_VENV)/bin/python E2E_ARTIFACT=$(E2E)/artifact \
+	@E2E_PYTHON=$(E2E_VENV)/bin/python E2E_ARTIFACT=$(E2E)/artifact E2E_NPM=$(E2E_VENV)/node_modules \
 		$(BIN)/pytest tests/e2e -n 4 --dist worksteal --durations 0 -p no:cacheprovider
 
 check: setup ## Hold format, lint, types, floors, template and permissions

@@ -54,6 +54,14 @@ def test_a_lock_names_no_index_and_no_host(lock: Path) -> None:
     assert options == []
 
 
+def test_what_npm_installs_is_locked_with_its_hash_and_names_no_host() -> None:
+    lock = json.loads((ROOT / "requirements/node/package-lock.json").read_text())
+    named = json.loads((ROOT / "requirements/node/package.json").read_text())["dependencies"]
+    locked = {name: entry for name, entry in lock["packages"].items() if name}
+    assert set(locked) >= {f"node_modules/{name}" for name in named}
+    assert all(entry["integrity"] and "resolved" not in entry for entry in locked.values())
+
+
 def test_the_function_is_tested_with_the_versions_that_it_ships_with() -> None:
     tested = pins(ROOT / "requirements/dev.txt")
     for lock in ("runtime.txt", "sdk.txt"):

@@ -11,13 +11,22 @@ Its alarms know no metric math, call topics only, are evaluated when metrics are
 dimensions.
 
 A topic's call of a function is not tried again, and CloudFormation leaves out the function's
-dead-letter queue.
+dead-letter queue and its reserved concurrency.
 
-Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked.
+Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked, and
+simulates a policy without its conditions, so that `remediator doctor` finds permissions lacking.
+"""
+
+_KINESIS_LOCAL = """
+It has streams only, without metrics, mappings and IAM: a shard's split and merge and the retention
+are tried there, not an incident.
 """
 
 CANNOT: Mapping[str, Sequence[str]] = {
     name: [" ".join(one.split()) for one in text.split("\n\n")]
-    for name, text in {"MiniStack 1.5.33": _MINISTACK}.items()
+    for name, text in {
+        "MiniStack 1.5.33": _MINISTACK,
+        "kinesis-local 0.6.2": _KINESIS_LOCAL,
+    }.items()
 }
 """By endpoint, a sentence or two each."""

@@ -1,6 +1,7 @@
 """What ``make e2e`` sets up, and an end for whatever hangs."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,3 +89,12 @@ def faults(aws: MiniStack, endpoints_python: Path, tmp_path: Path) -> Iterator[F
 def code(artifact: Path) -> dict[str, bytes]:
     """The artifact's files, which a test may add to."""
     return files_of(artifact)
+
+
+@pytest.fixture(scope="session")
+def kinesis_locals_folder() -> Path:
+    """Where npm has put it; where it could not, that is said."""
+    folder = _made_by_make("E2E_NPM") / "kinesis-local"
+    if not (shutil.which("node") and folder.exists()):
+        pytest.skip("no node or no npm here: NOTHING IS PROVED of streams that are UPDATING")
+    return folder

@@ -34,6 +34,7 @@ MINUTE = timedelta(minutes=1)
 LOG_GROUP = "/aws/lambda/remediator-remediator"
 ALARM = "remediator-iterator-age"
 _TURN_WITHIN_SECONDS = 60
+_RECURRING_SECONDS = 2
 _MOST_METRICS = 500
 _SETTINGS = (
     "ParallelizationFactor",
@@ -117,6 +118,9 @@ class Day:
             turns = self.turns()
             self.aws.clock.wake_sleepers()
             self._wait_for_turns(turns + due)
+        elif self._may_recur():
+            self.aws.clock.wake_sleepers()
+            time.sleep(_RECURRING_SECONDS)
 
     def _wait_for_turns(self, expected: int) -> None:
         """Wait, at real time, for invocations of the remediator to have ended."""
@@ -139,12 +143,28 @@ class Day:
         return [line for line in lines if '"level":"ERROR"' in line or "Traceback" in line]
 
     def _due(self) -> int:
-        schedules = self.aws.scheduler.list_schedules(NamePrefix="remediator-")["Schedules"]
-        found = [self.aws.scheduler.get_schedule(Name=one["Name"]) for one in schedules]
-        times = [
-            datetime.fromisoformat(one["ScheduleExpression"][3:-1] + "+00:00") for one in found
-        ]
+        """How many one-shot schedules fire now."""
+        times = (
+            datetime.fromisoformat(expression[3:-1] + "+00:00")
+            for expression, _ in self._schedules()
+            if expression.startswith("at(")
+        )
         return sum(at <= self.aws.clock.now() for at in times)
+
+    def _may_recur(self) -> bool:
+        """Whether it is about time for a recurring one: the endpoint does not tell when it was."""
+        passed = (
+            (self.aws.clock.now() - created) / timedelta(minutes=int(expression.split()[0][5:]))
+            for expression, created in self._schedules()
+            if expression.startswith("rate(")
+        )
+        return any(periods % 1 < 0.1 or periods % 1 > 0.98 for periods in passed)
+
+    def _schedules(self) -> list[tuple[str, datetime]]:
+        """Expression and creation of each of the remediator's schedules."""
+        listed = self.aws.scheduler.list_schedules(NamePrefix="remediator-")["Schedules"]
+        found = [self.aws.scheduler.get_schedule(Name=one["Name"]) for one in listed]
+        return [(one["ScheduleExpression"], one["CreationDate"]) for one in found]
 
     def _mapping(self) -> dict[str, Any]:
         found: dict[str, Any] = self.aws.lambda_.get_event_source_mapping(UUID=self.mapping)

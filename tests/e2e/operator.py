@@ -34,6 +34,12 @@ class Operator:
         )
         aws.sns.subscribe(TopicArn=self.outputs["NoticesTopicArn"], Protocol="sqs", Endpoint=inbox)
 
+    def opt_in(self, role: str, stream: str) -> None:
+        """Let it capture what poisons the stream, and change the stream itself."""
+        policy = self.outputs["QuarantineSendPolicyArn"]
+        self.aws.iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+        self.aws.kinesis.add_tags_to_stream(StreamName=stream, Tags={"remediator": "managed"})
+
     def forbid(self, action: str) -> None:
         """Take one action from the running function's role."""
         role = self.aws.cloudformation.describe_stack_resource(

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_UP_WITHIN_SECONDS = 30
-_DOWN_WITHIN_SECONDS = 5
+_UP_WITHIN_SECONDS = 60
+_DOWN_WITHIN_SECONDS = 2
 
 
 class EndpointError(Exception):
