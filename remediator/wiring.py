@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from remediator.aws.alarm_keeper import AlarmKeeper
     from remediator.aws.given_up import GivenUpRecords
     from remediator.aws.inspector import Inspector
+    from remediator.aws.quota import Quotas
 
 
 class Runtime(NamedTuple):
@@ -177,6 +178,13 @@ def consumers(clients: Clients) -> tuple[str, ...]:
     return tuple(alarm_keeper(clients).mappings())
 
 
+def quotas(clients: Clients) -> "Quotas":
+    """Who reads the account's quota and asks for more, for people."""
+    from remediator.aws.quota import Quotas  # noqa: PLC0415 - as alarm_keeper's
+
+    return Quotas(clients)
+
+
 def given_up_records(clients: Clients, sleep: Callable[[float], object]) -> "GivenUpRecords":
     """Who lists, fetches and replays what was given up, for people."""
     from remediator.aws.given_up import GivenUpRecords  # noqa: PLC0415 - as alarm_keeper's
@@ -248,6 +256,7 @@ __all__ = [
     "inspector",
     "offline",
     "policy_of",
+    "quotas",
     "rules",
     "runbook",
     "whoami",

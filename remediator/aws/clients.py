@@ -152,6 +152,10 @@ class Clients:
         return self._client("iam")
 
     @property
+    def quotas(self) -> Any:
+        return self._client("service-quotas")
+
+    @property
     def s3(self) -> Any:
         return self._client("s3")
 

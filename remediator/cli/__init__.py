@@ -7,7 +7,7 @@ failures   errors in words, and what to do about them
 files      files as they are named
 saved      answers from saved evidence
 looking, acting, journal, reporting, alarms, doctor, permissions,
-    redriving, removing, tables, checking    the commands
+    quota, redriving, removing, tables, checking    the commands
 """
 
 import typer
@@ -20,6 +20,7 @@ from remediator.cli import (
     journal,
     looking,
     permissions,
+    quota,
     redriving,
     removing,
     reporting,
@@ -58,6 +59,7 @@ for commands in (
     alarms.COMMANDS,
     doctor.COMMANDS,
     permissions.COMMANDS,
+    quota.COMMANDS,
     redriving.COMMANDS,
     removing.COMMANDS,
     tables.COMMANDS,

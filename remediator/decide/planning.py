@@ -499,7 +499,9 @@ def _losses(signals: Signals) -> list[str]:
 def _next_commands(here: Case) -> tuple[str, ...]:
     target = here.evidence.target
     uuid, where = target.event_source_mapping, ("--region", target.region)
+    pool = (here.diagnosis.cause, here.diagnosis.detail) == (Cause.THROTTLING, Detail.ACCOUNT)
     return (
+        *((command("remediator", "quota", *where),) if pool else ()),
         command("remediator", "explain", "--mapping", uuid, *where),
         command("aws", "lambda", "get-event-source-mapping", "--uuid", uuid, *where),
         command("aws", "logs", "tail", f"/aws/lambda/{target.function}", "--since", "15m", *where),
