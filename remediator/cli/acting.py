@@ -151,7 +151,7 @@ def _switch(
     office = open_office(outside, place)
     need_journal(office)
     command = SetFreeze(scope=scope, on=on, reason=reason, by=office.who())
-    _show(outside, office.runbook(Mode.PLAN).run(command), shown)
+    _show(outside, office.reader().run(command), shown)
 
 
 def _acting_office(outside: Outside, place: Place) -> Office:
@@ -200,7 +200,7 @@ def _show(outside: Outside, found: Report, shown: Format) -> None:
 
 
 def _show_stored(office: Office, incident_id: str) -> IncidentState:
-    state = office.runbook(Mode.PLAN).load_incident(incident_id)
+    state = office.reader().load_incident(incident_id)
     showing.plain_page(pages.incident(state, (), office.remediator), Format.TEXT)
     return state
 

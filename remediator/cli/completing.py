@@ -12,7 +12,6 @@ import typer
 from remediator import wiring
 from remediator.cli.outside import Outside, Place, open_office
 from remediator.escaping import visible
-from remediator.model import Mode
 
 _BACK = timedelta(days=30)
 
@@ -31,7 +30,7 @@ def incident(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         outside = _outside(context)
         office = open_office(outside, _place(context))
         account, region = wiring.whoami(office.clients)
-        journal = office.runbook(Mode.PLAN).need_journal()
+        journal = office.reader().need_journal()
         return [
             (state.incident_id, visible(f"{state.target.function}, {state.stage}"))
             for state in journal.recent(account, region, outside.clock() - _BACK)

@@ -40,7 +40,7 @@ def history(
     office = journal_office(outside, Place(profile, region, None, journal, deployment))
     if function or mapping or stream:
         named = one_of(function, mapping, stream)
-        session = office.runbook(Mode.PLAN)
+        session = office.reader()
         target = session.choose_target(incident(named, outside.clock(), Mode.PLAN))
         found = _journal(office).history(target.event_source_mapping)
         about = f"of {target.function}, mapping {target.event_source_mapping}"
@@ -75,7 +75,7 @@ def frozen(
     """Say whether changes are stopped, by whom and why: everywhere, or for one function."""
     office = journal_office(context.obj, Place(profile, region, None, journal, deployment))
     scopes = ["all", *([bare_function(function)] if function else [])]
-    found: Freeze | None = office.runbook(Mode.PLAN).freeze_switch()
+    found: Freeze | None = office.reader().freeze_switch()
     found = found or _journal(office).frozen(scopes)
     if shown is Format.JSON:
         showing.data({"frozen": found.model_dump(mode="json") if found else None})
@@ -93,7 +93,7 @@ def freezes(
 ) -> None:
     """List everything that is frozen, each with by whom, since when and why."""
     office = journal_office(context.obj, Place(profile, region, None, journal, deployment))
-    switched = office.runbook(Mode.PLAN).freeze_switch()
+    switched = office.reader().freeze_switch()
     found = (*([switched] if switched else []), *_journal(office).freezes())
     if shown is Format.JSON:
         showing.data({"freezes": [one.model_dump(mode="json") for one in found]})
@@ -109,7 +109,7 @@ def journal_office(outside: Outside, place: Place) -> Office:
 
 
 def _journal(office: Office) -> Journal:
-    return office.runbook(Mode.PLAN).need_journal()
+    return office.reader().need_journal()
 
 
 COMMANDS = (

@@ -81,7 +81,18 @@ class Office(NamedTuple):
     def runbook(self, mode: Mode | None = None) -> Runbook:
         """The runbook; ``mode`` plan is wired to an actuator that cannot write."""
         self.need_policy()
-        settings = self.settings.model_copy(update={"mode": mode} if mode else {})
+        return self._made(self.settings.model_copy(update={"mode": mode} if mode else {}))
+
+    def reader(self) -> Runbook:
+        """A runbook for what no policy bears on: the journal, the freezes. It cannot write other
+        people's settings, and needs no policy file: also where only the deployed one has it, what
+        people were told to paste runs."""
+        here = self.settings.policy_file.exists()
+        shipped: Path = Settings.model_fields["policy_file"].default
+        file = self.settings.policy_file if here else shipped
+        return self._made(self.settings.model_copy(update={"mode": Mode.PLAN, "policy_file": file}))
+
+    def _made(self, settings: Settings) -> Runbook:
         caller = Caller(f"by-hand-{uuid4()}", self.remediator_arn)
         runtime = Runtime(self.outside.environ, self.outside.clock, self.outside.sleep)
         made = wiring.runbook(settings, caller, runtime, self.clients)

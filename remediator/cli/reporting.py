@@ -14,7 +14,7 @@ from remediator.cli.failures import complain
 from remediator.cli.journal import journal_office
 from remediator.cli.looking import incident, one_of
 from remediator.cli.options import Command, Format
-from remediator.cli.outside import Office, Outside, Place, offline, open_office, policy_of
+from remediator.cli.outside import Office, Outside, Place, offline, open_office
 from remediator.decide.tree import TREE
 from remediator.drift import Row, Standing
 from remediator.errors import InputError, PermanentError, TemporaryError
@@ -113,7 +113,7 @@ _EVERY_SECONDS = 10
 
 def _watch(office: Office, which: str, shown: Format) -> None:
     """Tell what the journal takes in, as it does, until the incident is closed."""
-    desk = office.runbook(Mode.PLAN)
+    desk = office.reader()
     journal, told, waits = desk.need_journal(), 0, "Reading the journal"
     while True:
         try:
@@ -159,7 +159,7 @@ def _of_bundle(
 def _of_incident(
     office: Office, which: str, asked: Asked, page: Path | None, shown: Format
 ) -> None:
-    session = office.runbook(Mode.PLAN)
+    session = office.reader()
     state = session.load_incident(which)
     entries = session.need_journal().entries(which)
     if shown is Format.JSON and page is None:
@@ -180,7 +180,7 @@ def _of_incident(
         entries,
         evidence,
         told_at=office.outside.clock(),
-        late_seconds=late or policy_of(office).thresholds.alarm_seconds,
+        late_seconds=late or session.policy.thresholds.alarm_seconds,
         remediator=office.remediator,
         drifted=drifted,
     )
@@ -195,7 +195,7 @@ def _evidence(office: Office, state: IncidentState) -> Evidence | None:
     until = now if state.open else min(now, state.updated_at + _AFTER)
     window = min(until - state.incident.at + _BEFORE, _LONGEST)
     try:
-        sensor = office.runbook(Mode.PLAN).sensor
+        sensor = office.reader().sensor
         return sensor.read(state.target, until, int(window.total_seconds()))
     except (PermanentError, TemporaryError) as error:
         complain(f"Told from the journal alone, since AWS could not be read: {error}")

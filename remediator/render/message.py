@@ -7,7 +7,7 @@ payload is in here.
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -208,7 +208,8 @@ def _changed(report: Report) -> tuple[str, str, int]:
             + ("" if r.status in _MADE else f" {name(r.status)}: {r.detail}".rstrip(": "))
             for r in results
         )
-        return "Done", "; ".join(words), 4
+        label = "Done" if all(r.status in _MADE for r in results) else "Tried"
+        return label, "; ".join(words), 4
     return "Proposed", "; ".join(map(_proposed, report.plan.changes)), 4
 
 
@@ -287,31 +288,34 @@ def links(target: Target) -> tuple[str, ...]:
 def mail(told: Message) -> str:
     """One screen of plain text: every line harmless, none of the prose wider than the screen."""
     head = textwrap.wrap(told.subject, WIDTH, max_lines=2, placeholder=" …")
-    rows = [line for row in told.rows for line in _row(row)]
-    commands = [
-        visible(line) for offer in told.offers for line in (f"{offer.what}:", offer.command)
-    ]
-    parts = [head, rows, commands, list(told.links)]
-    return "\n".join("\n".join(part) for part in _fitting(parts) if part)
+    offers = [visible(line) for one in told.offers for line in (f"{one.what}:", one.command)]
+    others = [part for part in (offers, list(told.links)) if part]
+    room = LINES - len(head) - sum(map(len, others)) - 1 - len(others)
+    parts = [head, _rows_within(told.rows, room), *others]
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _rows_within(rows: Sequence[Row], room: int) -> list[str]:
+    """The rows as lines; where there are too many, the longest row gives way."""
+    while sum(len(_row(row)) for row in rows) > room:
+        longest = max(range(len(rows)), key=lambda n: len(_row(rows[n])))
+        height = len(_row(rows[longest]))
+        if height == 1:
+            break
+        shorter = rows[longest]._replace(most=height - 1)
+        rows = [*rows[:longest], shorter, *rows[longest + 1 :]]
+    return [line for row in rows for line in _row(row)]
 
 
 def _row(row: Row) -> list[str]:
-    words = visible(row.words)
     return textwrap.wrap(
-        f"{row.label}: {words}",
+        f"{row.label}: {visible(row.words)}",
         WIDTH,
         subsequent_indent="  ",
         max_lines=row.most,
         placeholder=" …",
         break_on_hyphens=False,
     )
-
-
-def _fitting(parts: list[list[str]]) -> Iterable[list[str]]:
-    """The parts with an empty line between, as long as the screen has room for those."""
-    spare = LINES - sum(map(len, parts))
-    for place, part in enumerate(part for part in parts if part):
-        yield ["", *part] if 0 < place <= spare else part
 
 
 def chat_notification(told: Message, report: Report) -> dict[str, Any]:

@@ -401,3 +401,13 @@ def test_the_deployed_ones_policy_that_lies_in_its_artifact_only_is_asked_for(
     assert refused.exit_code == 1
     assert "--policy FILE" in refused.stderr
     assert slow.writes() == []
+
+
+@pytest.mark.parametrize("verb", ["history", "freezes", "frozen", "freeze", "unfreeze", "report"])
+def test_what_no_policy_bears_on_runs_as_pasted_where_only_the_deployed_one_has_its_policy(
+    slow: Pipeline, acted: str, verb: str
+) -> None:
+    words = (acted,) if verb == "report" else ()
+    there = {"REMEDIATOR_POLICY_FILE": "policies/in-the-artifact-only.yml"}
+    answer = slow.act(verb, *words, environ=there)
+    assert (answer.exit_code, answer.stderr) == (0, "")

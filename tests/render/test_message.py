@@ -143,6 +143,20 @@ def news() -> Mapping[str, tuple[Report, str | None]]:
             ),
             None,
         ),
+        "failed": (
+            said("throttled", outcome=outcome(Status.FAILED, "", NOT_MADE), escalation=_CALLED),
+            None,
+        ),
+        "handed-over": (
+            said(
+                "slow-consumer",
+                outcome=outcome(Status.ESCALATED, f"{_GIVEN_UP}. Still in effect: {_STILL}"),
+                in_effect=(HELD,),
+                follow_up=SOON,
+                escalation=_CALLED,
+            ),
+            "handed_over",
+        ),
         "blocked": (
             said("slow-consumer", outcome=outcome(Status.BLOCKED, frozen_reason)),
             None,
@@ -165,6 +179,15 @@ def news() -> Mapping[str, tuple[Report, str | None]]:
     }
 
 
+_GIVEN_UP = "20 looks have not seen it recover: a person should take over"
+_STILL = f"parallelization_factor=8 on event_source_mapping {MAPPING} (was 1)"
+_CALLED = (
+    "The consumer is too slow for what arrives. Make it faster, give it more memory, or larger "
+    "batches. Not done: split_shards: the policy does not say that the stream is ours alone."
+)
+NOT_MADE = ChangeResult(
+    change=LANES, status=ChangeStatus.FAILED, detail="lambda:UpdateEventSourceMapping: throttled"
+)
 _ASKED = (
     "the policy does not say that the stream is ours alone (streams_of_ours): its other consumers "
     "see the shards, and aggregated (KPL) records may lose sub-records"
@@ -239,6 +262,28 @@ def test_what_is_too_long_for_the_screen_is_cut_and_all_of_it_is_offered() -> No
     assert len(text.splitlines()) <= LINES
     assert " …" in text
     assert "remediator report inc-" in text
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_whatever_happened_it_fits_and_no_command_or_link_is_left_out(
+    pipeline: str, status: Status
+) -> None:
+    """With everything said at length that a report can say."""
+    told = said(
+        pipeline,
+        outcome=outcome(status, "reason " * 60, UNDONE, NOT_MADE, UNDONE, NOT_MADE),
+        in_effect=(HELD,) * 4,
+        notes=("note " * 60,),
+        escalation="called " * 90,
+        follow_up=SOON,
+    )
+    lines = notice(told).text.splitlines()
+    assert len(lines) <= LINES
+    assert len([line for line in lines if line.startswith("https://")]) == 2
+    assert len([line for line in lines[2:] if line.startswith("remediator ")]) == 3
+    for label in ("Where", "Since", "Waiting", "Why", "In effect", "Next look"):
+        assert any(line.startswith(f"{label}: ") for line in lines)
 
 
 @pytest.mark.parametrize("word", HOSTILE)
