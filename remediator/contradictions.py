@@ -107,9 +107,14 @@ RULES: tuple[Rule, ...] = (
         "a cool-down longer than the window: the budget of one mapping is never used up",
     ),
     Rule(
-        ("follow_up.first_seconds", "forecast.restart_seconds"),
-        lambda p: p.follow_up.first_seconds < p.forecast.restart_seconds,
-        "the first look at a change comes while the mapping still restarts",
+        ("follow_up.first_seconds", "follow_up.soon_seconds"),
+        lambda p: p.follow_up.first_seconds < p.follow_up.soon_seconds,
+        "in a storm the first looks come sooner than without one",
+    ),
+    Rule(
+        ("forecast.usual_restart_seconds", "forecast.restart_seconds"),
+        lambda p: p.forecast.usual_restart_seconds > p.forecast.restart_seconds,
+        "a mapping stands still for longer as a rule than it may at most",
     ),
     Rule(
         ("follow_up.unchanged_after_seconds", "follow_up.first_seconds"),

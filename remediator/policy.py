@@ -108,6 +108,7 @@ class ForecastKnobs(_Section):
     drain_target_seconds: Seconds = 60
     patience_seconds: Seconds = 300
     restart_seconds: int = Field(default=180, ge=0, le=3600)
+    usual_restart_seconds: int = Field(default=90, ge=0, le=3600)
     healthy_utilisation: float = Field(default=0.7, gt=0, le=1)
     careful_step: float = Field(default=2.0, gt=1)
 

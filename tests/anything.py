@@ -181,6 +181,7 @@ POLICIES = st.builds(
         ForecastKnobs,
         drain_target_seconds=st.integers(1, 3600),
         restart_seconds=st.integers(0, 600),
+        usual_restart_seconds=st.integers(0, 300),
         healthy_utilisation=st.floats(0.05, 1),
         careful_step=st.floats(1.1, 10),
     ),

@@ -36,9 +36,10 @@ ODD = {
     "first_aid: {expiry_near_seconds: 604800}": "still counts as near",
     "budget: {per_target: 31}": "more changes than the whole account",
     "cooldown: {lower_seconds: 4000}": "longer than the window",
-    "follow_up: {first_seconds: 120}": "while the mapping still restarts",
+    "follow_up: {first_seconds: 60, soon_seconds: 120}": "sooner than without one",
+    "forecast: {usual_restart_seconds: 240}": "longer as a rule",
     "follow_up: {unchanged_after_seconds: 200}": "before it is looked at",
-    "follow_up: {first_seconds: 200, unchanged_after_seconds: 220}": "cool-down still blocks it",
+    "follow_up: {first_seconds: 90, unchanged_after_seconds: 100}": "cool-down still blocks it",
     "follow_up: {most: 4}": "looks are used up",
     "maintenance_windows:\n"
     '- {name: a, start: "08:00", end: "20:00"}\n'
@@ -48,6 +49,10 @@ ODD = {
     "  isolate_poison: {autonomy: off}\n"
     "  split_shards: {autonomy: off}\n"
     "  raise_reserved_concurrency: {autonomy: off}\n"
+    "  reserve_concurrency: {autonomy: off}\n"
+    "  raise_memory: {autonomy: off}\n"
+    "  raise_batch_size: {autonomy: off}\n"
+    "  lower_batch_size: {autonomy: off}\n"
     "  extend_retention: {autonomy: off}": "every remedy is off",
     "remedies: {escalate: {autonomy: off}}": "called whatever stands here",
     "remedies: {split_shards: {per_target: 7}}": "one remedy may have more changes",

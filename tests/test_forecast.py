@@ -1,5 +1,6 @@
 """The arithmetic of draining, as docs/concepts.md states it, and its limits."""
 
+from datetime import timedelta
 from math import inf
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.evidence import (
     evidence,
     expiring,
     overloaded,
+    read_contention,
     slow_consumer,
     stopped,
     throttled,
@@ -65,12 +67,12 @@ def test_a_thousand_records_at_one_a_second_take_a_thousand_seconds() -> None:
 
 def test_ten_lanes_take_a_tenth_after_the_restart() -> None:
     option = forecast.with_factor(flow(), 10, KNOBS)
-    assert option.drains_in_seconds == KNOBS.restart_seconds + 100
+    assert option.drains_in_seconds == KNOBS.usual_restart_seconds + 100
 
 
 def test_a_larger_batch_helps_as_much_if_the_time_is_per_invocation() -> None:
     option = forecast.with_batch_size(flow(), 10, 10.0, KNOBS)
-    assert option.drains_in_seconds == KNOBS.restart_seconds + 100
+    assert option.drains_in_seconds == KNOBS.usual_restart_seconds + 100
 
 
 def test_a_larger_batch_gains_only_what_goes_by_the_invocation() -> None:
@@ -123,6 +125,31 @@ def test_never_and_not_known_are_told_apart() -> None:
     assert "cannot be computed" in forecast.nothing(flow(lane=None)).note
 
 
+def test_a_restart_takes_as_long_as_the_mappings_own_did() -> None:
+    """Four minutes without an invocation, though records came in; then it polls again."""
+    at = NOW - timedelta(minutes=8)
+    counts = [60.0] * 22 + [0.0] * 4 + [60.0] * 4
+    seen = slow_consumer(invocations=counts, mapping_last_modified=at)
+    assert seen_flow(seen).restart(KNOBS) == pytest.approx(240, abs=60)  # type: ignore[union-attr]
+    assert seen_flow(slow_consumer()).restart(KNOBS) == KNOBS.usual_restart_seconds  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("of", "never"),
+    [
+        pytest.param(overloaded(), True, id="the age climbs, and as much keeps coming in"),
+        pytest.param(read_contention(), True, id="reads are refused, whatever the lanes could do"),
+        pytest.param(slow_consumer(), False, id="a burst is worked off: its age climbs as well"),
+    ],
+)
+def test_an_age_that_climbs_is_not_over_soon_for_what_the_lanes_could_do(
+    of: Evidence, never: bool
+) -> None:
+    flow = seen_flow(of)
+    assert flow is not None
+    assert (forecast.nothing(flow).drains_in_seconds is None) is never
+
+
 def test_what_arrives_during_the_restart_waits_as_well() -> None:
     assert flow(arrival=0.5).drains_in(1.0, delay_seconds=100) == 100 + (1000 + 50) / 0.5
 
@@ -159,7 +186,7 @@ def test_expiry_is_said_of_an_old_backlog() -> None:
         pytest.param(flow(backlog=6000), 10, 10, id="none is enough: the most"),
         pytest.param(flow(backlog=6000), 4, 4, id="bounded from above"),
         pytest.param(flow(backlog=0, arrival=3.0), 10, 5, id="with headroom afterwards"),
-        pytest.param(flow(backlog=60, arrival=1.0), 10, 5, id="with what comes while it restarts"),
+        pytest.param(flow(backlog=60, arrival=1.0), 10, 4, id="with what comes while it restarts"),
         pytest.param(flow(lane=None), 10, 2, id="readings are missing: a small step"),
         pytest.param(flow(backlog=None, factor=4), 10, 8, id="a small step from where it is"),
         pytest.param(flow(arrival=None, factor=8), 10, 10, id="a small step within bounds"),

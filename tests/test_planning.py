@@ -68,7 +68,7 @@ BOUNDED = {"maximum_retry_attempts": (-1, 3 + 7), "on_failure_destination": (Non
 """Three tries of the record alone, and as many as it takes to halve a batch of 100 seven times."""
 SPLIT = {"bisect_on_error": (False, True)}
 SECOND_LANE = {"parallelization_factor": (1, 2)}
-MORE_LANES = {"parallelization_factor": (1, 5)}
+MORE_LANES = {"parallelization_factor": (1, 4)}
 
 # --- the lever for each cause --------------------------------------------------------------------
 
@@ -192,6 +192,7 @@ def test_a_restart_that_loses_against_waiting_is_not_made() -> None:
     assert here.flow is not None
     quick = here.flow.model_copy(
         update={
+            "done_per_second": None,
             "lane_capacity_per_second": 2.0,
             "arrival_per_second": 0.5,
             "backlog_records": 150.0,

@@ -383,7 +383,7 @@ def test_lowering_the_retries_to_a_destination_that_was_not_seen_is_asked_for() 
     guarded = plan(seen)
     assert guarded.allowed == ()
     asked = {change.setting: change.after for change in guarded.awaiting_approval}
-    assert asked == {BOUNDS: 10, "parallelization_factor": 5}
+    assert asked == {BOUNDS: 10, "parallelization_factor": 4}
 
 
 @pytest.mark.parametrize(("batch", "retries"), [(1, 3), (2, 4), (100, 10), (1000, 13)])

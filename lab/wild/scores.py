@@ -1,7 +1,8 @@
 """What one world's run comes to: words against what bound, harm, time against the oracle."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 
 from pydantic import ConfigDict, TypeAdapter
@@ -9,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 from lab.episode import Note
 from lab.scores import SLOWER, SLOWER_SECONDS, seconds
 from lab.wild.play import Played, told
-from lab.wild.truth import ACCUSES, RIGHT, age_at, ends_soon, right_causes
+from lab.wild.truth import ACCUSES, RIGHT, WAITS, Sample, age_at, ends_soon, right_causes
 from remediator.model import Cause
 
 HELPS_SECONDS = 60.0
@@ -18,6 +19,8 @@ FEW = 0.02
 """Losses are compared with those of a world without us; chance alone moves them a little."""
 GONE_SECONDS = 10.0
 """A backlog is gone when the oldest record is younger, or as old as is usual."""
+FREE_LOOKS = 6
+"""Looks of the plant's witness in a row, a minute, that make "nothing holds it"."""
 SHORTEST_FORECAST = 60.0
 WAITING = "awaiting_approval"
 
@@ -212,15 +215,13 @@ def _waits(notes: Sequence[Note]) -> bool:
 
 
 def _forecast_error(played: Played) -> float | None:
-    """Of the first option that was taken alone, or of nothing where nothing was ever done."""
+    """Of the first set of changes that was made, or of nothing where nothing was ever done."""
     ours = played.ours
     for note in told(ours.notes):
         done = [c for c in ours.changes if note.at_seconds <= c.at_seconds <= note.at_seconds + 60]
-        names = {f"{change.setting} {change.after}" for change in done}
-        if done and len(names) == 1:
-            return _error(note, names.pop(), played)
         if done:
-            return None
+            named = dict.fromkeys(f"{change.setting} {change.after}" for change in done)
+            return _error(note, " + ".join(named), played)
     first = next((note for note in told(ours.notes) if note.forecast), None)
     return None if ours.changes or first is None else _error(first, "nothing", played)
 
@@ -240,7 +241,19 @@ def _error(note: Note, option: str, played: Played) -> float | None:
 
 
 def _gone_in(played: Played, since: float) -> float | None:
-    """Seconds until the backlog is gone: no record is older than is usual."""
+    """Seconds until the backlog is gone: no record is older than is usual, or nothing has held the
+    oldest for a while but its own batch, which may take longer now than was usual."""
     usual = max(GONE_SECONDS, played.world.usual_age)
-    gone = (at - since for at, age in played.ages if at > since and age < usual)
-    return next(gone, None)
+    young = (at - since for at, age in played.ages if at > since and age < usual)
+    return min(
+        (*islice(young, 1), *islice(_held_by_nothing(played.samples, since), 1)), default=None
+    )
+
+
+def _held_by_nothing(samples: Sequence[Sample], since: float) -> Iterator[float]:
+    """When nothing held the oldest records in several looks in a row, in seconds."""
+    later = [sample for sample in samples if sample.at > since]
+    for first in range(len(later) - FREE_LOOKS + 1):
+        looks = later[first : first + FREE_LOOKS]
+        if all(word == WAITS for look in looks for word, _ in look.held_by):
+            yield looks[0].at - since

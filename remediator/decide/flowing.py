@@ -132,7 +132,7 @@ def _patience(case: Case, flow: forecast.Flow | None) -> float:
     if flow is None:
         return knobs.patience_seconds
     best = flow.capacity(case.policy.limits.parallelization_factor)
-    helped = flow.drains_in(best, knobs.restart_seconds)
+    helped = flow.drains_in(best, flow.restart(knobs))
     return max(knobs.patience_seconds, 0.0 if helped in {None, inf} else helped or 0.0)
 
 

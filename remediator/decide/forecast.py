@@ -8,10 +8,10 @@ children wait for (AWS-documented order of shards).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from math import ceil, inf
 
-from remediator.evidence.signals import MINUTE, Signals
+from remediator.evidence.age import ages
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     AccountState,
     Cause,
@@ -44,6 +44,20 @@ class Flow(Record):
     """Until the first record is lost, to the retention or to the mapping's maximum record age."""
     most_lanes: int | None = None
     """The function's own reservation, which no factor goes beyond; ``None``: there is none."""
+    done_per_second: float | None = None
+    """What is done as it is, whatever keeps it from more; ``None``: that was not seen."""
+    stood_still_seconds: float | None = None
+    """For how long the mapping stood still when it was changed last; ``None``: not seen."""
+
+    def restart(self, knobs: ForecastKnobs) -> float:
+        """Seconds for which it would stand still again: as the last time, else as is usual."""
+        stood = self.stood_still_seconds
+        return knobs.usual_restart_seconds if stood is None else stood
+
+    def as_it_is(self) -> float | None:
+        """Records per second with nothing changed."""
+        could, done = self.capacity(self.parallelization_factor), self.done_per_second
+        return could if done is None else done if could is None else min(could, done)
 
     def capacity(self, factor: int) -> float | None:
         """Records per second with ``factor`` lanes a shard."""
@@ -90,42 +104,90 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         backlog_records=_backlog(signals),
         expires_in_seconds=signals.expires_in_seconds,
         most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
+        stood_still_seconds=_stood_still(evidence, signals),
     )
-    moves = _moves_on(evidence, signals, thresholds)
-    return _lagging(now, signals, thresholds) if moves is None else _as_seen(now, moves)
+    done = _done(evidence, signals)
+    if done is None:
+        return _lagging(now, signals, thresholds)
+    now = now.model_copy(update={"done_per_second": done})
+    return now if _hindered(signals, thresholds) or not done else _as_seen(now, done)
 
 
-def _moves_on(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> float | None:
-    """Records a second that the oldest unread one moves on by, where that is what the lanes can do:
-    nothing fails, nothing is throttled or kept from reading, and the mapping was not changed within
-    the minutes by which it is seen.
-
-    What a lane could do says less: of many lanes it is the slowest one that the age waits for. But
-    while a burst's equally old records are worked off, the oldest hardly moves.
-    """
-    still = signals.age_slope is None or signals.age_slope >= _HARDLY_MOVES
-    if signals.head_per_second is None or not signals.backlog_records or still:
+def _stood_still(evidence: Evidence, signals: Signals) -> float | None:
+    """By whole minutes without an invocation, once there are some again."""
+    idle, mapping = signals.idle_minutes_since_modified, evidence.mapping
+    if not idle or mapping is None or mapping.last_modified is None or signals.silent_minutes:
         return None
+    seen = evidence.gathered_at - mapping.last_modified
+    within = seen.total_seconds() <= evidence.window_seconds and idle <= _LONGEST_MINUTES
+    return 60.0 * idle if within else None
+
+
+_LONGEST_MINUTES = 10
+"""More without an invocation are no restart: nothing came in."""
+
+
+def _done(evidence: Evidence, signals: Signals) -> float | None:
+    """Records a second that the oldest unread one moves on by; ``None`` where the mapping was
+    changed within the minutes by which that is seen.
+
+    While a burst's equally old records are worked off, the oldest hardly moves.
+    """
+    slope, arrives = signals.age_slope, signals.arrival_per_second
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    course = [at for at, _ in ages(evidence)[-_COURSE:]]
+    lately = changed is not None and any(at < changed for at in course)
+    if slope is None or lately or not signals.backlog_records:
+        return None
+    if slope >= _HARDLY_MOVES and _is_a_burst(signals):
+        return None
+    if signals.head_per_second is None and arrives is not None and _keeps_climbing(signals):
+        return arrives * (1 - min(1.0, slope))
+    return signals.head_per_second
+
+
+def _is_a_burst(signals: Signals) -> bool:
+    """Whether more waits than what arrives now would have made of it, or nobody knows."""
+    arrives, age, waiting = (
+        signals.arrival_per_second,
+        signals.age_seconds,
+        signals.backlog_records,
+    )
+    if arrives is None or age is None or waiting is None:
+        return True
+    return waiting > _MORE * arrives * age
+
+
+_MORE = 1.5
+
+
+def _keeps_climbing(signals: Signals) -> bool:
+    steep = (signals.age_slope or 0.0) >= _CLIMBS and not _is_a_burst(signals)
+    return steep and (signals.climbing_minutes or 0) >= LAST_MINUTES
+
+
+_CLIMBS = 0.1
+"""Seconds of age a second that are no jitter."""
+
+
+def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
+    """Whether what is done says nothing of what the lanes could do."""
     hindered = (
         (signals.error_share, thresholds.error_share),
         (signals.throttle_share, thresholds.throttle_share),
         (signals.read_throttle_share, thresholds.read_throttle_share),
     )
-    if any(share is not None and share >= most for share, most in hindered):
-        return None
-    changed = evidence.mapping.last_modified if evidence.mapping else None
-    seen = timedelta(seconds=signals.late_by(thresholds.metric_delay_seconds)) + _COURSE
-    if changed is not None and evidence.gathered_at - changed < seen:
-        return None
-    return signals.head_per_second
+    slow = (signals.age_slope or 0.0) >= _HARDLY_MOVES  # what hardly moves tells no pace
+    return slow or any(share is not None and share >= most for share, most in hindered)
 
 
-_COURSE = 5 * MINUTE
-"""By so many minutes, and the newest, the course of the age is seen."""
+_COURSE = 4
+"""By so many of the newest minutes the course of the age is seen."""
 
 
 def _as_seen(flow: Flow, moves: float) -> Flow:
-    """With lanes that do together what is seen to be done."""
+    """With lanes that do together what is seen to be done. What a lane could do says less: of many
+    lanes it is the slowest one that the age waits for."""
     lanes = flow.shards * flow.parallelization_factor
     each = moves / min(lanes, flow.most_lanes or lanes)
     return flow.model_copy(update={"lane_capacity_per_second": each})
@@ -194,7 +256,7 @@ def _lane_capacity(signals: Signals) -> float | None:
 
 def nothing(flow: Flow) -> Option:
     """The forecast of leaving everything as it is."""
-    capacity = flow.capacity(flow.parallelization_factor)
+    capacity = flow.as_it_is()
     return _option("nothing", flow, capacity, flow.drains_in(capacity))
 
 
@@ -205,7 +267,7 @@ def with_factor(flow: Flow, factor: int, knobs: ForecastKnobs) -> Option:
         f"parallelization_factor {factor}",
         flow,
         capacity,
-        flow.drains_in(capacity, knobs.restart_seconds),
+        flow.drains_in(capacity, flow.restart(knobs)),
         "needs distinct partition keys; a single hot key gains nothing",
     )
 
@@ -216,13 +278,13 @@ def with_changes(
     """The forecast of several changes together, with the flow ``after`` them; the mapping restarts
     once, if it is among them."""
     capacity = after.capacity(after.parallelization_factor)
-    drains = after.drains_in(capacity, restart_of(changes, knobs))
+    drains = after.drains_in(capacity, restart_of(flow, changes, knobs))
     return _option(name_of(changes), flow, capacity, drains)
 
 
-def restart_of(changes: Sequence[Change], knobs: ForecastKnobs) -> float:
+def restart_of(flow: Flow, changes: Sequence[Change], knobs: ForecastKnobs) -> float:
     """Seconds for which the mapping stands still, all changes in one write."""
-    return knobs.restart_seconds if any(of(change).restarts for change in changes) else 0
+    return flow.restart(knobs) if any(of(change).restarts for change in changes) else 0
 
 
 def quicker(change: Change, signals: Signals) -> float:
@@ -267,7 +329,7 @@ def with_batch_size(
     flow: Flow, size: int, times: float, knobs: ForecastKnobs, note: str = ""
 ) -> Option:
     """The forecast of a larger batch, by which a lane gets ``times`` as much done."""
-    return _faster(f"batch_size {size}", flow, times, knobs.restart_seconds, note)
+    return _faster(f"batch_size {size}", flow, times, flow.restart(knobs), note)
 
 
 def with_memory(flow: Flow, memory_mb: int, times: float) -> Option:
@@ -316,7 +378,7 @@ def suffices(option: Option, policy: Policy, delay_seconds: float = 0) -> bool:
 
 def with_split(flow: Flow) -> Option:
     """The forecast of twice the shards: nothing is gained until the present backlog is drained."""
-    capacity = flow.capacity(flow.parallelization_factor)
+    capacity = flow.as_it_is()
     return _option(
         "split_shards",
         flow,
@@ -419,10 +481,10 @@ def smallest_factor(flow: Flow, most: int, policy: Policy) -> int:
         return min(most, now * 2)
     for factor in range(now + 1, most + 1):
         capacity = flow.capacity(factor) or 0.0
-        drains = flow.drains_in(capacity, knobs.restart_seconds)
+        drains = flow.drains_in(capacity, flow.restart(knobs))
         if (
             drains is not None
-            and drains - knobs.restart_seconds <= knobs.drain_target_seconds
+            and drains - flow.restart(knobs) <= knobs.drain_target_seconds
             and arrival <= knobs.healthy_utilisation * capacity
         ):
             return factor

@@ -299,8 +299,8 @@ def _candidate(here: Case, made: tuple[Change, ...], *, asks: bool = False) -> C
     after = here.after(made).flow
     if after is None or held_up:
         return Candidate(made, inf if held_up else None, asks=asks)
-    capacity = after.capacity(after.parallelization_factor)
-    delay = forecast.restart_of(made, here.policy.forecast)
+    capacity = after.capacity(after.parallelization_factor) if made else after.as_it_is()
+    delay = forecast.restart_of(after, made, here.policy.forecast)
     return Candidate(made, after.drains_in(capacity, delay), delay, capacity or 0.0, asks)
 
 

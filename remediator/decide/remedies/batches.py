@@ -53,7 +53,7 @@ def larger(here: Case) -> tuple[Change, ...] | Pass:
     enough = (
         n
         for n in sizes
-        if suffices(with_batch_size(flow, n, gains[n], knobs), here.policy, knobs.restart_seconds)
+        if suffices(with_batch_size(flow, n, gains[n], knobs), here.policy, flow.restart(knobs))
     )
     size = next(enough, sizes[-1])
     why = (
