@@ -31,6 +31,7 @@ from tests.readme_blocks import (
     make_targets,
     shape,
     standing,
+    still_true,
 )
 
 BY_PAGE = {page.relative_to(ROOT).as_posix(): page.read_text("utf-8") for page in PAGES}
@@ -76,6 +77,13 @@ def test_a_played_blocks_shape_does_not_hang_on_a_second() -> None:
     later = "remediator\n   +0 s  alarm\n+1766 s  recovered, 766 s after the alarm\nnothing  never"
     assert shape(told) == shape(later)
     assert shape(told) != shape(told.replace("remediator", "somebody else"))
+
+
+def test_a_played_block_is_written_anew_only_where_it_is_untrue() -> None:
+    told = "remediator\n +765 s  recovered, 765 s after the alarm\nremediator  185 s"
+    assert still_true(told, told.replace("185", "186").replace("765", "999"))
+    assert not still_true(told, told.replace("185", "240"))
+    assert not still_true(told, told.replace("remediator", "somebody else"))
 
 
 def test_the_readme_is_short_and_its_transcript_fits_a_terminal() -> None:

@@ -13,7 +13,6 @@ from lab.storm.blow import (
     blow,
 )
 from lab.storm.fleet import CONCURRENCY_LIMIT, NEIGHBOURS_IN_USE
-from remediator.model import Status
 
 BUDGETS = (
     ("with the policy's budget", SHIPPED_BUDGET),
@@ -26,7 +25,11 @@ def lines(figures: Figures) -> Iterator[str]:
     storm, firsts = figures.storm, figures.first_turns
     apart = figures.closest_changes_seconds
     yield f"  first turns                    {len(firsts)} of {storm.alarms} incidents"
-    yield f"  duplicate deliveries           {figures.count(Status.DUPLICATE)}, none acted on"
+    yield f"  duplicate deliveries           {len(figures.delivered_again)}, none acted on"
+    yield (
+        f"  looks that had given way       {len(figures.looked_for_nothing)}, "
+        f"{figures.cost(figures.looked_for_nothing):.1f} requests each"
+    )
     yield f"  last incident looked at        {figures.answered_after_seconds:.0f} s after the first"
     yield f"  mappings changed               {len(figures.changes)}"
     yield f"  most changes of one mapping    {max(figures.changes.values(), default=0)}" + (

@@ -77,10 +77,16 @@ class Turn(NamedTuple):
     started: datetime
     finished: datetime
     incident: str
-    first: bool
+    alarm: bool
+    """Whether an alarm led to it; else a schedule of ours did."""
     requests: int
     """To AWS, those to the journal among them."""
     status: Status
+
+    @property
+    def first(self) -> bool:
+        """Whether it began its incident."""
+        return self.alarm and self.status is not Status.DUPLICATE
 
 
 @dataclass
@@ -172,6 +178,17 @@ class Figures:
         """How many invocations ended like this."""
         return sum(turn.status is status for turn in self.turns)
 
+    @property
+    def delivered_again(self) -> list[Turn]:
+        """Alarms that came a second time."""
+        return [turn for turn in self.turns if turn.alarm and not turn.first]
+
+    @property
+    def looked_for_nothing(self) -> list[Turn]:
+        """Looks that gave way to others, since a schedule that was made is not taken back; and
+        watches that found none missed."""
+        return [t for t in self.turns if not t.alarm and t.status is Status.DUPLICATE]
+
     def cost(self, turns: Sequence[Turn]) -> float:
         """Mean requests a turn."""
         return fmean(turn.requests for turn in turns) if turns else 0.0
@@ -210,7 +227,7 @@ def blow(storm: Storm) -> Figures:
                 break
             turns.append(_run(worker, fleet, journal, event, storm, slots))
             for number, (when, payload) in enumerate(fleet.take_schedules()):
-                woken = FollowUpDue(incident_id=payload["follow_up"], number=payload["number"])
+                woken = FollowUpDue.model_validate(payload)
                 heapq.heappush(due, (when, len(turns) + number / 100, woken))
     limits = Policy().limits
     growth = ceil(limits.neighbour_growth * NEIGHBOURS_IN_USE)
@@ -270,8 +287,8 @@ def _run(
     worker.clients.keep_pace(lambda: worker.now, worker.sleep, slots.reserve)
     report = _answered(runbook, event)
     requests = len(fleet.asked) + slots.requests - asked_before
-    first = isinstance(event, Incident) and report.outcome.status is not Status.DUPLICATE
-    return Turn(started, worker.now, event.incident_id, first, requests, report.outcome.status)
+    alarm = isinstance(event, Incident)
+    return Turn(started, worker.now, event.incident_id, alarm, requests, report.outcome.status)
 
 
 def _answered(runbook: Runbook, event: Event) -> Report:
