@@ -647,6 +647,27 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         overloaded(shards=None, stream=None, incoming_records=None, read_records=None),
         Cause.SLOW_CONSUMER,
     ),
+    "a record that hangs is out for two minutes: between its tries younger ones are seen": (
+        poison(
+            iterator_age_ms=[400.0] * 18 + [x for n in range(6) for x in (400.0, 6e4 + 12e4 * n)],
+            stream_iterator_age_ms=0,
+            youngest_age_ms=50,
+            errors=[0.0] * 18 + [0.0, 1.0] * 6,
+            duration_max_ms=[500.0] * 18 + [500.0, 120_000.0] * 6,
+            timeout_seconds=120,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "what will be over only in an hour is no recovery, though nothing helps": (
+        overloaded(
+            reserved_concurrency=4,
+            iterator_age_ms=climbing(0.22, 12),
+            stream_iterator_age_ms=climbing(0.22, 12),
+            incoming_records=[6_000.0] * 18 + [60_000.0] * 6 + [20_000.0] * 6,
+            read_records=since(12, 24_000, 6_000),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
     "an age that jumps far while nothing works harder is one old record's": (
         evidence(
             shards=4,

@@ -28,13 +28,16 @@ def failing(case: Case) -> Finding:
     if (sustained or repeated) and not all_now:
         if not stands and _failed_before(signals):
             return Finding(NO, "as much failed before anything lagged", readings)
-        if _a_little_beside_the_work(case) and not (stands and _like_a_clock(signals)):
+        for_long = (signals.still_minutes or 0) >= _FOR_LONG
+        sure = stands and (for_long or _like_a_clock(signals))
+        if _a_little_beside_the_work(case) and not sure:
             because = "little fails, and the lanes are busy with what succeeds"
             return Finding(NO, because, readings)
     gravely = (signals.newest_error_share or 0.0) >= _GRAVELY
     if sustained or (repeated and (all_now or gravely or stands)):
         return Finding(YES, "invocations end in errors, minute after minute", readings)
-    if reported and (stuck(case) or signals.age_slope is None):
+    many = (signals.failed_event_share or 0.0) >= _GRAVELY
+    if reported and (many or stuck(case) or signals.age_slope is None):
         return Finding(YES, "the function reports failed records", readings)
     return Finding(NO, "invocations succeed", readings)
 
@@ -46,6 +49,8 @@ def _reports_failures(case: Case) -> bool:
     return bool(signals.failed_events_per_minute) and not few
 
 
+_FOR_LONG = 8
+"""Minutes in which a lane that moves on at all has moved on by more than the beat of its tries."""
 _GRAVELY = 0.25
 """Of the newest minute, from which there is no need to wait for another one like it."""
 
@@ -394,7 +399,9 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "every shard still moves on, only slower", readings)
     if signals.newest_error_share == 0 and not signals.failed_events_per_minute:
         return Finding(NO, "nothing fails any more", readings)
-    by_chance = signals.stands_still_by_chance or 0.0
+    by_chance = signals.stands_still_by_chance
+    if by_chance is None:  # no error is counted, so that only the clock tells
+        by_chance = 0.0 if _like_a_clock(signals) or signals.age_slope is None else 1.0
     unlikely = signals.lanes == 1 or _shown_by_a_lane(case)
     if signals.others_move is False and shards > 1 and not counted:
         return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)

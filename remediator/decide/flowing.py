@@ -126,6 +126,10 @@ def _ends_in(case: Case, flow: forecast.Flow | None) -> float | None:
     return None if drains in {None, inf} else drains
 
 
+_LONGEST_PATIENCE = 3.0
+"""Times the patience: what lasts longer is no "soon", and has a cause, though nothing helps."""
+
+
 def _patience(case: Case, flow: forecast.Flow | None) -> float:
     """How long is waited: as long as any help would take, since help restarts the mapping."""
     knobs = case.policy.forecast
@@ -133,7 +137,10 @@ def _patience(case: Case, flow: forecast.Flow | None) -> float:
         return knobs.patience_seconds
     best = flow.capacity(case.policy.limits.parallelization_factor)
     helped = flow.drains_in(best, flow.restart(knobs))
-    return max(knobs.patience_seconds, 0.0 if helped in {None, inf} else helped or 0.0)
+    longest = _LONGEST_PATIENCE * knobs.patience_seconds
+    return max(
+        knobs.patience_seconds, 0.0 if helped in {None, inf} else min(helped or 0.0, longest)
+    )
 
 
 def saturates_downstream(case: Case) -> Finding:

@@ -69,7 +69,24 @@ def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
     ended = newest - long_minutes(evidence) * MINUTE if newest else None
     while ended and len(points) > 1 and points[-1][0] > ended and points[-1][1] < points[-2][1]:
         points = points[:-1]
-    return points
+    return _without_dips(points)
+
+
+def _without_dips(points: list[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
+    """Less the minutes between two tries of the oldest record: an invocation is counted where it
+    began, so that while one is out for minutes only younger records are seen."""
+    return [
+        (at, age)
+        for n, (at, age) in enumerate(points)
+        if not any(
+            age < was and then - was >= _LIKE_A_CLOCK * (later - earlier - MINUTE).total_seconds()
+            for earlier, was in points[max(0, n - _OUT_MINUTES) : n]
+            for later, then in points[n + 1 : n + 1 + _OUT_MINUTES]
+        )
+    ]
+
+
+_LIKE_A_CLOCK, _OUT_MINUTES = 0.75, 2
 
 
 def alarming_ages(evidence: Evidence) -> list[tuple[datetime, float]]:

@@ -41,7 +41,7 @@ def normal_age_seconds(evidence: Evidence) -> float:
     """The age that is no lag: a record waits for the batching window, and for the batch before it
     to end."""
     took = (series_of(evidence, Metric.DURATION_MAX_MS) or Series()).values
-    before = took[:-_LONGEST_OF]  # those of the newest minutes may be long for what is wrong now
+    before = took[: len(took) // 2]  # those of the newest minutes may be long for what is wrong now
     usual = before if len(before) >= LAST_MINUTES else took
     longest = max(usual[-_LONGEST_OF:], default=0.0) / 1000
     waits = window_seconds(evidence) + longest

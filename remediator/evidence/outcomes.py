@@ -51,7 +51,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     return found | Signals(
         error_share=min(1.0, _weighted(newest)),
         error_share_before=_while_on_time(evidence, active[begin:]),
-        error_minutes=sum(bad > 0 for _, _, bad in newest),
+        error_minutes=sum(bad > 0 for _, _, bad in active[-_tried_within(evidence) :]),
         failing_minutes=sum(over[-len(newest) :]),
         seen_minutes=len(newest),
         failing_since=active[begin][0] if begin < len(active) else None,
@@ -115,11 +115,17 @@ def _weighted(minutes: Minutes) -> float:
     return sum(bad for *_, bad in newest) / sum(count for _, count, _ in newest)
 
 
+def _tried_within(evidence: Evidence) -> int:
+    """Minutes within which what fails is tried again and again, however long a try is out."""
+    took = (series_of(evidence, Metric.DURATION_MAX_MS) or Series()).values[-2 * LAST_MINUTES :]
+    return LAST_MINUTES + int(max(took, default=0.0) // 60_000)
+
+
 def _while_on_time(evidence: Evidence, failing: Minutes) -> float | None:
     """Less the last of them, in which what is held had no time to be seen to lag."""
     fine, normal = on_time(evidence), timedelta(seconds=normal_age_seconds(evidence))
-    late = min((at for at, *_ in failing if at not in fine), default=None)
-    before = [entry for entry in failing if late is not None and entry[0] + MINUTE + normal <= late]
+    in_time = max(fine, default=None)
+    before = [entry for entry in failing if in_time is not None and entry[0] + normal <= in_time]
     if len(before) < LAST_MINUTES:
         return None
     return sum(bad for *_, bad in before) / sum(count for _, count, _ in before)

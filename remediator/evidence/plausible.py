@@ -13,9 +13,10 @@ from itertools import pairwise
 from operator import or_
 from typing import NamedTuple
 
+from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
-from remediator.evidence.series import LAST_MINUTES, long_minutes
-from remediator.model import Evidence
+from remediator.evidence.series import LAST_MINUTES, series_of
+from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 _JUMP_SLACK_SECONDS = 120.0
@@ -26,6 +27,8 @@ _BY_NO_TROUBLE_SECONDS = 600
 _AT_WORK = 0.5
 """Lanes: what is worked on in earnest may well be old, as after a start at TRIM_HORIZON."""
 _FAR_TOO_MANY = 1.5
+_SHORT_MS, _LONGEST_OF = 60_000, 10
+"""Longer invocations may all be stamped in one minute, which then has more than its share."""
 _LATE_SECONDS = 60
 _HOUR = 3600
 
@@ -134,7 +137,8 @@ _LATE_METRICS_SECONDS = 600
 
 def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:
     busy, lanes = known.busy_lanes or 0.0, known.lanes
-    short = long_minutes(evidence) <= 1
+    took = (series_of(evidence, Metric.DURATION_MAX_MS) or Series()).values[-_LONGEST_OF:]
+    short = 0 < max(took, default=0.0) < _SHORT_MS
     if not lanes or not short or evidence.sibling_mappings or busy <= _FAR_TOO_MANY * lanes:
         return None
     return Contradiction(

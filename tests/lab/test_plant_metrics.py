@@ -197,6 +197,18 @@ def test_throttles_are_neither_invocations_nor_errors() -> None:
     assert not values(pipeline, "Errors", "Sum", FUNCTION)
 
 
+def test_throttles_of_an_alias_are_counted_for_it_too() -> None:
+    pipeline = rig(
+        function=FunctionSpec(name="consumer", reserved_concurrency=0, alias="live"),
+        producer=burst(10),
+        qualifier="live",
+    )
+    pipeline.world.run_until(600)
+    of_all = values(pipeline, "Throttles", "Sum", FUNCTION)
+    assert of_all[3] > 0
+    assert values(pipeline, "Throttles", "Sum", FUNCTION | {"Resource": "consumer:live"}) == of_all
+
+
 def test_event_counts_are_opt_in() -> None:
     where = {}
     for opted in (False, True):

@@ -133,6 +133,23 @@ def test_what_holds_hardly_ever_is_no_right_answer() -> None:
     assert right_causes(samples, 500.0, 120.0, 60.0) == {Cause.SLOW_CONSUMER}
 
 
+def test_what_holds_for_a_moment_beside_what_only_waits_is_no_right_answer() -> None:
+    words = [(("function", 1),) if n % 10 == 0 else (("waits", 1),) for n in range(60)]
+    samples = [Sample(10.0 * n, 100.0 + 10 * n, words[n]) for n in range(60)]
+    assert right_causes(samples, 500.0, 120.0, 60.0) == {Cause.RECOVERING}
+
+
+def test_a_lane_that_keeps_up_with_long_batches_is_slow_and_may_be_left_alone() -> None:
+    samples = [Sample(10.0 * n, 100.0 + 10 * n, (("works", 1),)) for n in range(60)]
+    right = right_causes(samples, 500.0, 120.0, 60.0)
+    assert right == {Cause.SLOW_CONSUMER, Cause.RECOVERING}
+
+
+def test_where_nothing_succeeds_at_all_a_record_and_the_function_look_alike() -> None:
+    held = right_in("poison_first_of_its_batch")
+    assert {Cause.POISON_RECORD, Cause.FUNCTION_FAILURE} <= held
+
+
 # --- what the plant has learned for it -----------------------------------------------------------
 
 
