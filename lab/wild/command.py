@@ -144,6 +144,7 @@ def _show_outcome(console: Console, o: Outcome) -> None:
     console.print(f"  the oracle: {f'{o.lever}, {best}' if o.lever else 'no lever helps'}")
     harm = ", ".join(f"{kind} {count}" for kind, count in o.harm.items())
     console.print(f"  harm: {harm or 'none'}; forecast error: {_error(o.forecast_error)}")
+    console.print(f"  {o.looks} looks, {o.calls} AWS calls")
 
 
 def _error(share: float | None) -> str:
@@ -168,8 +169,11 @@ def compared(seeds: Sequence[int], before: str, after: str | None, processes: in
     first = _played(console, [Job(seed, before) for seed in seeds], processes)
     second = _played(console, [Job(seed, after) for seed in seeds], processes)
     shown = _table("Before and after", "figure", "before", "after")
-    for old, new in zip(report.rows(first), report.rows(second), strict=False):
-        shown.add_row(old[0], old[1], new[1] if new[0] == old[0] else "–")
+    before_by_name, after_by_name = (
+        {name: value for name, value, *_ in report.rows(played)} for played in (first, second)
+    )
+    for name in dict.fromkeys((*before_by_name, *after_by_name)):  # a kind of harm may be in one
+        shown.add_row(name, before_by_name.get(name, "–"), after_by_name.get(name, "–"))
     console.print(shown)
     moved = _table("Slices that moved", "measure", "property", "is", "before", "after", "of")
     for row in _moved(first, second):

@@ -66,6 +66,9 @@ def _rows(f: Figures) -> list[tuple[str, str, str, str]]:
         _quantile("× the oracle, median", f.ratio),
         _quantile("× the oracle, 95th percentile", f.ratio_p95),
         _quantile("forecast error, median", f.forecast, percent=True),
+        _quantile("looks, median", f.looks),
+        _quantile("AWS calls, median", f.calls),
+        _quantile("AWS calls, 95th percentile", f.calls_p95),
         ("crashed", str(f.crashed), "", str(f.worlds)),
     ]
 

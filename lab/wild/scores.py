@@ -246,11 +246,11 @@ def _gone_in(played: Played, since: float) -> float | None:
     usual = max(GONE_SECONDS, played.world.usual_age)
     young = (at - since for at, age in played.ages if at > since and age < usual)
     return min(
-        (*islice(young, 1), *islice(_held_by_nothing(played.samples, since), 1)), default=None
+        (*islice(young, 1), *islice(free_of_holders(played.samples, since), 1)), default=None
     )
 
 
-def _held_by_nothing(samples: Sequence[Sample], since: float) -> Iterator[float]:
+def free_of_holders(samples: Sequence[Sample], since: float) -> Iterator[float]:
     """When nothing held the oldest records in several looks in a row, in seconds."""
     later = [sample for sample in samples if sample.at > since]
     for first in range(len(later) - FREE_LOOKS + 1):

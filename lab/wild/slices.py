@@ -79,6 +79,11 @@ class Figures(NamedTuple):
     ratio: Quantile
     ratio_p95: Quantile
     forecast: Quantile
+    looks: Quantile
+    """Of an incident, where there was an alarm."""
+    calls: Quantile
+    """To AWS, by all looks of a world with an alarm."""
+    calls_p95: Quantile
     crashed: int
 
 
@@ -117,11 +122,13 @@ MEASURES: dict[str, Measure] = {
 def figures(outcomes: Sequence[Outcome]) -> Figures:
     """The figures of some worlds."""
     ratios = [o.ratio for o in outcomes if o.ratio is not None]
+    alarmed = [o for o in outcomes if o.alarm_at is not None]
+    calls = [float(o.calls) for o in alarmed]
     errors = [o.forecast_error for o in outcomes if o.forecast_error is not None]
     kinds = sorted({kind for o in outcomes for kind in o.harm})
     return Figures(
         worlds=len(outcomes),
-        alarms=sum(o.alarm_at is not None for o in outcomes),
+        alarms=len(alarmed),
         first=share(outcomes, first_right),
         first_asks=sum(bool(o.first and o.first.asks) for o in outcomes),
         last=share(outcomes, last_right),
@@ -132,6 +139,9 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
         ratio=quantile(ratios, 0.5),
         ratio_p95=quantile(ratios, 0.95),
         forecast=quantile(errors, 0.5),
+        looks=quantile([float(o.looks) for o in alarmed], 0.5),
+        calls=quantile(calls, 0.5),
+        calls_p95=quantile(calls, 0.95),
         crashed=sum(bool(o.crashed) for o in outcomes),
     )
 

@@ -1,5 +1,6 @@
 """Worlds at random: drawn by their seeds, judged by the plant, counted with intervals."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -20,7 +21,7 @@ from lab.wild.dice import drawn
 from lab.wild.draw import wild
 from lab.wild.play import play
 from lab.wild.priors import TABLES, Source, draw, table
-from lab.wild.scores import Outcome, Word, from_json, outcome, to_json
+from lab.wild.scores import Outcome, Word, free_of_holders, from_json, outcome, to_json
 from lab.wild.sweep import Job, sweep
 from lab.wild.truth import Sample, Witness, ends_soon, right_causes
 from remediator.model import Cause
@@ -28,6 +29,8 @@ from tests.lab.plant_worlds import START
 
 SMALL_DRAW = (3, 9, 17, 29)
 """Seeds of every run; `make wild` plays a thousand others."""
+ISOLATED = 67
+"""A world with a poison record among others, that a lever of ours isolates."""
 APPROVED = 54
 """A world in which an update waits for somebody, who comes."""
 PUSHED = {"saturates_when_pushed", "pushed_with_few_lanes"}
@@ -272,6 +275,36 @@ def test_the_command_writes_data_and_report(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert [o.seed for o in from_json(out.read_bytes())] == [SMALL_DRAW[1]]
     assert "first word right" in out.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_two_policies_are_compared_over_the_same_worlds(tmp_path: Path) -> None:
+    """Frozen it does nothing; as it ships it isolates the record, and the lag is gone."""
+    still = tmp_path / "still.yml"
+    still.write_text("freeze: true\n", encoding="utf-8")
+    arguments = ["wild", "--worlds", "1", "--first-seed", str(ISOLATED), "--processes", "1"]
+    answer = CliRunner().invoke(app, [*arguments, "--against", str(still)])
+    assert answer.exit_code == 0, answer.output
+    rows = (re.split(r"\s{2,}", line.strip()) for line in answer.stdout.split("\n"))
+    figures = {row[0]: row[1:] for row in rows if len(row) > 2}
+    assert figures["recovered where a lever exists"] == ["0.0%", "100.0%"]
+    assert float(figures["AWS calls, median"][0]) > 0
+
+
+def test_a_policy_that_the_remediator_would_refuse_is_compared_with_nothing(tmp_path: Path) -> None:
+    odd = tmp_path / "odd.yml"
+    odd.write_text("freez: true\n", encoding="utf-8")
+    answer = CliRunner().invoke(app, ["wild", "--worlds", "1", "--against", str(odd)])
+    assert answer.exit_code != 0
+    assert "freez" in answer.output
+
+
+def test_a_batch_that_takes_longer_now_is_no_backlog() -> None:
+    """What holds the oldest record is its own batch: the backlog is gone, though the age stays."""
+    looks = tuple(
+        Sample(10.0 * n, 300.0, (("waits" if n >= 5 else "lanes", 1),)) for n in range(20)
+    )
+    assert next(free_of_holders(looks, 0.0)) == 50.0
+    assert next(free_of_holders(looks[:8], 0.0), None) is None
 
 
 def test_one_world_is_told_with_its_properties_and_its_truth() -> None:
