@@ -11,7 +11,7 @@ from remediator.errors import InputError
 from remediator.events import names
 from remediator.events.requests import Approve, Rollback, SetFreeze
 from remediator.model import Mode, Report
-from remediator.render import pages
+from remediator.render import incidents
 from remediator.runbook.by_hand import find_rollback
 from remediator.state import IncidentState
 
@@ -103,7 +103,7 @@ def rollback(
     must_be_opted_in(office)
     states = find_rollback(office.runbook(Mode.PLAN), asked)
     for state in states:
-        showing.aside(pages.undoing(state))
+        showing.aside(incidents.undoing(state))
     if not yes:
         for state in states:
             _show_stored(office, state.incident_id)
@@ -201,7 +201,7 @@ def _show(outside: Outside, found: Report, shown: Format) -> None:
 
 def _show_stored(office: Office, incident_id: str) -> IncidentState:
     state = office.reader().load_incident(incident_id)
-    showing.plain_page(pages.incident(state, (), office.remediator), Format.TEXT)
+    showing.plain_page(incidents.incident(state, (), office.remediator), Format.TEXT)
     return state
 
 

@@ -10,7 +10,7 @@ from remediator.cli import options, showing
 from remediator.cli.options import Command, Format
 from remediator.cli.outside import Outside, Place, open_office, policy_of
 from remediator.errors import InputError
-from remediator.render import pages
+from remediator.render import rules
 
 PANEL = "Look after the alarms"
 _PROPOSED = 3
@@ -77,7 +77,7 @@ def alarms(
     if shown is Format.JSON:
         showing.data({"done": changing, "alarms": [step._asdict() for step in steps]})
     else:
-        showing.plain_page(pages.alarm_steps(steps, done=changing), shown)
+        showing.plain_page(rules.alarm_steps(steps, done=changing), shown)
     open_ends = not changing and any(step.verb is not Verb.KEEP for step in steps)
     raise typer.Exit(_PROPOSED if open_ends else 0)
 

@@ -16,7 +16,7 @@ from remediator.contradictions import contradictions
 from remediator.environment import Settings
 from remediator.errors import FileError, InputError, Problem
 from remediator.policy import Policy
-from remediator.render import findings, pages
+from remediator.render import findings, rules
 from remediator.render.findings import Finding, Level
 
 policy = typer.Typer(cls=Listed, no_args_is_help=True, help="About the policy file.")
@@ -108,7 +108,7 @@ def _show(outside: Outside, checked: list[Checked], shown: CheckFormat) -> None:
             typer.echo(findings.annotations(found), nl=False)
             for of in checked:
                 if of.policy is not None:
-                    showing.step_summary(outside, pages.policy(of.policy, of.file))
+                    showing.step_summary(outside, rules.policy(of.policy, of.file))
         case CheckFormat.JSON:
             told = [_record(of) for of in checked]
             showing.data(told[0] if len(told) == 1 else told)
@@ -116,7 +116,7 @@ def _show(outside: Outside, checked: list[Checked], shown: CheckFormat) -> None:
         case _:
             for of in checked:
                 if of.policy is not None:
-                    showing.plain_page(pages.policy(of.policy, of.file), Format(shown))
+                    showing.plain_page(rules.policy(of.policy, of.file), Format(shown))
             _complain(found)
 
 

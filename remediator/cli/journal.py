@@ -13,7 +13,7 @@ from remediator.cli.options import Command, Format
 from remediator.cli.outside import Office, Outside, Place, need_journal, open_office
 from remediator.model import Mode
 from remediator.ports import Journal
-from remediator.render import pages
+from remediator.render import incidents, rules
 from remediator.state import Freeze, IncidentState
 
 PANEL = "Look back"
@@ -50,7 +50,7 @@ def history(
     if shown is Format.JSON:
         showing.data([state.model_dump(mode="json") for state in kept])
     else:
-        showing.plain_page(pages.incidents(kept, about), shown)
+        showing.plain_page(incidents.incidents(kept, about), shown)
 
 
 def _of_account(
@@ -80,7 +80,7 @@ def frozen(
     if shown is Format.JSON:
         showing.data({"frozen": found.model_dump(mode="json") if found else None})
     else:
-        showing.plain_page(pages.freeze(found, scopes), shown)
+        showing.plain_page(rules.freeze(found, scopes), shown)
 
 
 def freezes(
@@ -98,7 +98,7 @@ def freezes(
     if shown is Format.JSON:
         showing.data({"freezes": [one.model_dump(mode="json") for one in found]})
     else:
-        showing.plain_page(pages.freezes(found), shown)
+        showing.plain_page(rules.freezes(found), shown)
 
 
 def journal_office(outside: Outside, place: Place) -> Office:

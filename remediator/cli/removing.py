@@ -16,7 +16,7 @@ from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.escaping import command
 from remediator.events.requests import Rollback, SetFreeze
 from remediator.model import Mode, Report
-from remediator.render import pages
+from remediator.render import incidents
 from remediator.render.page import Page, Section, Tone
 from remediator.state import IncidentState
 
@@ -47,7 +47,7 @@ def uninstall(
     need_journal(office)
     states = in_effect(office)
     for state in states:
-        showing.plain_page(pages.undoing(state), Format.TEXT)
+        showing.plain_page(incidents.undoing(state), Format.TEXT)
     if states and not yes:
         typer.echo("\nNothing was changed. To put it back: say --yes.", err=True)
         raise typer.Exit(PROPOSED)

@@ -19,7 +19,7 @@ from remediator.decide.tree import TREE
 from remediator.drift import Row, Standing
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.model import Evidence, Mode
-from remediator.render import github, html, pages, story
+from remediator.render import github, html, incidents, rules, story
 from remediator.render.story import Story
 from remediator.render.words import name
 from remediator.state import IncidentState
@@ -150,7 +150,7 @@ def _of_bundle(
     if page is None:
         showing.report(outside, found, shown, readings=True)
         if drifted is not None and shown is not Format.JSON:
-            showing.plain_page(pages.drift(drifted), shown)
+            showing.plain_page(rules.drift(drifted), shown)
         return
     late = offline(outside, bundle, policy).policy.thresholds.alarm_seconds
     _write(story.of_report(found, bundle.evidence, late_seconds=late, drifted=drifted), page)
@@ -169,9 +169,9 @@ def _of_incident(
     evidence = _evidence(office, state) if page or asked.template else None
     drifted = asked.rows(evidence)
     if page is None:
-        showing.plain_page(pages.incident(state, entries, office.remediator, evidence), shown)
+        showing.plain_page(incidents.incident(state, entries, office.remediator, evidence), shown)
         if drifted is not None:
-            showing.plain_page(pages.drift(drifted), shown)
+            showing.plain_page(rules.drift(drifted), shown)
         return
     alarm = state.incident.alarm
     late = alarm.late_after_seconds if alarm else None
@@ -248,9 +248,9 @@ def drift(
         showing.data({"template": str(template), "rows": [r.model_dump(mode="json") for r in rows]})
     elif shown is Format.GITHUB:
         typer.echo(github.drift(rows, str(template)), nl=False)
-        showing.step_summary(context.obj, pages.drift(rows))
+        showing.step_summary(context.obj, rules.drift(rows))
     else:
-        showing.plain_page(pages.drift(rows), shown)
+        showing.plain_page(rules.drift(rows), shown)
     if any(row.standing is Standing.DRIFTED for row in rows):
         raise typer.Exit(DRIFTED)
 

@@ -14,7 +14,7 @@ from remediator.cli.options import Format
 from remediator.cli.outside import Outside
 from remediator.escaping import json_text
 from remediator.model import Answer, Cause, Report, Status
-from remediator.render import github, markdown, pages, text
+from remediator.render import github, incidents, markdown, pages, text
 from remediator.render.page import Page
 from remediator.render.words import name
 from remediator.state import Entry, EntryKind
@@ -123,7 +123,7 @@ def entry(found: Entry, shown: Format) -> None:
         typer.echo(json_text(found.model_dump_json()))
     else:
         head = f"{found.at:%H:%M:%S}  {name(found.kind):<{_WIDEST_KIND}}"
-        text.write_entry(_console(), head, pages.said(found))
+        text.write_entry(_console(), head, incidents.said(found))
 
 
 _WIDEST_KIND = max(map(len, EntryKind))

@@ -22,7 +22,7 @@ from remediator.model import (
     Record,
     Report,
 )
-from remediator.render import pages, patch
+from remediator.render import incidents, pages, patch, rules
 from remediator.render.page import Section, Table, Tone
 from remediator.render.words import by_hand, setting
 from remediator.state import ChangeState, Entry, EntryKind, IncidentState, TrackedChange
@@ -112,7 +112,7 @@ def of_incident(
     drifted: Sequence[Row] | None = None,
 ) -> Story:
     """An incident as the journal has it. ``evidence``: the readings of its time, from AWS."""
-    page = pages.incident(state, entries, remediator, evidence)
+    page = incidents.incident(state, entries, remediator, evidence)
     ages, ages_from = _ages(entries, evidence)
     leading = _leading(entries)
     options = tuple(filter(None, (_read(Option, one) for one in _told(leading, "forecast") or ())))
@@ -132,11 +132,11 @@ def of_incident(
         foretold=_foretold(state, entries),
         sections=(
             *_rulings(entries),
-            *(section for section in page.sections if section.heading != pages.TIMELINE),
+            *(section for section in page.sections if section.heading != incidents.TIMELINE),
             *(section for packet in packets[-1:] for section in _poison(packet)),
             *_drift(drifted),
             *_commands(state, remediator),
-            *(section for section in page.sections if section.heading == pages.TIMELINE),
+            *(section for section in page.sections if section.heading == incidents.TIMELINE),
         ),
         told_at=told_at,
     )
@@ -286,7 +286,7 @@ def _commands(state: IncidentState, remediator: str | None) -> Iterator[Section]
 def _planned_to_last(found: Report) -> Iterator[Section]:
     planned = found.guarded_plan.proposed if found.guarded_plan else ()
     said = [patch.Held(c.resource.kind, c.setting, c.after) for c in planned]
-    section = pages.lasting(found.target, said, "To make the planned change permanent")
+    section = incidents.lasting(found.target, said, "To make the planned change permanent")
     if section is not None:
         yield section
 
@@ -294,5 +294,5 @@ def _planned_to_last(found: Report) -> Iterator[Section]:
 def _drift(rows: Sequence[Row] | None) -> Iterator[Section]:
     """What the next deploy of a template would change."""
     if rows is not None:
-        shown = pages.drift(rows)
+        shown = rules.drift(rows)
         yield Section(shown.title, table=shown.sections[0].table)

@@ -29,7 +29,7 @@ from remediator.model import (
     Watched,
 )
 from remediator.policy import Policy
-from remediator.render import github, markdown, pages, text
+from remediator.render import github, incidents, markdown, pages, rules, text
 from remediator.render.page import Page, Section, Table, Tone
 from remediator.state import (
     ChangeState,
@@ -244,7 +244,7 @@ def test_a_history_loses_no_character_and_no_column_however_long_the_names(width
     assert state.target is not None
     named = state.target.model_copy(update={"function": LONG_FUNCTION})
     long = state.model_copy(update={"target": named, "incident_id": LONG_INCIDENT})
-    said = shown(pages.incidents([long, long], "of all"), width)
+    said = shown(incidents.incidents([long, long], "of all"), width)
     words = [word.rstrip(":") for word in said.split()]
     for word in (LONG_FUNCTION, LONG_INCIDENT, "opened", "effect", "bisect_on_error"):
         assert word in words
@@ -362,12 +362,12 @@ CHANGE = {"setting": "parallelization_factor", "before": 1, "after": 8}
     ],
 )
 def test_each_entry_of_the_journal_is_one_line(told: Entry, said: str) -> None:
-    assert pages.said(told) == said
+    assert incidents.said(told) == said
 
 
 @pytest.mark.parametrize("kind", EntryKind)
 def test_no_entry_is_too_strange_to_be_told(kind: EntryKind) -> None:
-    assert "\n" not in pages.said(entry(kind))
+    assert "\n" not in incidents.said(entry(kind))
 
 
 def test_an_incident_shows_its_changes_its_timeline_and_what_waits() -> None:
@@ -377,7 +377,7 @@ def test_an_incident_shows_its_changes_its_timeline_and_what_waits() -> None:
         pending=report.guarded_plan,
         pending_until=NOW + timedelta(hours=1),
     )
-    page = pages.incident(waiting, [entry(EntryKind.OUTCOME, status="awaiting_approval")])
+    page = incidents.incident(waiting, [entry(EntryKind.OUTCOME, status="awaiting_approval")])
     lasting = "If it should stay: to make it permanent"
     assert [s.heading for s in page.sections] == ["Changes", "Plan that waits", lasting, "Timeline"]
     said = flat(page)
@@ -387,7 +387,7 @@ def test_an_incident_shows_its_changes_its_timeline_and_what_waits() -> None:
 
 
 def test_incidents_are_listed_with_what_is_still_in_effect() -> None:
-    page = pages.incidents([remembered(stage=Stage.WATCHING)], "of orders")
+    page = incidents.incidents([remembered(stage=Stage.WATCHING)], "of orders")
     table = page.sections[0].table
     assert table is not None
     assert table.rows[0][1:] == (
@@ -397,15 +397,15 @@ def test_incidents_are_listed_with_what_is_still_in_effect() -> None:
         "poison record (isolated)",
         "bisect_on_error on",
     )
-    assert pages.incidents([], "of orders").title == "No incidents of orders"
+    assert incidents.incidents([], "of orders").title == "No incidents of orders"
 
 
 def test_a_freeze_says_who_and_why() -> None:
     found = Freeze(scope="all", reason="a release is under way", by="ada", at=NOW)
-    said = flat(pages.freeze(found, ["all"]))
+    said = flat(rules.freeze(found, ["all"]))
     assert "ada" in said
     assert "a release is under way" in said
-    assert pages.freeze(None, ["all", "orders"]).title == "Not frozen: all or orders"
+    assert rules.freeze(None, ["all", "orders"]).title == "Not frozen: all or orders"
 
 
 def test_colours_are_for_terminals_only() -> None:

@@ -10,7 +10,7 @@ from remediator.cli.showing import PLAIN_WIDTH
 from remediator.cli.tables import TABLES
 from remediator.drift import drift, template
 from remediator.policy import Policy
-from remediator.render import pages, text
+from remediator.render import incidents, pages, rules, text
 from remediator.render import tree as drawing
 from remediator.render.page import Page
 from tests.golden import golden
@@ -28,19 +28,21 @@ def history() -> Page:
     state = kept()
     assert state.target is not None
     long = state.target.model_copy(update={"function": LONG})
-    return pages.incidents([state, state.model_copy(update={"target": long})], "of 111122223333")
+    return incidents.incidents(
+        [state, state.model_copy(update={"target": long})], "of 111122223333"
+    )
 
 
 PAGES: Mapping[str, Callable[[], Page]] = {
     "plan": lambda: pages.report(planned("slow-consumer")),
     "explain": lambda: pages.report(planned("poison"), readings=True),
-    "incident": lambda: pages.incident(restored(), entries(), "remediator"),
-    "incident-kept": lambda: pages.incident(kept(), entries(), "remediator", readings()),
+    "incident": lambda: incidents.incident(restored(), entries(), "remediator"),
+    "incident-kept": lambda: incidents.incident(kept(), entries(), "remediator", readings()),
     "history": history,
-    "rollback": lambda: pages.undoing(kept()),
-    "drift": lambda: pages.drift(drift(template(TEMPLATE, "t.yml"), readings())),
+    "rollback": lambda: incidents.undoing(kept()),
+    "drift": lambda: rules.drift(drift(template(TEMPLATE, "t.yml"), readings())),
     "tree": lambda: drawing.page(TABLES),
-    "policy": lambda: pages.policy(Policy(), "policies/guardrails.yml"),
+    "policy": lambda: rules.policy(Policy(), "policies/guardrails.yml"),
 }
 
 
