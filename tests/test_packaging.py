@@ -241,6 +241,25 @@ def test_what_is_installed_finds_its_policy(installed: Path) -> None:
     assert "slow consumer" in run.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--version"], "remediator"),
+        (["policy", "check"], "The policy is understood"),
+        (["schema", "policy"], "Who decides on each remedy"),
+        (["iam", "--for", "ci"], "ReadMappings"),
+        (["tree"], "Questions"),
+        (["doctor", "--help"], "--remediator-function"),
+    ],
+    ids=lambda arguments: " ".join(arguments) if isinstance(arguments, list) else "",
+)
+def test_what_is_installed_works_far_from_the_repository(
+    installed: Path, arguments: list[str], said: str
+) -> None:
+    run = run_installed(installed, "remediator", *arguments)
+    assert (run.returncode, said in run.stdout) == (0, True), run.stderr
+
+
 def test_the_installed_lab_finds_the_stack_that_it_deploys(installed: Path) -> None:
     run = run_installed(installed, "remediator-lab", "demo")
     assert run.returncode == 0, run.stderr

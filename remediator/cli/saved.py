@@ -25,6 +25,7 @@ DIFFERENT = 3
 class Answered(NamedTuple):
     """One bundle's answer: its report unless it could not be read, its line, its exit code."""
 
+    file: str
     report: Report | None
     told: str
     code: int
@@ -40,14 +41,17 @@ def answers(
 ) -> int:
     """Answer each saved bundle, and say what came of it; the gravest exit code."""
     answered = [_answer(outside, file, policy) for file in files.named(bundles)]
-    found = [answer.report for answer in answered if answer.report is not None]
-    if shown is Format.JSON and len(answered) > 1:
+    several = len(answered) > 1
+    if shown is Format.JSON and several:
+        found = [answer.report for answer in answered if answer.report is not None]
         showing.data([report.model_dump(mode="json") for report in found])
     else:
-        for report in found:
-            showing.report(outside, report, shown, readings=readings)
+        for answer in answered:
+            if answer.report is not None:
+                file = answer.file if several else None
+                showing.report(outside, answer.report, shown, readings=readings, file=file)
     for answer in answered:
-        if answer.report is None or len(answered) > 1:
+        if answer.report is None or several:
             complain(answer.told)
     return showing.gravest(answer.code for answer in answered)
 
@@ -101,10 +105,11 @@ def _answer(outside: Outside, file: Path, policy: Path | None) -> Answered:
     try:
         bundle = read_bundle(file)
     except InputError as error:
-        return Answered(None, f"Error: {error}", ERROR)
+        return Answered(str(file), None, f"Error: {error}", ERROR)
     report = respond(outside, bundle, policy)
     code = showing.end(report).exit_code
-    return Answered(report, f"{file}: {pages.headline(report)} (exit code {code})", code)
+    told = f"{file}: {pages.headline(report)} (exit code {code})"
+    return Answered(str(file), report, told, code)
 
 
 def read_bundle(file: Path) -> Bundle:

@@ -89,14 +89,21 @@ def gravest(codes: Iterable[int]) -> int:
     return max(codes, key=_BY_GRAVITY.index, default=0)
 
 
-def report(outside: Outside, found: Report, shown: Format, *, readings: bool = False) -> None:
-    """Print a report."""
+def report(
+    outside: Outside,
+    found: Report,
+    shown: Format,
+    *,
+    readings: bool = False,
+    file: str | None = None,
+) -> None:
+    """Print a report; ``file``: which of several bundles it is about."""
     if shown is Format.JSON:
         typer.echo(json_text(found.model_dump_json(indent=2)))
         return
     page = pages.report(found, readings=readings)
     if shown is Format.GITHUB:
-        typer.echo(github.annotations(found), nl=False)
+        typer.echo(github.annotations(found, file), nl=False)
         step_summary(outside, page)
         return
     plain_page(page, shown)

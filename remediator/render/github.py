@@ -22,15 +22,16 @@ _LEVELS = {
 }
 
 
-def annotations(report: Report) -> str:
-    """One line for the cause, one for each change; ends with a newline."""
+def annotations(report: Report, file: str | None = None) -> str:
+    """One line for the cause, one for each change, at a bundle's file; ends with a newline."""
     subject = report.target.function if report.target else report.incident_id
+    title = f"remediator: {subject}"
     level = _LEVELS.get(report.outcome.status, "notice")
     found = cause(report.diagnosis) if report.diagnosis else name(report.outcome.status)
-    lines = [command(level, f"remediator: {subject}", f"{found}. {_summary(report)}")]
+    lines = [command(level, title, f"{found}. {_summary(report)}", file=file)]
     plan = report.guarded_plan
     lines += [
-        command(level, f"remediator: {subject}", _change(guarded))
+        command(level, title, _change(guarded), file=file)
         for guarded in (plan.changes if plan else ())
     ]
     return "\n".join(lines) + "\n"

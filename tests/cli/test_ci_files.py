@@ -63,8 +63,8 @@ def test_the_action_checks_policies_and_plans_on_every_bundle_of_a_pattern(tmp_p
         evidence=f"{BUNDLES}/slow-*.json\n{BUNDLES}/recovering.json\n",
     )
     assert (code, output) == (0, "exit-code=3\n")
-    assert "::warning title=remediator%3A orders::slow consumer." in said
-    assert "::notice title=remediator%3A orders::recovering." in said
+    assert ",title=remediator%3A orders::slow consumer." in said
+    assert ",title=remediator%3A orders::recovering." in said
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("1 2", 0), ("1 2 3", 3)])

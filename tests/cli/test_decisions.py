@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_the_gravest_of_many_is_the_commands(tmp_path: Path) -> None:
     some = [BUNDLES / f"{name}.json" for name in ("recovering", "slow-consumer")]
     assert run("plan", some[0], "--policy", frozen).exit_code == 0
     assert run("plan", *some, "--policy", frozen).exit_code == 4
+
+
+def test_on_github_each_of_several_bundles_is_annotated_at_its_own_file() -> None:
+    said = run("plan", SLOW, BUNDLES / "recovering.json", "-f", "github").stdout.splitlines()
+    files = [re.match(r"::\w+ file=([^,]+),title=", line) for line in said]
+    assert [found and found[1] for found in files] == [
+        str(SLOW),
+        str(SLOW),
+        str(BUNDLES / "recovering.json"),
+    ]
+    assert "file=" not in run("plan", SLOW, "-f", "github").stdout
 
 
 @pytest.mark.parametrize("verb", ["plan", "explain"])
