@@ -9,7 +9,7 @@ from remediator import arns
 from remediator import policy as policies
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.clients import Clients, clients_of, default_clients
-from remediator.aws.deployed import Deployed, deployed
+from remediator.aws.deployed import Deployed, ask, deployed
 from remediator.aws.journal import TableJournal
 from remediator.aws.notifier import AwsNotifier
 from remediator.aws.pace import Reserve, SharedSlots
@@ -247,6 +247,7 @@ __all__ = [
     "Inspector",
     "Runtime",
     "alarm_keeper",
+    "ask",
     "clients_of",
     "come_back",
     "consumers",

@@ -1,7 +1,10 @@
 """apply, approve, rollback, freeze, unfreeze: they change things, and ask first."""
 
+from typing import Any
+
 import typer
 
+from remediator import wiring
 from remediator.cli import options, showing
 from remediator.cli.failures import usage
 from remediator.cli.looking import incident, one_of
@@ -69,12 +72,17 @@ def approve(
     outside: Outside = context.obj
     which = named_incident(incident_id)
     _must_be_askable(outside, yes=yes)
-    office = _acting_office(outside, Place(profile, region, policy, journal, deployment))
+    place = Place(profile, region, policy, journal, deployment)
+    office = _acting_office(outside, place, relayed=True)
     if not yes:
         pending = _show_stored(office, which).pending
         plan = plan or (pending.digest if pending else "")
         _confirm("Approve it?", declined=_PROPOSED)
     command = Approve(incident_id=which, by=office.who(), plan=plan.strip().lower())
+    if office.policy_is_elsewhere:
+        event = {"approve": which, "plan": command.plan, "by": command.by}
+        _relay(office, {key: value for key, value in event.items() if value}, which, shown)
+        return
     _show(outside, office.runbook().run(command), shown)
 
 
@@ -100,8 +108,9 @@ def rollback(
     _must_be_askable(outside, yes=yes)
     office = open_office(outside, Place(profile, region, policy, journal, deployment))
     need_journal(office)
-    must_be_opted_in(office)
-    states = find_rollback(office.runbook(Mode.PLAN), asked)
+    if not office.policy_is_elsewhere:
+        must_be_opted_in(office)
+    states = find_rollback(office.reader(), asked)
     for state in states:
         showing.aside(incidents.undoing(state))
     if not yes:
@@ -109,6 +118,11 @@ def rollback(
             _show_stored(office, state.incident_id)
         _confirm("Put the old values back?", declined=0)
     command = asked.model_copy(update={"by": office.who()})
+    if office.policy_is_elsewhere:
+        which = asked.incident_id or {"function": asked.function}
+        event = {"rollback": which, "by": command.by}
+        _relay(office, event, states[0].incident_id, shown)
+        return
     _show(outside, office.runbook().run(command), shown)
 
 
@@ -154,10 +168,24 @@ def _switch(
     _show(outside, office.reader().run(command), shown)
 
 
-def _acting_office(outside: Outside, place: Place) -> Office:
-    """Everything that acting needs, or an explanation. Raises InputError."""
+def _relay(office: Office, event: dict[str, Any], incident_id: str, shown: Format) -> None:
+    """Have the deployed remediator do it, by the policy that only it has."""
+    wiring.ask(office.clients, str(office.remediator_arn), event)
+    if shown is Format.JSON:
+        showing.data({"asked": office.remediator_arn, "event": event})
+    else:
+        showing.plain_page(
+            incidents.relayed(incident_id, office.remediator, office.clients.region), shown
+        )
+
+
+def _acting_office(outside: Outside, place: Place, *, relayed: bool = False) -> Office:
+    """Everything that acting needs, or an explanation. ``relayed``: the deployed remediator may do
+    it, where only it has the policy. Raises InputError."""
     office = open_office(outside, place)
     need_journal(office)
+    if relayed and office.policy_is_elsewhere:
+        return office
     must_be_opted_in(office)
     if office.remediator_arn is None or office.settings.follow_up_role_arn is None:
         raise InputError(

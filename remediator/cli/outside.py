@@ -87,10 +87,11 @@ class Office(NamedTuple):
         """A runbook for what no policy bears on: the journal, the freezes. It cannot write other
         people's settings, and needs no policy file: also where only the deployed one has it, what
         people were told to paste runs."""
-        here = self.settings.policy_file.exists()
-        shipped: Path = Settings.model_fields["policy_file"].default
-        file = self.settings.policy_file if here else shipped
-        return self._made(self.settings.model_copy(update={"mode": Mode.PLAN, "policy_file": file}))
+        file = self.settings.policy_file
+        if not file.exists():
+            file = Settings.model_fields["policy_file"].default
+        rules = {"policy_file": file, "policy_source": None}
+        return self._made(self.settings.model_copy(update={"mode": Mode.PLAN, **rules}))
 
     def _made(self, settings: Settings) -> Runbook:
         caller = Caller(f"by-hand-{uuid4()}", self.remediator_arn)
@@ -98,11 +99,15 @@ class Office(NamedTuple):
         made = wiring.runbook(settings, caller, runtime, self.clients)
         return made._replace(sensor=ToldSensor(made.sensor, self.outside.progress))
 
+    @property
+    def policy_is_elsewhere(self) -> bool:
+        """Whether only the deployed remediator has the policy that holds."""
+        readable = self.settings.policy_source or self.settings.policy_file.exists()
+        return self.remediator_arn is not None and not readable
+
     def need_policy(self) -> None:
         """Raises InputError, with what to do, where the deployed one's policy file is not here."""
-        if self.settings.policy_source is None and (
-            self.remediator_arn and not self.settings.policy_file.exists()
-        ):
+        if self.policy_is_elsewhere:
             raise InputError(
                 f"{self.settings.policy_file} is not here: the deployed remediator's policy lies "
                 "in its artifact; name your copy of it with --policy FILE"

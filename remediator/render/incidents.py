@@ -215,6 +215,13 @@ def undoing(state: IncidentState) -> Page:
     )
 
 
+def relayed(incident_id: str, remediator: str | None, region: str) -> Page:
+    """The deployed remediator was asked to do it: how to see what becomes of it."""
+    watch = by_hand("report", "--watch", incident_id, remediator=remediator, region=region)
+    why = "Only the deployed remediator has the policy that holds, so it was asked to do it."
+    return Page("Asked for", Tone.CAREFUL, sections=(Section("", (why,), commands=(watch,)),))
+
+
 def incidents(found: Iterable[IncidentState], about: str) -> Page:
     """Several incidents, one row each, as given."""
     rows = tuple(

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from remediator.errors import PermanentError, TemporaryError
+from remediator.events import intake
+from remediator.events.requests import Approve
 from remediator.wiring import Clients
-from tests.aws.aws_world import ACCOUNT, REGION
+from tests.aws.aws_world import ACCOUNT, NOW, REGION
 from tests.cli.clerk import JOURNAL, Pipeline, outside, run
 
 CONSUMER = ("--function", "consumer")
@@ -411,3 +413,40 @@ def test_what_no_policy_bears_on_runs_as_pasted_where_only_the_deployed_one_has_
     there = {"REMEDIATOR_POLICY_FILE": "policies/in-the-artifact-only.yml"}
     answer = slow.act(verb, *words, environ=there)
     assert (answer.exit_code, answer.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("named", ["incident", "function"])
+def test_a_rollback_is_the_deployed_ones_to_make_where_only_it_has_the_policy(
+    slow: Pipeline, acted: str, named: str
+) -> None:
+    slow.aws.answer("lambda:Invoke", {"StatusCode": 202})
+    words = (acted,) if named == "incident" else CONSUMER
+    there = {"REMEDIATOR_POLICY_FILE": "policies/in-the-artifact-only.yml"}
+    answer = slow.act("rollback", *words, "--yes", environ=there)
+    assert answer.exit_code == 0
+    assert f"remediator report --watch {acted} --remediator-function remediator" in answer.stdout
+    asked = slow.aws.params_of("lambda:Invoke")
+    wanted = acted if named == "incident" else {"function": "consumer"}
+    assert json.loads(asked["Payload"]) == {"rollback": wanted, "by": SIGNED_IN}
+    assert asked["InvocationType"] == "Event"
+    assert slow.factor() == 8
+
+
+def test_an_approval_too_and_what_is_handed_over_is_what_an_event_may_say(
+    slow: Pipeline, acted: str
+) -> None:
+    slow.aws.answer("lambda:Invoke", {"StatusCode": 202})
+    there = {"REMEDIATOR_POLICY_FILE": "policies/in-the-artifact-only.yml"}
+    words = ("approve", acted, "--plan", "0123456789ab", "--yes", "--format", "json")
+    asked = json.loads(slow.act(*words, environ=there).stdout)["event"]
+    assert asked == {"approve": acted, "plan": "0123456789ab", "by": SIGNED_IN}
+    assert isinstance(intake.understand(asked, NOW), Approve)
+
+
+def test_who_may_not_ask_it_is_told_which_permission_is_missing(slow: Pipeline, acted: str) -> None:
+    said = "User: u is not authorized to perform: lambda:InvokeFunction on resource: r"
+    slow.aws.refuse("lambda:Invoke", "AccessDeniedException", said, 403)
+    there = {"REMEDIATOR_POLICY_FILE": "policies/in-the-artifact-only.yml"}
+    answer = slow.act("rollback", acted, "--yes", environ=there)
+    assert answer.exit_code == 1
+    assert "lambda:InvokeFunction" in answer.stderr
