@@ -91,8 +91,9 @@ def look(host: Host, incident_id: str, fault: Fault | None = None) -> None:
     """The next look is due now; one that gave way to a later one has come to nothing."""
     state = host.journal.load(incident_id)
     made = state.follow_up_number if state else 0
-    mine = {n: p["number"] for n, (_, p) in host.schedules.items() if p["follow_up"] == incident_id}
-    at, payload = host.schedules.pop(next(n for n, number in mine.items() if number > made))
+    looks = host.looks(incident_id)
+    name = next(name for name, (_, payload) in looks.items() if payload["number"] > made)
+    at, payload = host.schedules.pop(name)
     host.account.pass_time(max(0.0, (at - host.now).total_seconds()))
     host.invoke(FollowUpDue(incident_id=incident_id, number=payload["number"]), fault)
 
@@ -108,8 +109,7 @@ def clear_up(host: Host) -> None:
         if not (host.pass_time(1800) or host.queue or host.woken):
             break
     most = host.policy.follow_up.most
-    looks = (payload for _, payload in host.schedules.values() if not payload.get("watch"))
-    for incident in {payload["follow_up"] for payload in looks}:
+    for incident in {payload["follow_up"] for _, payload in host.looks().values()}:
         slow = host.journal.load(incident)
         assert slow is not None
         assert slow.in_effect, "an endless loop of looks"

@@ -102,6 +102,8 @@ class Pipeline:
     ranges: dict[str, Setting] = field(default_factory=dict)
     """Ranges of hash keys that were made two shards of one, or one of two, by their names."""
     backlog: float = 0.0
+    beside: float = 0.0
+    """What waits where nothing stands still, as if that were everywhere."""
     modified: datetime = NOW - timedelta(days=30)
     minutes: list[Point] = field(default_factory=list)
     gone: bool = False
@@ -212,13 +214,15 @@ class Pipeline:
         failing = self.weather is Weather.BROKEN
         moved = 0.0 if failing else min(capacity, self.backlog + arrived) / (2 if stuck else 1)
         self.backlog = max(0.0, self.backlog + arrived - moved)
+        # Behind one record half of the places stands still: what moves is of the others.
+        self.beside = max(0.0, self.beside + arrived - 2 * moved) if stuck else self.backlog
         busy = self.backlog > 0
         seconds = 60 * self.running * BATCH / capacity if capacity and busy else 2.0
         batches = 6.0 if failing else max(1.0, moved / (BATCH if busy else 20))
         errors = batches if failing else 4.0 if stuck else 0.0
         shown: dict[Metric, float] = {
-            Metric.ITERATOR_AGE_MS: 1000 * self._age(arrived, stuck=stuck or failing),
-            Metric.YOUNGEST_AGE_MS: 1000 * self._age(arrived, stuck=failing),
+            Metric.ITERATOR_AGE_MS: 1000 * self._age(self.backlog, arrived, stuck=stuck or failing),
+            Metric.YOUNGEST_AGE_MS: 1000 * self._age(self.beside, arrived, stuck=failing),
             Metric.INVOCATIONS: batches + (errors if stuck else 0.0),
             Metric.STREAM_INVOCATIONS: batches + (errors if stuck else 0.0),
             Metric.ERRORS: errors,
@@ -232,12 +236,10 @@ class Pipeline:
         }
         self.minutes = [*self.minutes[-HISTORY_MINUTES:], (minute, shown)]
 
-    def _age(self, arrived: float, *, stuck: bool) -> float:
+    def _age(self, backlog: float, arrived: float, *, stuck: bool) -> float:
         if stuck and self.minutes:
             return self.minutes[-1][1][Metric.ITERATOR_AGE_MS] / 1000 + 60
-        return 60 * self.backlog / max(1.0, arrived) + (
-            20 * 3600 if self.weather is Weather.OLD else 0
-        )
+        return 60 * backlog / max(1.0, arrived) + (20 * 3600 if self.weather is Weather.OLD else 0)
 
     def mapping_state(self) -> MappingState:
         values = {

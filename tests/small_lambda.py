@@ -166,6 +166,16 @@ class Host:
         """The incidents that a schedule will look at again."""
         return {payload["follow_up"] for _, payload in self.schedules.values()}
 
+    def looks(
+        self, incident_id: str | None = None
+    ) -> dict[str, tuple[datetime, Mapping[str, Any]]]:
+        """What is scheduled, of one incident or of all, but for what only watches."""
+        return {
+            name: (at, payload)
+            for name, (at, payload) in self.schedules.items()
+            if incident_id in {None, payload["follow_up"]} and not payload.get("watch")
+        }
+
     @property
     def running(self) -> Invocation:
         """The innermost invocation that runs."""

@@ -6,8 +6,8 @@ from lab.memory_table import memory_journal
 from remediator.aws.journal import TableJournal
 from remediator.decide.guardrails import Circumstances, Undo, guard, guard_undo
 from remediator.decide.planning import plan
-from remediator.model import Evidence, GuardedPlan, Mode, Status
-from remediator.policy import Policy
+from remediator.model import Evidence, GuardedPlan, Mode, RemedyName, Status
+from remediator.policy import Autonomy, Policy, RemedyPolicy
 from remediator.replay import SavedSensor
 from remediator.runbook import acting, undoing
 from remediator.runbook.session import Deployment, Session
@@ -21,6 +21,7 @@ from tests.test_undoing import LANES, ours
 
 POLICY = Policy(mode=Mode.APPLY)
 BOUNDS = "maximum_retry_attempts"
+BEFORE = {BOUNDS: -1, "on_failure_destination": None, "parallelization_factor": 2}
 
 
 class Sensor(SavedSensor):
@@ -39,8 +40,8 @@ def undecided() -> Evidence:
     return probed(12, starting_position="LATEST")
 
 
-def asked(seen: Evidence) -> GuardedPlan:
-    here = case_of(seen, found_in(seen), POLICY, quarantine_arn=QUARANTINE, destination_usable=True)
+def asked(seen: Evidence, policy: Policy = POLICY) -> GuardedPlan:
+    here = case_of(seen, found_in(seen), policy, quarantine_arn=QUARANTINE, destination_usable=True)
     around = Circumstances(now=NOW, incident_id="incident-1", mode=Mode.APPLY, mapping_known=True)
     return guard(plan("incident-1", here), here, around)
 
@@ -61,7 +62,7 @@ def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, Incid
     """A plan that was asked for on one reading, and is approved on another."""
     pending = asked(asked_on)
     assert BOUNDS in {change.setting for change in pending.awaiting_approval}
-    hand, journal = Hand({BOUNDS: -1, "on_failure_destination": None}), memory_journal()
+    hand, journal = Hand(dict(BEFORE)), memory_journal()
     target = asked_on.target
     journal.begin(
         state(mapping=target.event_source_mapping).model_copy(
@@ -93,14 +94,16 @@ def test_bounded_retries_that_were_approved_as_proven_are_made_while_it_is_prove
 
 def test_bounded_retries_that_were_approved_as_proven_are_asked_for_anew_where_it_is_not() -> None:
     hand, status, after = approved(proven(), undecided())
-    assert hand.held == {BOUNDS: -1, "on_failure_destination": None}
+    assert hand.held == BEFORE
     assert status is Status.AWAITING_APPROVAL
     assert after.pending is not None
     assert after.pending.plan.may_capture_good_records
 
 
 def test_what_may_capture_good_records_has_a_digest_of_its_own() -> None:
-    sure, unsure = asked(proven()), asked(undecided())
+    off = RemedyPolicy(autonomy=Autonomy.OFF)  # what is proven may be drained faster besides
+    alone = POLICY.model_copy(update={"remedies": {RemedyName.RAISE_PARALLELIZATION_FACTOR: off}})
+    sure, unsure = asked(proven(), alone), asked(undecided(), alone)
     assert {c.setting: c.after for c in sure.proposed} == {
         c.setting: c.after for c in unsure.proposed
     }

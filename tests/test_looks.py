@@ -1,11 +1,14 @@
 """When an incident is looked at again: soon while nothing was done, else when it can show."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+from remediator.decide import pacing
 from remediator.events.requests import FollowUpDue
 from remediator.model import Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, RemedyPolicy
-from tests.lives import BOUNDED, by_a_human, started, transition
+from remediator.state import IncidentState
+from tests.lives import BOUNDED, by_a_human, started, state_of, transition
 from tests.small_account import Weather
 from tests.small_lambda import Host
 
@@ -19,8 +22,7 @@ def next_looks(host: Host, incident_id: str) -> list[tuple[int, float]]:
     """What is scheduled of an incident: the look's number, and seconds from now."""
     return sorted(
         (payload["number"], (at - host.now).total_seconds())
-        for at, payload in host.schedules.values()
-        if payload["follow_up"] == incident_id
+        for at, payload in host.looks(incident_id).values()
     )
 
 
@@ -100,16 +102,23 @@ def test_the_next_look_after_a_block_is_when_it_ends() -> None:
     assert retention.value == 168
 
 
+def passed_until(
+    host: Host, incident_id: str, so: Callable[[IncidentState], bool]
+) -> IncidentState:
+    for _ in range(120):
+        if so(state_of(host, incident_id)):
+            break
+        host.pass_time(60)
+    return state_of(host, incident_id)
+
+
 def test_while_records_may_be_given_up_it_looks_often_and_uses_no_looks_up() -> None:
     host = started(Weather.POISON)
     incident = alarmed(host)
+    passed_until(host, incident, pacing.gives_up_records)
     host.account.pipelines["orders"].weather = Weather.FAIR
-    state = host.journal.load(incident)
-    while state is not None and state.quiet_since is None:
-        host.pass_time(60)
-        state = host.journal.load(incident)
-    assert state is not None
-    assert any(tracked.endangers for tracked in state.in_effect)
+    state = passed_until(host, incident, lambda known: known.quiet_since is not None)
+    assert pacing.gives_up_records(state)
     host.pass_time(300)
     later = host.journal.load(incident)
     assert later is not None
