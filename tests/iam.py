@@ -109,8 +109,12 @@ def asked(call: Call, place: Place) -> Iterable[Ask]:
     if special is not None:
         return special(call, place)
     resource = _RESOURCES[call.service](call, place)
-    action = f"{call.service}:{call.operation}".replace("dynamodbstreams:", "dynamodb:")
+    action = f"{_SIGNED_AS.get(call.service, call.service)}:{call.operation}"
     return [Ask(action, resource, _context(call, resource, place))]
+
+
+_SIGNED_AS = {"dynamodbstreams": "dynamodb", "appconfigdata": "appconfig"}
+"""Whose actions a service's calls are, where that is not its own name."""
 
 
 def _context(call: Call, resource: str, place: Place) -> Mapping[str, str]:
@@ -153,6 +157,13 @@ _RESOURCES: Mapping[str, Callable[[Call, Place], str]] = {
     "s3": lambda call, _: f"arn:aws:s3:::{call.params['Bucket']}",
     "events": lambda _, place: place.arn("events", "event-bus/default"),
     "ssm": lambda call, place: place.arn("ssm", f"parameter{call.params['Name']}"),
+    # By names here, by ids in truth; what comes later is of the session's profile.
+    "appconfigdata": lambda call, place: place.arn(
+        "appconfig",
+        f"application/{call.params.get('ApplicationIdentifier')}"
+        f"/environment/{call.params.get('EnvironmentIdentifier')}"
+        f"/configuration/{call.params.get('ConfigurationProfileIdentifier')}",
+    ),
 }
 
 

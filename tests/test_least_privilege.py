@@ -4,9 +4,10 @@ Two judges. moto's enforcement refuses a call whose action the role was not gran
 the resource ``*`` for everything but SQS and takes a condition that it cannot see for a Deny, so
 there the role gets the actions alone. It asks for ``dynamodb:TransactWriteItems``, an action that
 AWS does not have (a transaction needs the permissions of its parts), and for CloudWatch's actions
-by the name that requests are signed with; those are granted beside. GetAccountSettings and the
-DescribeStream of DynamoDB Streams it does not know: they are answered before they reach it. Its
-denial is XML whatever the protocol, so that some SDK clients see no more than a 403.
+by the name that requests are signed with; those are granted beside. GetAccountSettings, the
+DescribeStream of DynamoDB Streams and AppConfig's data it does not know: they are answered before
+they reach it. Its denial is XML whatever the protocol, so that some SDK clients see no more than a
+403.
 
 ARNs, conditions and the parts of transactions are weighed by ``tests/iam.py`` on every call as it
 was made: on these ones, and on those of a whole incident in the lab.
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -35,6 +37,7 @@ from remediator.aws.asking import Question, ask_all
 from remediator.aws.clients import Clients
 from remediator.aws.journal import TableJournal
 from remediator.aws.notifier import AwsNotifier
+from remediator.aws.policy_source import PolicyKeeper
 from remediator.aws.scheduler import EventBridgeScheduler
 from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
@@ -73,6 +76,7 @@ def place(uuid: str, stream: str) -> Place:
             "FollowUpRole.Arn": ROLE_OF_FOLLOW_UPS,
             "Notices": TOPIC,
             "FreezeParameter": "/freeze",
+            "PolicySource": "/policy",
             "DeadLetters.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
             "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator",
         },
@@ -138,6 +142,11 @@ _NOT_IN_MOTO: Mapping[str, Mapping[str, Any]] = {
     "dynamodb-streams.DescribeStream": {
         "StreamDescription": {"StreamStatus": "ENABLED", "Shards": []}
     },
+    "appconfigdata.StartConfigurationSession": {"InitialConfigurationToken": "first"},
+    "appconfigdata.GetLatestConfiguration": {
+        "Configuration": SimpleNamespace(read=lambda: b"mode: plan"),
+        "NextPollConfigurationToken": "next",
+    },
 }
 
 
@@ -170,6 +179,7 @@ def _own_things(session: boto3.Session) -> None:
     place: Any = {"LocationConstraint": REGION}
     session.client("s3").create_bucket(Bucket="failed-records", CreateBucketConfiguration=place)
     session.client("ssm").put_parameter(Name="/freeze", Value="off", Type="String")
+    session.client("ssm").put_parameter(Name="/policy", Value="mode: plan", Type="String")
 
 
 def in_motos_words(actions: Iterable[str]) -> set[str]:
@@ -280,7 +290,20 @@ def come_back_and_tell(stage: Stage) -> None:
     FreezeSwitch(stage.clients, "/freeze").frozen()
 
 
-PATHS: tuple[Callable[[Stage], None], ...] = (read, change, keep_the_journal, come_back_and_tell)
+def read_the_policy(stage: Stage) -> None:
+    for source in ("/policy", "orders/production/guardrails"):
+        found = PolicyKeeper(stage.clients, source).current()
+        if found.problem:
+            raise PermanentError(found.problem)
+
+
+PATHS: tuple[Callable[[Stage], None], ...] = (
+    read,
+    change,
+    keep_the_journal,
+    come_back_and_tell,
+    read_the_policy,
+)
 
 
 def refused(stage: Stage) -> bool:
@@ -304,6 +327,7 @@ JUDGED_BY_MOTO = sorted(
     GRANTED
     - {action for name in NOT_CALLED_BY_US for action in CAPABILITIES[name]["actions"]}
     - {"lambda:GetAccountSettings", "dynamodb:DescribeStream"}
+    - {"appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"}
     - {"lambda:ListTags", "iam:PassRole"}  # asked for beside a call of another name
 )
 IN_TRANSACTIONS = {"dynamodb:DeleteItem", "dynamodb:PutItem"}
