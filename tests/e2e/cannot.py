@@ -10,11 +10,13 @@ measures and follows the settings that the endpoint holds.
 Its alarms know no metric math, call topics only, are evaluated when metrics are put, and look at no
 dimensions.
 
-A topic's call of a function is not tried again, and CloudFormation leaves out the function's
-dead-letter queue and its reserved concurrency.
+A topic's call of a function is not tried again. CloudFormation leaves out the function's
+dead-letter queue and its reserved concurrency, and knows no `Fn::Split` in a condition: there the
+value stands.
 
-Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked, and
-simulates a policy without its conditions, so that `remediator doctor` finds permissions lacking.
+Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked,
+asks for `dynamodb:DescribeStream` on everything instead of the stream, and simulates a policy
+without its conditions, so that `remediator doctor` finds permissions lacking.
 """
 
 _KINESIS_LOCAL = """

@@ -13,7 +13,7 @@ from tests.e2e.faults import Faults, microburst
 from tests.e2e.ministack import MiniStack, ministack
 from tests.e2e.stack import files_of
 
-_LONGEST_SECONDS = 150
+_LONGEST_SECONDS = 240
 FIGURE = "figure"
 """Name of the property in which a test says a measured figure."""
 

@@ -34,7 +34,6 @@ MINUTE = timedelta(minutes=1)
 LOG_GROUP = "/aws/lambda/remediator-remediator"
 ALARM = "remediator-iterator-age"
 _TURN_WITHIN_SECONDS = 60
-_RECURRING_SECONDS = 2
 _MOST_METRICS = 500
 _SETTINGS = (
     "ParallelizationFactor",
@@ -57,17 +56,19 @@ class Day:
         function: FunctionSpec,
         producer: ProducerSpec,
         settings: MappingSettings,
-        shards: int = 1,
+        *,
+        of_a_table: bool = False,
     ) -> None:
         self.aws = aws
-        self.mapping = _consumer(aws, shards, settings)
         self.world = World(
             aws.clock.now().replace(second=0, microsecond=0),
             AccountSpec(account_id=ACCOUNT, region=REGION),
             Knobs(cloudwatch_delay_seconds=0.0),
             seed=1,
         )
-        stream = self.world.add_stream(StreamSpec(name=STREAM, shards=shards))
+        spec = _table_stream(aws) if of_a_table else _kinesis_stream(aws)
+        stream = self.world.add_stream(spec)
+        self.mapping = _consumer(aws, stream.arn, settings)
         self.world.add_function(function)
         self.world.add_mapping(
             MappingSpec(
@@ -118,9 +119,6 @@ class Day:
             turns = self.turns()
             self.aws.clock.wake_sleepers()
             self._wait_for_turns(turns + due)
-        elif self._may_recur():
-            self.aws.clock.wake_sleepers()
-            time.sleep(_RECURRING_SECONDS)
 
     def _wait_for_turns(self, expected: int) -> None:
         """Wait, at real time, for invocations of the remediator to have ended."""
@@ -143,28 +141,13 @@ class Day:
         return [line for line in lines if '"level":"ERROR"' in line or "Traceback" in line]
 
     def _due(self) -> int:
-        """How many one-shot schedules fire now."""
-        times = (
-            datetime.fromisoformat(expression[3:-1] + "+00:00")
-            for expression, _ in self._schedules()
-            if expression.startswith("at(")
-        )
-        return sum(at <= self.aws.clock.now() for at in times)
-
-    def _may_recur(self) -> bool:
-        """Whether it is about time for a recurring one: the endpoint does not tell when it was."""
-        passed = (
-            (self.aws.clock.now() - created) / timedelta(minutes=int(expression.split()[0][5:]))
-            for expression, created in self._schedules()
-            if expression.startswith("rate(")
-        )
-        return any(periods % 1 < 0.1 or periods % 1 > 0.98 for periods in passed)
-
-    def _schedules(self) -> list[tuple[str, datetime]]:
-        """Expression and creation of each of the remediator's schedules."""
+        """How many schedules fire now."""
         listed = self.aws.scheduler.list_schedules(NamePrefix="remediator-")["Schedules"]
         found = [self.aws.scheduler.get_schedule(Name=one["Name"]) for one in listed]
-        return [(one["ScheduleExpression"], one["CreationDate"]) for one in found]
+        times = [
+            datetime.fromisoformat(one["ScheduleExpression"][3:-1] + "+00:00") for one in found
+        ]
+        return sum(at <= self.aws.clock.now() for at in times)
 
     def _mapping(self) -> dict[str, Any]:
         found: dict[str, Any] = self.aws.lambda_.get_event_source_mapping(UUID=self.mapping)
@@ -192,7 +175,7 @@ class Day:
 
     def _measured(self) -> Sequence[tuple[str, dict[str, Any]]]:
         found = []
-        for namespace in ("AWS/Kinesis", "AWS/Lambda"):
+        for namespace in ("AWS/Kinesis", "AWS/DynamoDB", "AWS/Lambda"):
             for name, dimensions in self.world.metrics.names(namespace):
                 found += [(namespace, point) for point in self._points(namespace, name, dimensions)]
         return found
@@ -229,9 +212,26 @@ class Day:
         return points
 
 
-def _consumer(aws: MiniStack, shards: int, settings: MappingSettings) -> str:
-    """Stream, function and mapping in the endpoint; the mapping's UUID."""
-    aws.kinesis.create_stream(StreamName=STREAM, ShardCount=shards)
+def _kinesis_stream(aws: MiniStack) -> StreamSpec:
+    """One of one shard, in the endpoint."""
+    aws.kinesis.create_stream(StreamName=STREAM, ShardCount=1)
+    return StreamSpec(name=STREAM)
+
+
+def _table_stream(aws: MiniStack) -> StreamSpec:
+    """That of a table, in the endpoint."""
+    table = aws.dynamodb.create_table(
+        TableName=STREAM,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]
+    return StreamSpec(name=STREAM, table=STREAM, label=table["LatestStreamLabel"])
+
+
+def _consumer(aws: MiniStack, source: str, settings: MappingSettings) -> str:
+    """Function and mapping in the endpoint; the mapping's UUID."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
     role = aws.iam.create_role(
         RoleName=CONSUMER,
@@ -247,7 +247,6 @@ def _consumer(aws: MiniStack, shards: int, settings: MappingSettings) -> str:
         Timeout=60,
         Code={"ZipFile": packed({"app.py": _CODE})},
     )
-    source = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{STREAM}"
     made = aws.lambda_.create_event_source_mapping(
         EventSourceArn=source,
         FunctionName=CONSUMER,

@@ -12,7 +12,7 @@ A_RESTART_IS_NO_ALARM = {"IteratorAgeThresholdSeconds": "300"}
 _MANY_KEYS = Keys(kind="uniform", population=4000)
 
 
-def slow_day(aws: MiniStack) -> Day:
+def slow_day(aws: MiniStack, *, of_a_table: bool = False) -> Day:
     """Six records a second for twenty minutes, where one lane can do two."""
     return Day(
         aws,
@@ -26,6 +26,7 @@ def slow_day(aws: MiniStack) -> Day:
             spacing="poisson",
         ),
         MappingSettings(batch_size=10),
+        of_a_table=of_a_table,
     )
 
 

@@ -1,6 +1,7 @@
 """Processes of our own on loopback: started, waited for and ended here, whatever happens."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,12 +18,17 @@ class EndpointError(Exception):
     """An endpoint did not do what it must for a test to say anything at all."""
 
 
+_PORTS = range(20_000, 32_000)
+"""Below those that the system hands out by itself, so that none is taken before it is used."""
+
+
 def free_port() -> int:
     """A port of loopback that nobody uses now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    while True:
+        port = random.choice(_PORTS)
+        with suppress(OSError), socket.socket() as found:
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

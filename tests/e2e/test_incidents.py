@@ -42,6 +42,18 @@ def test_a_poison_record_is_isolated_first_then_captured_then_all_is_put_back(
     assert nothing_is_left(operator, day)
 
 
+def test_the_consumer_of_a_tables_stream_is_widened_and_put_back_too(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    operator = Operator(aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(slow_day(aws, of_a_table=True))
+
+    assert day.setting(FACTOR) > 1
+    day.pass_until(lambda: day.setting(FACTOR) == 1, 40)
+
+    assert nothing_is_left(operator, day)
+
+
 def test_nothing_is_changed_while_somebody_has_frozen_it(
     aws: MiniStack, code: dict[str, bytes]
 ) -> None:
