@@ -19,7 +19,7 @@ from lab.wild import command as wild_worlds
 from lab.wild.sweep import Job as WildJob
 from remediator.errors import InputError
 from remediator.escaping import paragraphs, printed
-from remediator.policy import load
+from remediator.policy_file import load
 
 OUT = Path("out")
 DEMO = ("nothing", "double_shards", "remediator")

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from remediator import plain_yaml
 from remediator.errors import Problem
 from remediator.model import Mode, RemedyName
-from remediator.policy import Autonomy, Override, Policy, of_document
+from remediator.policy import Autonomy, Override, Policy
+from remediator.policy_file import of_document
 
 
 class Rule(NamedTuple):

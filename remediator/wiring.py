@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from remediator import arns
-from remediator import policy as policies
+from remediator import arns, policy_file
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.clients import Clients, clients_of, default_clients
 from remediator.aws.deployed import Deployed, ask, deployed
@@ -82,7 +81,7 @@ def rules(settings: Settings, clients: Clients | None = None) -> tuple[Policy, P
     return policy, PolicySource(file=shown, sha256=sha256, digest=policy.digest, problem=problem)
 
 
-def _loaded(settings: Settings, clients: Clients | None) -> tuple[policies.Loaded, str, str]:
+def _loaded(settings: Settings, clients: Clients | None) -> tuple[policy_file.Loaded, str, str]:
     """The policy as it was read, where it lies, and why that is not where it should."""
     file, problem = settings.policy_file, ""
     if settings.policy_source and clients is not None:
@@ -93,7 +92,7 @@ def _loaded(settings: Settings, clients: Clients | None) -> tuple[policies.Loade
             return found, settings.policy_source, problem
         problem += "; until it can be read the mode is plan"
     shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
-    return policies.loaded(file), str(shown), problem
+    return policy_file.loaded(file), str(shown), problem
 
 
 def runbook(

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from remediator import escaping, policy, replay
+from remediator import escaping, policy_file, replay
 from remediator.errors import InputError
 from tests.fuzz.mutating import HOSTILE
 from tests.fuzz.test_fuzz import harmless_lines, harmless_markdown
@@ -73,7 +73,7 @@ def test_what_is_wrong_in_a_bundle_or_a_policy_is_named_first(word: str) -> None
     with pytest.raises(InputError, match=r"^evidence b\.json: \S"):
         replay.bundle(json.dumps({word: 1}), "b.json")
     with pytest.raises(InputError, match=r"^p\.yml:1: \S"):
-        policy.parse(json.dumps({word: 1}), "p.yml")
+        policy_file.parse(json.dumps({word: 1}), "p.yml")
 
 
 @pytest.mark.parametrize("word", [word for word in HOSTILE if "\ud800" not in word])

@@ -13,13 +13,8 @@ from pydantic import BaseModel
 
 from remediator.errors import InputError
 from remediator.model import Mode, RemedyName
-from remediator.policy import (
-    Autonomy,
-    Policy,
-    RestoreTo,
-    load,
-    parse,
-)
+from remediator.policy import Autonomy, Policy, RestoreTo
+from remediator.policy_file import load, parse
 
 FILE = Path(__file__).parent.parent / "policies" / "guardrails.yml"
 NO_TAGS: dict[str, str] = {}

@@ -11,11 +11,12 @@ import pytest
 import typer
 
 from lab.scenarios import INCIDENTS
-from remediator import policy as policies
+from remediator import policy_file
 from remediator.cli.showing import EXIT_CODES
 from remediator.environment import PREFIX, Settings
 from remediator.events.intake import understand
 from remediator.events.requests import KEYS
+from remediator.policy import Policy
 from tests.readme_blocks import (
     BLOCKS,
     FIGURES,
@@ -171,13 +172,13 @@ def test_every_request_by_hand_is_told() -> None:
 def test_a_policy_is_one(text: str, tmp_path: Path) -> None:
     file = tmp_path / "guardrails.yml"
     file.write_text(text, "utf-8")
-    assert policies.load(file) != policies.Policy()
+    assert policy_file.load(file) != Policy()
 
 
 def test_policy_fields_that_are_named_exist() -> None:
     bullets = re.findall(r"^- ((?:`\w+`(?:, )?)+)", BY_PAGE["docs/policy.md"], re.MULTILINE)
     named = {name for bullet in bullets for name in re.findall(r"`(\w+)`", bullet)}
-    assert named == set(policies.Policy.model_fields) - {"version"}
+    assert named == set(Policy.model_fields) - {"version"}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_policy_fields_that_are_named_exist() -> None:
 )
 def test_a_policy_value_that_is_named_exists(dotted: str) -> None:
     section, field = dotted.split(".")
-    assert field in type(getattr(policies.Policy(), section)).model_fields
+    assert field in type(getattr(Policy(), section)).model_fields
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"tests/[\w/]+\.py::test_\w+", TEXT))))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediator import policy
+from remediator import policy_file
 from remediator.errors import InputError
 from remediator.model import Change, RemedyName, Resource, ResourceKind
 from remediator.state import (
@@ -156,6 +156,6 @@ def test_forgetting_what_has_expired_changes_nobodys_sum(
 def test_no_policy_may_look_back_further_than_the_ledger_remembers(text: str) -> None:
     longest = int(SPENT_COUNTS_FOR.total_seconds())
 
-    policy.parse(text.format(longest))
+    policy_file.parse(text.format(longest))
     with pytest.raises(InputError, match=f"less than or equal to {longest}"):
-        policy.parse(text.format(longest + 1))
+        policy_file.parse(text.format(longest + 1))

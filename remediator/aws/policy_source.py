@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from aws_lambda_powertools.utilities.parameters import AppConfigProvider, SSMProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from remediator import policy as policies
+from remediator import policy_file
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
 from remediator.errors import InputError, PermanentError, RemediatorError
-from remediator.policy import Loaded
+from remediator.policy_file import Loaded
 
 SECONDS = 60
 """For so long a policy that was read is not asked for again."""
@@ -41,7 +41,7 @@ class PolicyKeeper:
     def current(self) -> Current:
         """What holds now. Raises nothing of AWS's, and nothing of what stands there."""
         try:
-            self._good = policies.from_text(self._read(), self._source)
+            self._good = policy_file.from_text(self._read(), self._source)
         except RemediatorError as error:
             self._provider = None  # also a session of AppConfig's that has expired
             logger.warning("the policy of %s is not taken: %s", self._source, error)

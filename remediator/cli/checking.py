@@ -6,8 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from remediator import plain_yaml
-from remediator import policy as policies
+from remediator import plain_yaml, policy_file
 from remediator.cli import files, showing
 from remediator.cli.failures import Listed, complain
 from remediator.cli.options import Format, examples, version_text
@@ -83,7 +82,7 @@ def check(
 def _checked(where: Path) -> Checked:
     name = str(where)
     try:
-        understood = policies.load(where)
+        understood = policy_file.load(where)
         document = plain_yaml.read(where.read_text(encoding="utf-8"), name)
     except FileError as error:
         return Checked(name, None, tuple(Finding(Level.ERROR, one) for one in error.problems))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from remediator.errors import InputError
-from remediator.policy import parse
+from remediator.policy_file import parse
 from tests.cli.clerk import outside, run
 from tests.evidence import BUNDLES
 from tests.fuzz.mutating import HOSTILE

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from remediator.policy import Policy, parse
+from remediator.policy import Policy
+from remediator.policy_file import parse
 from tests.cli.clerk import outside, run
 from tests.fuzz.mutating import HOSTILE
 from tests.fuzz.test_fuzz import harmless_annotations, harmless_lines

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from remediator import policy, replay, wiring
+from remediator import policy_file, replay, wiring
 from remediator.cli.looking import Named, incident
 from remediator.errors import InputError
 from remediator.escaping import json_text
@@ -101,7 +101,7 @@ def test_spoilt_policies_are_understood_or_refused_line_by_line(numbers: range) 
             else as_json(spoilt(whole, number))
         )
         try:
-            policy.parse(made, "p.yml").for_target("orders", "orders", {})
+            policy_file.parse(made, "p.yml").for_target("orders", "orders", {})
         except InputError as error:
             refused_in(21, error, r"p\.yml.*")
 
