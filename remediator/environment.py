@@ -25,8 +25,10 @@ class Settings(Record):
     tagged_functions_only: Literal["no", "yes"] = "no"
     """Whether a function has to carry the tag remediator=managed, too."""
     policy_file: Path = ROOT / "policies" / "guardrails.yml"
-    policy_source: str | None = None
-    """An SSM parameter (begins with a slash), or AppConfig's APPLICATION/ENVIRONMENT/PROFILE."""
+    policy_parameter: str | None = None
+    """An SSM parameter that stands in the file's place."""
+    policy_configuration: str | None = None
+    """As well, AppConfig's APPLICATION/ENVIRONMENT/PROFILE."""
     journal_table: str | None = None
     """Nothing is changed without; a plan by hand can do without."""
     shared_journal: str | None = None
@@ -36,6 +38,11 @@ class Settings(Record):
     follow_up_role_arn: str | None = None
     freeze_parameter: str | None = None
     iterator_age_threshold_seconds: int | None = None
+
+    @property
+    def policy_source(self) -> str | None:
+        """Where the policy is read from, if not from the file: a parameter begins with a slash."""
+        return self.policy_parameter or self.policy_configuration
 
     @classmethod
     def from_environment(

@@ -22,7 +22,7 @@ _STANDS_FOR = {
     "TargetFunction": "orders",
     "SharedJournal": "first-journal",
     "FreezeParameter": "/remediator/freeze",
-    "PolicySource": "/remediator/policy",
+    "PolicyParameter": "/remediator/policy",
     "Notices": "arn:aws:sns:eu-west-1:111122223333:notices",
     "LogGroup.Arn": "arn:aws:logs:eu-west-1:111122223333:log-group:remediator:*",
 }

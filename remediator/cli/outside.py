@@ -141,7 +141,8 @@ def _said(place: Place) -> dict[str, str]:
     if place.policy:
         said |= {
             f"{PREFIX}POLICY_FILE": str(place.policy.resolve()),
-            f"{PREFIX}POLICY_SOURCE": "",
+            f"{PREFIX}POLICY_PARAMETER": "",
+            f"{PREFIX}POLICY_CONFIGURATION": "",
         }
     return said
 

@@ -96,7 +96,7 @@ SHARES: Mapping[Audience, Share] = {
     Audience.CI: Share("a pipeline that only plans and collects", frozenset({"read"})),
 }
 
-OPTIONAL = frozenset({"FreezeParameter", "PolicySource", "SharedJournal"})
+OPTIONAL = frozenset({"FreezeParameter", "PolicyParameter", "SharedJournal"})
 """Parameters that are empty by default: what names them is left out where they are not said."""
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")

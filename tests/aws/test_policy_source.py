@@ -78,7 +78,8 @@ def source(request: pytest.FixtureRequest) -> Source:
 
 def rules(source: Source, **said: Any) -> tuple[Policy, Any]:
     """The policy that holds, and what a report says of it."""
-    settings = Settings(policy_source=source.name, **said)
+    field = "policy_parameter" if source.name == PARAMETER else "policy_configuration"
+    settings = Settings(**{field: source.name}, **said)
     return wiring.rules(settings, source.world.clients)
 
 
@@ -138,7 +139,7 @@ def test_a_parameter_stands_in_the_place_of_what_the_source_says(source: Source)
 
 
 def test_offline_the_file_holds() -> None:
-    policy, told = wiring.rules(Settings(policy_source=PARAMETER))
+    policy, told = wiring.rules(Settings(policy_parameter=PARAMETER))
     assert (policy.version, told.file, told.problem) == (1, "policies/guardrails.yml", "")
 
 
@@ -152,7 +153,7 @@ def test_a_source_that_is_none_is_told_and_is_no_crash(name: str) -> None:
 def test_a_runbook_works_under_it() -> None:
     source = Source(World(), PARAMETER)
     source.says(FOUR)
-    settings = Settings(policy_source=PARAMETER)
+    settings = Settings(policy_parameter=PARAMETER)
     runtime = wiring.Runtime({}, lambda: NOW, lambda _: None)
     desk = wiring.runbook(settings, wiring.Caller("r", None), runtime, source.world.clients)
     assert desk.policy.limits.parallelization_factor == 4

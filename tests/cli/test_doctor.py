@@ -176,7 +176,7 @@ def test_a_policy_that_cannot_be_read_is_in_the_way_unless_another_is_said(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     clinic.is_("policy", "ok", "policies/guardrails.yml, sha256 ")
-    clinic.set_environment(policy_source="/nowhere")
+    clinic.set_environment(policy_parameter="/nowhere")
     clinic.is_("policy", "fail", "until it can be read the mode is plan")
     file = tmp_path / "mine.yml"
     file.write_text("limits: {parallelization_factor: 4}\n")
