@@ -264,6 +264,25 @@ def test_lanes_that_go_with_an_isolation_are_not_blamed_for_its_errors() -> None
     assert judge(BEFORE, NOW, failing, DEFAULTS, seen=both).verdict is U
 
 
+def test_a_recovery_shows_in_the_age_as_a_whole_too() -> None:
+    """Where nothing succeeds any more, no age comes: the few since the change look young."""
+    young, silent = signals(0, age_slope=0), signals(260, age_slope=1.0)
+    assert judge(BEFORE, NOW, silent, DEFAULTS, seen=shown(young)).verdict is not R
+
+
+def test_lanes_that_go_with_an_isolation_are_not_blamed_for_what_fails_in_them() -> None:
+    slower = signals(900, lane_rate=0.2)
+    assert verdict(slower) is W
+    both = shown(slower, 3, ISOLATING, MAPPING_CHANGE)
+    assert judge(BEFORE, NOW, slower, DEFAULTS, seen=both).verdict is U
+
+
+def test_the_age_is_that_of_all_minutes() -> None:
+    """In the first since a restart the oldest record may not have been tried."""
+    young, old = signals(0), signals(900)
+    assert judge(BEFORE, NOW, old, DEFAULTS, seen=shown(young)).verdict is U
+
+
 def test_a_recovery_lasts_for_two_minutes() -> None:
     """In one of them the slowest of many lanes may not have been tried."""
     assert verdict(signals(5, age_slope=0, highest_age_seconds=900)) is not R

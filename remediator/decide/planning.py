@@ -252,11 +252,13 @@ def _reaches(one: Candidate, knobs: ForecastKnobs) -> bool:
 
 
 def _waits_as_well(nothing: Candidate, best: Candidate, knobs: ForecastKnobs) -> bool:
-    """Whether what waits is gone as soon with nothing done: a restart that loses is not made."""
+    """Whether what waits is gone about as soon with nothing done, which costs nothing: a restart
+    that loses, or hardly wins, is not made."""
     alone, helped = nothing.drains_in, best.drains_in
     if alone is None or alone == inf:
         return False
-    return alone <= knobs.drain_target_seconds or (helped is not None and alone <= helped)
+    soon = alone <= knobs.drain_target_seconds
+    return soon or (helped is not None and alone * _BY_FAR <= helped)
 
 
 def _why_waiting(nothing: Candidate, best: Candidate) -> str:

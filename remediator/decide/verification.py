@@ -66,6 +66,12 @@ class Effect(NamedTuple):
         return self.minutes > 0 or self.overdue
 
     @property
+    def isolates(self) -> bool:
+        """Whether a record is being isolated: what fails meanwhile, and gets nothing done, is no
+        doing of the lanes beside it."""
+        return any(t.change.remedy is RemedyName.ISOLATE_POISON for t in self.levers)
+
+    @property
     def clear(self) -> bool:
         """Whether enough is seen to say that it does nothing."""
         prompt = all(tracked.change.remedy in _PROMPT for tracked in self.levers)
@@ -134,7 +140,9 @@ def judge(
     its doing, however well it goes else. ``cause``: what shows now; a consumer that does not run
     has no age to recover by.
     """
-    after = snapshot(now, seen.signals if seen.minutes else signals)
+    # The age is that of all minutes: of the few since the change the oldest may have been in none.
+    whole = {"age_seconds": signals.age_seconds, "age_slope": signals.age_slope}
+    after = snapshot(now, seen.signals if seen.minutes else signals).model_copy(update=whole)
     told = partial(Verdict, readings=_readings(before, after))
     if bounded and signals.lost_events:
         lost = f"{signals.lost_events:.0f} events were given up, and no destination took them"
@@ -142,12 +150,13 @@ def judge(
     if seen.levers and not seen.shows:
         on_its_way = "the change and its metrics are still on their way"
         return told(verdict=VerdictName.TOO_EARLY, because=on_its_way)
-    if cause not in _NEVER_HEALTHY and _healthy(seen.signals if seen.minutes else signals, policy):
+    views = (signals, seen.signals) if seen.minutes else (signals,)
+    if cause not in _NEVER_HEALTHY and all(_healthy(view, policy) for view in views):
         fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
         return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
     harm = _harm(before, after, policy, seen) if ours and seen.levers else None
-    if harm is None and ours and seen.minutes >= _MINUTES_OF_HARM:
+    if harm is None and ours and not seen.isolates and seen.minutes >= _MINUTES_OF_HARM:
         harm = _slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
     if harm:
         return told(verdict=VerdictName.WORSE, because=harm)
@@ -269,8 +278,7 @@ def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect
     if before is None:
         return None
     limits = policy.thresholds
-    isolating = any(t.change.remedy is RemedyName.ISOLATE_POISON for t in seen.levers)
-    if not isolating and _rose(before.error_share, after.error_share, limits.error_share):
+    if not seen.isolates and _rose(before.error_share, after.error_share, limits.error_share):
         return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
     if _rose(before.throttle_share, after.throttle_share, limits.throttle_share):
         return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
