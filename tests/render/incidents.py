@@ -10,6 +10,7 @@ from remediator.model import (
     Evidence,
     Incident,
     Mode,
+    Option,
     RemedyName,
     Report,
     Resource,
@@ -58,10 +59,29 @@ LANES = Change(
 )
 
 
+FORECAST = (
+    Option(option="nothing", drains_in_seconds=504, backlog_records=454, arrival_per_second=0.1),
+    Option(
+        option="parallelization_factor 2",
+        drains_in_seconds=428,
+        capacity_per_second=2,
+        note="needs distinct partition keys; a single hot key gains nothing",
+    ),
+    Option(option="parallelization_factor 8", drains_in_seconds=240, capacity_per_second=8),
+    Option(
+        option="split_shards",
+        drains_in_seconds=504,
+        note="the present backlog stays in the parent shards and does not drain faster",
+    ),
+)
+"""As it might be: what is foreseen is not what these tests are about."""
+
+
 def planned(pipeline: str) -> Report:
     """The plan at the incident's first look."""
     asked = ALARMED.model_copy(update={"alarm": None, "mode": Mode.PLAN})
-    return offline(bundle(PIPELINES[pipeline]()), Policy(), None).respond(asked)
+    found = offline(bundle(PIPELINES[pipeline]()), Policy(), None).respond(asked)
+    return found.model_copy(update={"forecast": FORECAST}) if pipeline == "slow-consumer" else found
 
 
 def tracked(change: Change, state: ChangeState, **said: Any) -> TrackedChange:

@@ -41,6 +41,7 @@ from remediator.wiring import offline
 from tests.evidence import ACCOUNT, MAPPING, NOW, PIPELINES, REGION, bundle, target
 from tests.fuzz.mutating import HOSTILE
 from tests.golden import golden
+from tests.render.incidents import FORECAST
 
 ALARMED = Incident(
     incident_id="inc-0123456789abcdef0123",
@@ -67,6 +68,7 @@ def said(pipeline: str, policy: Policy | None = None, **changed: Any) -> Report:
     found = offline(bundle(PIPELINES[pipeline]()), policy or Policy(), None).respond(BY_HAND)
     here: dict[str, Any] = {"incident": ALARMED, "mode": Mode.APPLY, "account_id": ACCOUNT}
     here["remediator"] = "remediator"
+    here["forecast"] = FORECAST if pipeline != "broken-deploy" else found.forecast
     return found.model_copy(update=here | changed)
 
 
