@@ -162,7 +162,7 @@ class PolicySource(Record):
     """Under which rules a report was made: an auditor finds the very file again."""
 
     file: str
-    """As it lies in the artifact, else its path; or where it was read from (``PolicySource``)."""
+    """As it lies in the artifact, else its path; or where it was read from instead."""
     sha256: str
     """Of the file's bytes, as ``sha256sum`` says it."""
     digest: str = ""
