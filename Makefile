@@ -91,7 +91,7 @@ e2e: setup $(E2E_VENV)/.locked ## Deploy what is built to an AWS that nobody her
 		LAMBDA_ARCH=$$(uname -m) \
 		LAMBDA_PYTHON=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 	@E2E_PYTHON=$(E2E_VENV)/bin/python E2E_ARTIFACT=$(E2E)/artifact E2E_NPM=$(E2E_VENV)/node_modules \
-		$(BIN)/pytest tests/e2e -n 4 --dist worksteal --durations 0 -p no:cacheprovider
+		$(BIN)/pytest tests/e2e -n 4 --dist worksteal --durations 5 -p no:cacheprovider
 
 check: setup ## Hold format, lint, types, floors, template and permissions
 	@$(BIN)/ruff format --check .

@@ -63,7 +63,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def packed(files: Mapping[str, bytes]) -> bytes:
     """Files as Lambda takes them."""
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as into:
+    with zipfile.ZipFile(archive, "w") as into:
         for name, content in files.items():
             into.writestr(name, content)
     return archive.getvalue()
