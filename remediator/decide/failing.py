@@ -1,6 +1,7 @@
 """Questions about what fails: everywhere, in one place, or unseen behind partial responses."""
 
 from datetime import timedelta
+from math import inf
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.evidence.metrics import Metric
@@ -26,10 +27,10 @@ def failing(case: Case) -> Finding:
     all_now = (signals.newest_error_share or 0.0) >= limits.total_failure_share
     stands = stuck(case) and (signals.stands_still_by_chance or 0.0) <= _LIKELY
     if (sustained or repeated) and not all_now:
-        if not stands and _failed_before(signals):
-            return Finding(NO, "as much failed before anything lagged", readings)
         for_long = (signals.still_minutes or 0) >= _FOR_LONG
         sure = stands and (for_long or _like_a_clock(signals))
+        if not sure and _failed_before(signals):
+            return Finding(NO, "as much failed before anything lagged", readings)
         if _a_little_beside_the_work(case) and not sure:
             because = "little fails, and the lanes are busy with what succeeds"
             return Finding(NO, because, readings)
@@ -108,7 +109,7 @@ def stuck(case: Case) -> bool:
 
 
 _SELDOM = 0.9
-_NO_FASTER = 2.0
+_NO_FASTER = 1.5
 """Seconds of age a second: by more it does not age, but jump."""
 
 
@@ -129,8 +130,11 @@ def everything_fails(case: Case) -> Finding:
 
 
 def just_deployed(case: Case) -> Finding:
-    """Where no failure is counted, it began with the oldest record that waits."""
-    function, since = case.evidence.function, case.signals.failing_since or case.signals.onset
+    """What the oldest record that waits has stood still for longer than, is not why. Where no
+    failure is counted, it began with that record."""
+    function, failing_since = case.evidence.function, case.signals.failing_since
+    began = (failing_since, case.signals.onset if stuck(case) or not failing_since else None)
+    since = min((at for at in began if at is not None), default=None)
     changed = function.last_modified if function else None
     readings = (
         Reading(name="function_last_modified", value=changed.isoformat() if changed else None),
@@ -223,8 +227,19 @@ def good_ones_would_end(case: Case) -> Finding:
     if mapping is None or usual is None or timeout is None:
         return unseen("how long good records take, or the timeout", *readings)
     most = usual * mapping.batch_size / 1000
+    if _fails_a_minute(case.signals) > _TRIES_OF_ONE * (1 + 60 / timeout):
+        return Finding(NO, "more fails than one lane could try in that time", readings)
     because = f"a full batch of good records would take {most:.0f} s at most, of {timeout} s"
     return when(most < timeout, because, *readings)
+
+
+def _fails_a_minute(signals: Signals) -> float:
+    share, done = signals.error_share or 0.0, signals.successes_per_minute or 0.0
+    return done * share / (1 - share) if share < 1 else inf
+
+
+_TRIES_OF_ONE = 1.5
+"""Times as many tries as one lane makes, which may lie in one minute."""
 
 
 def _isolation_takes(case: Case, mapping: MappingState, each: float) -> float:
@@ -397,7 +412,8 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, f"{standing} of {shards} shards do not move", readings)
     if not counted and not stuck(case):
         return Finding(NO, "every shard still moves on, only slower", readings)
-    if signals.newest_error_share == 0 and not signals.failed_events_per_minute:
+    failed = (signals.newest_error_share, signals.error_minutes, signals.failed_events_per_minute)
+    if signals.newest_error_share is not None and not any(failed):
         return Finding(NO, "nothing fails any more", readings)
     by_chance = signals.stands_still_by_chance
     if by_chance is None:  # no error is counted, so that only the clock tells

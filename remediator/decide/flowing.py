@@ -269,7 +269,11 @@ def keys_limit(case: Case) -> Finding:
     few = signals.busy_share is not None and signals.busy_share < 0.6
     reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
     return when(
-        (one_each or (few and signals.busy_lanes >= 0.75 * (case.evidence.open_shards or 1)))
+        (
+            one_each
+            or (few and signals.busy_lanes >= 0.75 * (case.evidence.open_shards or 1))
+            or (_ALL_OF_IT <= signals.busy_lanes < _ALL_OF_IT * factor and _lags_somewhere(case))
+        )
         and reserved is None
         and few,
         f"only {signals.busy_lanes:.1f} of {signals.lanes} lanes find work: few partition keys",
@@ -285,7 +289,8 @@ def _one_lane_of_many(case: Case, factor: int) -> bool:
     return _MOST_OF_IT <= busy < shard or came_up
 
 
-_MOST_OF_IT = 0.75
+_MOST_OF_IT, _ALL_OF_IT = 0.75, 0.9
+"""Of a shard's lanes: if fewer work in all shards together, no shard's lanes are all at work."""
 
 
 def _restarted_lately(case: Case) -> bool:
@@ -405,7 +410,9 @@ def _lags_somewhere(case: Case) -> bool:
     )
     unmetered = evidence.target.consumer_arn is not None or evidence.target.kind is _TABLE
     reads = signals.read_throttled_minutes == 0 or unmetered
-    quiet = not signals.error_minutes and not signals.throttled_minutes
+    few = (signals.error_share or 0.0) < case.policy.thresholds.error_share
+    quiet = few and not signals.throttled_minutes
     climbs = (signals.age_slope or 0.0) >= CLIMBS
     many = (evidence.open_shards or 0) > 1
-    return lasts and seen and quiet and reads and climbs and many
+    one = (signals.busy_lanes or 0.0) >= _MOST_OF_IT
+    return lasts and seen and quiet and reads and climbs and many and one

@@ -215,7 +215,7 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
         return evidence
     halved = [
         dict(points).get(family[-1], 0.0) < usual / 2
-        for witness in _WITNESSES
+        for witness in (*_WITNESSES, _counted(evidence))
         if len(points := evidence.metrics.get(witness, Series()).points) >= 3
         and (usual := median(value for at, value in points[-4:] if at != family[-1])) > 0
     ]
@@ -224,7 +224,13 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
 
 _LATEST = 10 * MINUTE
 """What ended so long ago is no minute that is still coming in, however late CloudWatch is."""
-_WITNESSES = (Metric.INCOMING_RECORDS, Metric.READ_CALLS, Metric.INVOCATIONS)
+_WITNESSES = (Metric.INCOMING_RECORDS, Metric.READ_CALLS)
+
+
+def _counted(evidence: Evidence) -> Metric:
+    """What tells of invocations: those of streams, since others may go on in any case."""
+    streams = Metric.STREAM_INVOCATIONS
+    return streams if streams in evidence.metrics else Metric.INVOCATIONS
 
 
 def _until(evidence: Evidence, end: datetime) -> Evidence:

@@ -105,8 +105,8 @@ def _busy(evidence: Evidence, work: Series | None) -> float | None:
 
 
 def _still_out(evidence: Evidence) -> tuple[float, ...]:
-    """Lanes that run all the time, where fewer batches than that begin and end: those are out for
-    longer than a minute, and are counted only once they have ended."""
+    """Lanes that run all the time, where fewer invocations than that begin and end: those are out
+    for longer than a minute, and are counted only once they have ended."""
     running = (series_of(evidence, Metric.CONCURRENT_EXECUTIONS) or Series()).points[-LAST_MINUTES:]
     batches = stream_invocations(evidence)
     ended = _by_minute(evidence, Metric.INVOCATIONS) if batches is None else batches
@@ -115,7 +115,8 @@ def _still_out(evidence: Evidence) -> tuple[float, ...]:
     if running and idle and len(active) < LAST_MINUTES:
         # It has just begun: a part of a minute is no mean of it.
         return (min(running[-1][1], lanes_of(evidence) or running[-1][1]),)
-    out = [count for at, count in running if count > ended.get(at, 0.0)]
+    whole = _by_minute(evidence, Metric.INVOCATIONS)
+    out = [count for at, count in running if count > whole.get(at, 0.0)]
     lanes = lanes_of(evidence) or max(out, default=0.0)
     return (min(lanes, *out),) if len(out) == LAST_MINUTES else ()
 
