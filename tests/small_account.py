@@ -229,7 +229,7 @@ class Pipeline:
             Metric.THROTTLES: 60.0 if self.running < self.lanes and busy else 0.0,
             Metric.DURATION_MS: 1000 * seconds,
             Metric.DURATION_MAX_MS: 1000 * seconds,
-            Metric.CONCURRENT_EXECUTIONS: float(self.running),
+            Metric.CONCURRENT_EXECUTIONS: float(self.running if busy else 1),
             Metric.INCOMING_RECORDS: arrived,
             Metric.READ_RECORDS: moved,
             Metric.READ_CALLS: 60.0 * self.shards,
