@@ -11,8 +11,7 @@ Its alarms know no metric math, call topics only, are evaluated when metrics are
 dimensions.
 
 A topic's call of a function is not tried again. CloudFormation leaves out the function's
-dead-letter queue and its reserved concurrency, and knows no `Fn::Split` in a condition: there the
-value stands.
+dead-letter queue and its reserved concurrency, and knows no `Fn::Split` in a condition.
 
 Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked,
 asks for `dynamodb:DescribeStream` on everything instead of the stream, and simulates a policy
