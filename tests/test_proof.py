@@ -85,8 +85,8 @@ OWN = {
         invoked_events=since(10, 610, 600),
         failed_invoke_events=since(10, 160),
     ),
-    "the ages of the shards": poison(
-        sibling_mappings=None, read_records=None, shard_metrics=ages_of_shards(2)
+    "the ages of the shards, and batches that succeed where nothing else feeds it": poison(
+        read_records=None, shard_metrics=ages_of_shards(2)
     ),
     "the batches of streams, where no other stream feeds the function": poison(
         readers=2, stream_invocations=240
@@ -125,6 +125,9 @@ OTHERS = {
     "a reader of the stream that AWS does not list": poison(read_records=1200),
     "other shared readers, while our own consumer gets nothing": read_by_own_consumer(
         poison(pushed_records=since(10, 0, 600))
+    ),
+    "shards that are read on, where another mapping may feed the function": poison(
+        sibling_mappings=None, read_records=None, shard_metrics=ages_of_shards(2)
     ),
     "shards of which half are not seen": poison(
         sibling_mappings=1,
