@@ -808,7 +808,7 @@ def test_an_age_that_is_far_is_left_alone(most: int) -> None:
     ("case", "ends_in"),
     [
         ("somebody changed a value just after we did", timedelta(minutes=6)),
-        ("a change that is still taking effect", timedelta(minutes=3)),
+        ("a change that is still taking effect", timedelta(minutes=1)),
         ("a maintenance window", timedelta(minutes=59, seconds=30)),
         ("the mapping's budget is spent", timedelta(minutes=30)),
         ("the mapping is being updated", None),
