@@ -429,3 +429,8 @@ def test_an_age_that_goes_on_after_the_mapping_was_stopped_is_a_siblings() -> No
         iterator_age_ms=[90_000.0] * 30, mapping_last_modified=NOW - timedelta(minutes=10)
     )
     assert measure(seen).age_seconds is None
+
+
+def test_failures_too_rare_for_a_share_of_theirs_to_be_a_number_are_no_crash() -> None:
+    seen = poison(errors=since(10, 5e-324), invocations=600)
+    assert measure(seen).stands_still_by_chance is not None

@@ -151,11 +151,11 @@ def _by_chance(evidence: Evidence, active: Minutes, thresholds: Thresholds) -> f
     to_its_end = (slope(points[-2:]) or 0.0) >= thresholds.stuck_slope
     end = points[-1][0] + (MINUTE if to_its_end else timedelta(0))
     tries = [
-        (_tries(count / lanes, took[at]), bad / count)
+        (_tries(count / lanes, took[at]), log(bad) - log(count))  # a ratio may be too small
         for at, count, bad in active
         if since < at < end and 0 < bad < count
     ]
-    return min(1.0, lanes * exp(sum(n * log(share) for n, share in tries)))
+    return min(1.0, lanes * exp(sum(n * of_one for n, of_one in tries)))
 
 
 def _tries(of_a_lane: float, failing_seconds: float) -> float:
