@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 from lab.episode import Note
 from lab.scores import SLOWER, SLOWER_SECONDS, seconds
 from lab.wild.play import Played, told
-from lab.wild.truth import ACCUSES, RIGHT, WAITS, Sample, age_at, ends_soon, right_causes
+from lab.wild.truth import ACCUSES, RIGHT, WAITS, WORKS, Sample, age_at, ends_soon, right_causes
 from remediator.model import Cause
 
 HELPS_SECONDS = 60.0
@@ -255,5 +255,5 @@ def free_of_holders(samples: Sequence[Sample], since: float) -> Iterator[float]:
     later = [sample for sample in samples if sample.at > since]
     for first in range(len(later) - FREE_LOOKS + 1):
         looks = later[first : first + FREE_LOOKS]
-        if all(word == WAITS for look in looks for word, _ in look.held_by):
+        if all(word in {WAITS, WORKS} for look in looks for word, _ in look.held_by):
             yield looks[0].at - since

@@ -301,7 +301,7 @@ def test_a_policy_that_the_remediator_would_refuse_is_compared_with_nothing(tmp_
 def test_a_batch_that_takes_longer_now_is_no_backlog() -> None:
     """What holds the oldest record is its own batch: the backlog is gone, though the age stays."""
     looks = tuple(
-        Sample(10.0 * n, 300.0, (("waits" if n >= 5 else "lanes", 1),)) for n in range(20)
+        Sample(10.0 * n, 300.0, (("works" if n >= 5 else "lanes", 1),)) for n in range(20)
     )
     assert next(free_of_holders(looks, 0.0)) == 50.0
     assert next(free_of_holders(looks[:8], 0.0), None) is None
