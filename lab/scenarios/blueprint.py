@@ -43,6 +43,7 @@ Lever = Literal[
     "raise_batch_size",
     "lower_batch_size",
     "raise_memory",
+    "reserve_concurrency",
     "enhanced_fan_out",
 ]
 """Remedies by name; `hands_off` is to wait, or to call a person. Some are no remedies yet."""

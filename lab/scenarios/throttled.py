@@ -101,10 +101,10 @@ SCENARIOS = (
     Scenario(
         name="throttled_by_account",
         title="A neighbour uses up the account's concurrency",
-        lesson="The pool is shared. To reserve for one is to take from the others; what helps is "
-        "a higher quota, which takes hours, or the neighbour's end.",
+        lesson="The pool is shared. To reserve for one is to take from the others, so a person is "
+        "asked; what else helps is a higher quota, which takes hours, or the neighbour's end.",
         causes=(Cause.THROTTLING,),
-        levers=frozenset({"hands_off"}),
+        levers=frozenset({"hands_off", "reserve_concurrency"}),
         draw=_by_account,
     ),
     Scenario(
