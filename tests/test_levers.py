@@ -170,14 +170,23 @@ def test_a_larger_batch_stays_within_the_policy() -> None:
 # --- smaller batches -----------------------------------------------------------------------------
 
 
-def timing_out(batch_size: int = 400) -> Evidence:
+def timing_out(batch_size: int = 400, failed: float = 60, retries: int = -1) -> Evidence:
     return evidence(
         batch_size=batch_size,
+        maximum_retry_attempts=retries,
         timeout_seconds=10,
-        errors=since(10, 60),
+        errors=since(10, failed),
         duration_ms=since(10, 10_000, 900),
         duration_max_ms=since(10, 10_000, 1000),
     )
+
+
+def test_where_some_batches_still_end_in_time_their_size_is_not_why() -> None:
+    assert "not every batch" in str(wished(batches.smaller, timing_out(failed=45), TIMES_OUT))
+
+
+def test_where_what_fails_is_given_up_there_are_not_made_more_batches_to_fail() -> None:
+    assert "given up" in str(wished(batches.smaller, timing_out(retries=0), TIMES_OUT))
 
 
 def test_where_every_batch_runs_into_the_timeout_batches_become_smaller_and_are_split() -> None:

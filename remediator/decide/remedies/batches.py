@@ -72,12 +72,28 @@ def smaller(here: Case) -> tuple[Change, ...] | Pass:
         return Pass("a batch is one record already, and that runs into the timeout")
     if mapping.tumbling_window_seconds:
         return Pass("the mapping uses tumbling windows: their state does not survive the change")
+    refusal = _would_not_help(here, mapping, function.timeout_seconds)
+    if refusal is not None:
+        return refusal
     size = _within_the_timeout(here, mapping, function)
     wanted: dict[Setting, Value] = {BATCH_SIZE: size}
     if size > 1:
         wanted[BISECT] = True
     why = f"batches of {mapping.batch_size} take longer than the timeout: {size} at a time"
     return restarting(here, changes(NAME_SMALLER, here.evidence, wanted, why, SMALLER_CAVEATS))
+
+
+def _would_not_help(here: Case, mapping: MappingState, timeout_seconds: float) -> Pass | None:
+    """More, smaller batches that time out all the same take more of everything, and lose more where
+    what fails is given up."""
+    share, once = here.signals.error_share, here.signals.invocation_seconds
+    if mapping.retries_bounded:
+        return Pass("what fails is given up by the mapping's own settings: more batches would be")
+    if share is None or share < here.policy.thresholds.total_failure_share:
+        return Pass("not every batch runs into the timeout: its size is not why")
+    if once is not None and once >= _OF_THE_TIMEOUT * timeout_seconds:
+        return Pass("the time goes by the batch, however small it is")
+    return None
 
 
 def _within_the_timeout(here: Case, mapping: MappingState, function: FunctionState) -> int:
