@@ -76,7 +76,7 @@ def place(uuid: str, stream: str) -> Place:
             "FollowUpRole.Arn": ROLE_OF_FOLLOW_UPS,
             "Notices": TOPIC,
             "FreezeParameter": "/freeze",
-            "PolicySource": "/policy",
+            "PolicyParameter": "/policy",
             "DeadLetters.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
             "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator",
         },
