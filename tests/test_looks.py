@@ -3,14 +3,21 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from remediator.decide import pacing
+from remediator.decide.tree import diagnose
 from remediator.events.requests import FollowUpDue
 from remediator.model import Mode, RemedyName, ResourceKind, Status
-from remediator.policy import Autonomy, Cooldown, FollowUps, RemedyPolicy
+from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy
 from remediator.state import IncidentState
+from tests.evidence import case_of, falling, recovering
+from tests.histories import state
 from tests.lives import BOUNDED, by_a_human, started, state_of, transition
 from tests.small_account import Weather
 from tests.small_lambda import Host
+from tests.test_approval import FACTOR
+from tests.test_undoing import RETRIES
 
 KNOBS = FollowUps()
 FROZEN = BOUNDED.model_copy(update={"freeze": True})
@@ -135,3 +142,17 @@ def test_a_plan_that_only_calls_a_person_says_why_and_not_that_the_mode_is_plan(
     assert outcome.status is Status.ESCALATED
     assert "mode is plan" not in outcome.reason
     assert outcome.reason == host.reports[-1].escalation
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+def test_a_lag_that_falls_is_looked_at_often_only_where_records_may_be_given_up(
+    *, given_up: bool
+) -> None:
+    """A destination that breaks meanwhile is seen at its first record."""
+    seen = recovering(iterator_age_ms=falling(1.0, 6, 1_800_000))
+    ours = RETRIES if given_up else FACTOR
+    case = case_of(seen, diagnose(seen, Policy()), Policy())
+    assert case.signals.falling
+    known = state(mapping=seen.target.event_source_mapping, changes=(ours,))
+    often = pacing.interval(known, case) == KNOBS.soon_seconds
+    assert (often, pacing.sees_to_it(known, case)) == (given_up, given_up)

@@ -75,9 +75,18 @@ _CLEAR = frozenset({VerdictName.RECOVERED, VerdictName.IMPROVING})
 
 
 def gives_up_records(state: IncidentState) -> bool:
-    """Whether something of ours may give records up: then it is seen to often that they are taken,
-    also while all is quiet, and such a look uses none up."""
+    """Whether something of ours may give records up."""
     return any(tracked.endangers for tracked in state.in_effect)
+
+
+def sees_to_it(state: IncidentState, case: Case) -> bool:
+    """Whether all is quiet, or the lag falls, and it is only seen to that what may be given up is
+    taken: that is looked at often, and uses no look up."""
+    if not gives_up_records(state):
+        return False
+    if state.quiet_since is None:
+        return bool(case.signals.falling)
+    return case.at - state.quiet_since < timedelta(seconds=case.policy.follow_up.quiet_seconds)
 
 
 def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -> int:
@@ -88,11 +97,11 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
         return max(every, SLOW_SECONDS)
     if state.going_on:
         return case.policy.follow_up.soon_seconds
+    if sees_to_it(state, case):
+        return min(every, case.policy.follow_up.soon_seconds)
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=case.policy.follow_up.quiet_seconds)
         left = (quiet_until - case.at).total_seconds()
-        if left > 0 and gives_up_records(state):
-            return min(every, case.policy.follow_up.soon_seconds)
         if left > 0 and case.at == state.quiet_since:
             return int(min(every, left))  # seen again before it is left alone for long
         return int(max(every, left if left > 0 else QUIET_SECONDS))

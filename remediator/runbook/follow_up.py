@@ -145,7 +145,7 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
     verdict = _judged(turn, seen)
     turn.state = memory.with_quiet(turn.state, verdict, turn.at)
     turn.update(**counted)
-    if counted and _sees_to_it(turn):
+    if counted and pacing.sees_to_it(turn.state, turn.case):
         turn.update(looks_from=turn.state.looks_from + 1)
     if not early:
         turn.wake_up_in(pacing.interval(turn.state, turn.case, verdict))
@@ -169,15 +169,6 @@ def _judged(turn: Turn, seen: verification.Effect) -> Verdict:
         bounded=any(t.endangers for t in state.in_effect),
         cause=case.diagnosis.cause,
     )
-
-
-def _sees_to_it(turn: Turn) -> bool:
-    """Whether all is quiet, and it is only seen to that what may give records up does no harm:
-    such a look uses none up."""
-    quiet = timedelta(seconds=turn.case.policy.follow_up.quiet_seconds)
-    since = turn.state.quiet_since
-    waits = since is not None and turn.at - since < quiet
-    return waits and pacing.gives_up_records(turn.state)
 
 
 def _make_approved(turn: Turn, *, early: bool) -> Report:

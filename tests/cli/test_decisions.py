@@ -127,11 +127,8 @@ def test_a_cause_that_is_told_differently_is_a_difference_too(tmp_path: Path) ->
     new = policy(tmp_path, "thresholds: {throttle_share: 0.9}\n", "new.yml")
     words = ("plan", BUNDLES / "throttled.json", "--against", old, "--policy", new, "-f", "json")
     cause, *changes = json.loads(run(*words).stdout)
-    assert (cause["what"], cause["was"], cause["now"]) == (
-        "cause",
-        "throttling (reservation)",
-        "slow consumer",
-    )
+    assert (cause["what"], cause["was"]) == ("cause", "throttling (reservation)")
+    assert not cause["now"].startswith("throttling")
     assert changes
     assert all(one["was"] != one["now"] for one in changes)
 
