@@ -24,7 +24,7 @@ def blown(budget: str, alarms: int) -> Figures:
     return blow(Storm(alarms=alarms, budget=BUDGETS[budget], watched_seconds=600 + alarms))
 
 
-SMALL = [pytest.param(budget, 60, id=f"60 alarms, {budget}") for budget in BUDGETS]
+SMALL = [pytest.param(budget, 40, id=f"40 alarms, {budget}") for budget in BUDGETS]
 LARGE = [
     pytest.param(budget, 1000, id=f"1000 alarms, {budget}", marks=pytest.mark.long)
     for budget in BUDGETS
@@ -79,7 +79,7 @@ def test_the_last_incident_costs_no_more_than_the_first(budget: str, alarms: int
 
 
 def test_the_budget_of_the_account_holds_in_a_storm() -> None:
-    assert sum(blown("the policy's budget", 60).changes.values()) == SHIPPED_BUDGET.per_account
+    assert sum(blown("the policy's budget", 40).changes.values()) == SHIPPED_BUDGET.per_account
 
 
 @pytest.mark.long
@@ -90,6 +90,6 @@ def test_a_large_storm_meets_the_limit_of_the_concurrency() -> None:
 
 
 def test_the_figures_say_what_they_are_of() -> None:
-    said = "\n".join(lines(blown("the policy's budget", 60)))
-    assert "60 of 60 incidents" in said
+    said = "\n".join(lines(blown("the policy's budget", 40)))
+    assert "40 of 40 incidents" in said
     assert "15 are allowed" in said
