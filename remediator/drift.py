@@ -350,7 +350,7 @@ def _as(value: Any, default: Value) -> Any:
     if isinstance(value, str):
         if value.lower() in {"true", "false"} and isinstance(default, bool):
             return value.lower() == "true"
-        if value.lstrip("-").isdecimal():
+        if value.removeprefix("-").isdecimal():
             return int(value)
     return value
 
@@ -362,6 +362,8 @@ def _shown(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, dict | list):
         return "…"
+    if value == "":
+        return "empty"
     return "not set" if value is None else shortened(value, 100)
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from remediator.drift import Standing, drift, template
@@ -177,6 +177,8 @@ FUNCTIONS = st.fixed_dictionaries({"Fn::GetAtt": VALUES}) | st.fixed_dictionarie
         st.sampled_from(["FunctionName", "EventSourceArn", "BatchSize"]), VALUES | FUNCTIONS
     )
 )
+@example({"FunctionName": None, "EventSourceArn": None, "BatchSize": ""})
+@example({"FunctionName": None, "EventSourceArn": None, "BatchSize": "--5"})
 def test_whatever_a_template_holds_it_is_rows_or_a_refusal(properties: dict[str, object]) -> None:
     resource = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
     text = json.dumps({"Resources": {"Mapping": resource}})
