@@ -93,6 +93,18 @@ e2e: setup $(E2E_VENV)/.locked ## Deploy what is built to an AWS that nobody her
 	@E2E_PYTHON=$(E2E_VENV)/bin/python E2E_ARTIFACT=$(E2E)/artifact E2E_NPM=$(E2E_VENV)/node_modules \
 		$(BIN)/pytest tests/e2e -n 4 --dist worksteal --durations 5 -p no:cacheprovider
 
+DOCS_VENV := .venv-docs
+$(DOCS_VENV)/.locked: requirements/docs.txt | need-python
+	@test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	@echo "Setting up $(DOCS_VENV) ..."
+	@$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement requirements/docs.txt
+	@touch $@
+
+site: $(DOCS_VENV)/.locked ## Build docs/ as a site into build/site
+	@$(DOCS_VENV)/bin/mkdocs build --quiet --strict
+	@echo "The site: build/site/index.html"
+
 check: setup ## Hold format, lint, types, floors, template and permissions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -137,6 +149,7 @@ lock: setup ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgr
 		-o requirements/runtime.txt
 	@echo boto3 | $(COMPILE) - -c requirements/dev.txt -o requirements/sdk.txt
 	@$(COMPILE) --group e2e -o requirements/e2e.txt
+	@$(COMPILE) --group docs -o requirements/docs.txt
 
 # --- The artifact ---------------------------------------------------------------------------------
 

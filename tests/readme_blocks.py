@@ -5,6 +5,7 @@ to them. A block stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`
 """
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -388,6 +389,50 @@ def not_there() -> str:
     return "".join(lines)
 
 
+def reference(name: str) -> str:
+    """A schema's models, one table each: what a field is, what it may be, what stands for it."""
+    schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+    models = {schema.get("title", name): schema, **schema.get("$defs", {})}
+    return "\n".join(_model(title, of) for title, of in models.items() if "properties" in of)
+
+
+def _model(title: str, of: Mapping[str, Any]) -> str:
+    needed = set(of.get("required", ()))
+    rows = (
+        (f"`{field}`", _kind(said), _stands_for_it(said, needed=field in needed), _first(said))
+        for field, said in of["properties"].items()
+    )
+    columns = ("field", "type", "default", "what it is")
+    return f"**{title}**: {_first(of)}\n\n{table(columns, rows)}"
+
+
+def _kind(said: Mapping[str, Any]) -> str:
+    parts = said.get("anyOf") or [said]
+    return " or ".join(dict.fromkeys(map(_one_kind, parts)))
+
+
+def _one_kind(said: Mapping[str, Any]) -> str:
+    if "$ref" in said:
+        return str(said["$ref"]).rpartition("/")[2]
+    if said.get("type") == "array":
+        return f"list of {_kind(said.get('items', {}))}"
+    words = said.get("enum") or ([said["const"]] if "const" in said else [])
+    return ", ".join(map(str, words)) or str(said.get("type", "any"))
+
+
+def _stands_for_it(said: Mapping[str, Any], *, needed: bool) -> str:
+    if needed or "default" not in said:
+        return "must be given" if needed else "–"
+    value = said["default"]
+    return f"`{json.dumps(value)}`" if not isinstance(value, dict | list) else "–"
+
+
+def _first(said: Mapping[str, Any]) -> str:
+    """The first paragraph of a description, on one line, its code as it is."""
+    text = str(said.get("description", "")).split("\n\n")[0]
+    return " ".join(text.replace("``", "`").split()) or "–"
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "wild-priors": prior_table,
     "demo": demo,
@@ -395,6 +440,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "tree": picture,
     "causes": cause_table,
+    "reference-policy": partial(reference, "policy"),
+    "reference-report": partial(reference, "report"),
+    "reference-event": partial(reference, "event"),
     "remedies": remedy_table,
     "matrix": matrix_table,
     "guardrails": guardrail_table,
