@@ -87,7 +87,7 @@ def steps(
     """What to do so that each consumer that a pattern names has its alarm, and no other has one.
 
     ``existing``: thresholds of the alarms of ours that are there, by name. Alarms of functions that
-    no pattern names are left alone, unless their function has no stream any more.
+    no pattern names are left alone, also where no stream feeds them any more.
     """
     chosen = sorted(consumers, key=lambda each: each.function)
     by_name = {PREFIX + each.function: each for each in chosen}
@@ -102,7 +102,7 @@ def steps(
             "no stream feeds it any more",
         )
         for name, before in sorted(existing.items())
-        if name not in by_name
+        if name not in by_name and _matches(name.removeprefix(PREFIX), patterns)
     ]
     return (*wanted, *gone)
 

@@ -64,6 +64,10 @@ def test_the_alarm_of_a_function_that_no_stream_feeds_any_more_is_removed() -> N
     assert (step.verb, step.function) == (Verb.REMOVE, "gone")
 
 
+def test_an_alarm_that_no_pattern_names_is_left_alone_even_then() -> None:
+    assert steps([], {PREFIX + "gone": 60}, ["orders-*"], LATE) == ()
+
+
 def test_removing_takes_the_named_ones_only() -> None:
     existing = {PREFIX + "orders": 60, PREFIX + "payments": 60}
     assert [each.function for each in removals(existing, ["pay*"])] == ["payments"]
