@@ -36,8 +36,10 @@ def show_episode(console: Console, episode: Episode) -> None:
     if episode.recovered_at_seconds is not None:
         recovered = f"[green]recovered[/], {told(episode.recovery_seconds)} after the alarm"
         lines.append((episode.recovered_at_seconds, recovered))
+    course = Table.grid(padding=(0, 2, 0, 0))  # so that what is long goes on under its own text
     for at, text in sorted(lines, key=lambda line: line[0]):
-        console.print(f"  {at - alarm:+7.0f} s  {text}")
+        course.add_row(f"  {at - alarm:+7.0f} s", text)
+    console.print(course)
     if episode.recovered_at_seconds is None:
         console.print("   [red]the lag was still there at the end[/]")
     console.print()

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from math import isclose
@@ -93,26 +92,14 @@ def demo() -> str:
         told = subprocess.run(
             [sys.executable, "-c", "from lab.cli import main; main()", "demo"],
             cwd=directory,
-            env={**os.environ, "COLUMNS": "118", "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "COLUMNS": str(WIDTH), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             check=True,
             encoding="utf-8",
         ).stdout
     end = told[told.index("Foreseen") : told.index("The picture:")]
-    shown = "\n".join(_folded(line.rstrip()) for line in end.rstrip().splitlines())
+    shown = "\n".join(line.rstrip() for line in end.rstrip().splitlines())
     return f"{FENCE}text\n$ make demo\n...\n{shown}\n{FENCE}\n"
-
-
-def _folded(line: str) -> str:
-    """A line too long for the page goes on under its own text."""
-    start = re.match(r"\s*(\+\d+ s\s+)?", line)
-    indent = " " * len(start[0]) if start else ""
-    return "\n".join(
-        textwrap.wrap(
-            line, WIDTH, subsequent_indent=indent, drop_whitespace=True, replace_whitespace=False
-        )
-        or [line]
-    )
 
 
 _LEFT_OUT = ("What could not be seen", "To look further")
