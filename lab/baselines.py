@@ -105,6 +105,7 @@ def oracle(levers: Levers) -> Strategy:
     return pulling("oracle", f"at the alarm: {levers}", levers)
 
 
+# In the order of the tables.
 STRATEGIES = (
     "nothing",
     "double_shards",
@@ -114,4 +115,3 @@ STRATEGIES = (
     "remediator",
     "oracle",
 )
-"""In the order of the tables."""

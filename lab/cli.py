@@ -26,8 +26,8 @@ DEMO = ("nothing", "double_shards", "remediator")
 SEEDS = 20
 WILD_SEEDS = 3
 COMPARED_SEEDS = 3
+# As with ``remediator plan --against``.
 DIFFERENT = 3
-"""As with ``remediator plan --against``."""
 WILD_WORLDS = 1000
 WILD_FIRST_SEED = 10_000
 

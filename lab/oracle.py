@@ -18,14 +18,14 @@ from lab.scenarios import Scenario
 from lab.stage import Levers, Stage
 
 FIRST_FACTORS = (10, 5, 3, 2)
+# What is tried beside another lever; the factors around the best come last.
 PAIRED_FACTORS = (None, 10, 3)
-"""What is tried beside another lever; the factors around the best come last."""
+# What has not helped for so long after the alarm is no candidate.
 SEARCH_SECONDS = 1200.0
-"""What has not helped for so long after the alarm is no candidate."""
 SETTLED_SECONDS = 300.0
 CHUNK_SECONDS = 20.0
+# Any lever restarts the mapping for so long: nothing beats a lag that is gone before.
 QUICK_SECONDS = 90.0
-"""Any lever restarts the mapping for so long: nothing beats a lag that is gone before."""
 
 
 def search(stage: Stage, scenario: Scenario, seed: int, nothing: Episode) -> tuple[Levers, Episode]:

@@ -22,10 +22,10 @@ from lab.stage import Stage, set_up
 from remediator.wiring import Runtime
 
 CHUNK_SECONDS = 60.0
+# The rehearsal's clock counts microseconds: it may stop this much short.
 CLOCK_SECONDS = 0.001
-"""The rehearsal's clock counts microseconds: it may stop this much short."""
+# How much longer than with ``nothing`` a neighbour must be throttled to count as starved.
 STARVED_SECONDS = 60.0
-"""How much longer than with ``nothing`` a neighbour must be throttled to count as starved."""
 
 
 def _ignored(_event: Any, _context: LambdaContext, _runtime: Runtime) -> None:

@@ -11,12 +11,12 @@ from lab.plant.shard import Shard
 from lab.scenarios import CONSUMER, MAPPING, NEIGHBOUR, Happening
 
 SAMPLE_SECONDS = 5.0
+# One column of the timeline for so many samples: half a minute.
 COLUMN_SAMPLES = 6
-"""One column of the timeline for so many samples: half a minute."""
+# For so long what a person has set stays as it is: the cool-down that the policy promises.
 PERSON_SECONDS = 600.0
-"""For so long what a person has set stays as it is: the cool-down that the policy promises."""
+# For so long the lag must stay away to count as gone; a restore may follow, which restarts.
 SETTLED_SECONDS = 900.0
-"""For so long the lag must stay away to count as gone; a restore may follow, which restarts."""
 _FAILED = frozenset({Ending.ERROR, Ending.TIMEOUT, Ending.PARTIAL})
 
 

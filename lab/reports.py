@@ -11,8 +11,8 @@ from remediator.model import PlannedChange
 from remediator.render.differences import ruled
 
 IN_EFFECT = frozenset({"applied", "settling"})
+# Status of a run that raised.
 CRASHED = "crashed"
-"""Status of a run that raised."""
 
 
 def notes_of(reports: Sequence[Report], start: datetime) -> tuple[Note, ...]:

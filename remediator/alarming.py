@@ -10,15 +10,15 @@ from fnmatch import fnmatchcase
 from math import ceil
 from typing import NamedTuple
 
+# Of the names of the alarms that are made here; what has another name is somebody else's.
 PREFIX = "remediator-age-"
-"""Of the names of the alarms that are made here; what has another name is somebody else's."""
 
+# How far above its usual worst hour an age is late.
 _ROOM = 2.0
-"""How far above its usual worst hour an age is late."""
+# Share of the hours that count as usual: the incidents of the past do not.
 _USUAL = 0.95
-"""Share of the hours that count as usual: the incidents of the past do not."""
+# Share of the retention by which somebody must have been called.
 _LATEST = 0.25
-"""Share of the retention by which somebody must have been called."""
 
 
 class Consumer(NamedTuple):

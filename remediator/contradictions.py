@@ -48,6 +48,7 @@ def _cools_longer_than_it_counts(name: RemedyName, policy: Policy) -> bool:
     return (policy.remedy(name).cooldown_seconds or 0) > policy.budget.window_seconds
 
 
+# Every pair that can contradict itself. The shipped policy breaks none (a test holds that).
 RULES: tuple[Rule, ...] = (
     Rule(
         ("thresholds.error_share", "thresholds.total_failure_share"),
@@ -160,15 +161,14 @@ RULES: tuple[Rule, ...] = (
         for name in RemedyName
     ),
 )
-"""Every pair that can contradict itself. The shipped policy breaks none (a test holds that)."""
 
 
+# Asked before it is known which target it is about: no override reaches them.
 FOR_ALL = (
     "thresholds.metric_window_minutes",
     "thresholds.stale_alarm_minutes",
     "follow_up.soon_seconds",
 )
-"""Asked before it is known which target it is about: no override reaches them."""
 
 
 class OverrideRule(NamedTuple):
@@ -204,6 +204,7 @@ def _for_all(policy: Policy, place: int) -> bool:
     return bool(set(FOR_ALL) & set(_leaves(_override(policy, place).set)))
 
 
+# Why an override may not do what it was written for.
 OVERRIDES: tuple[OverrideRule, ...] = (
     OverrideRule(lambda p, n: not _override(p, n).set, "it sets nothing"),
     OverrideRule(
@@ -226,7 +227,6 @@ OVERRIDES: tuple[OverrideRule, ...] = (
     OverrideRule(_laid_over, "a later override for the same targets sets all of it"),
     OverrideRule(_says_nothing_new, "it sets only what holds anyhow"),
 )
-"""Why an override may not do what it was written for."""
 
 
 def _leaves(fields: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

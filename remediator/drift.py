@@ -17,8 +17,8 @@ from remediator.escaping import shortened
 from remediator.model import Evidence, Record, ResourceKind, SourceKind, Target, Value
 from remediator.settings_table import SETTINGS, Setting
 
+# CloudFormation takes templates of up to 1 MB.
 _LARGEST = 1_000_000
-"""CloudFormation takes templates of up to 1 MB."""
 
 
 class Standing(StrEnum):
@@ -264,6 +264,7 @@ def _stream_fit(place: Place, target: Target, within: Template) -> int:
 
 
 _SHARD_COUNT = Setting("open_shards", ResourceKind.STREAM, "ShardCount")
+# What can be changed, and what bears on it and is often changed by hand.
 _COMPARED: tuple[Setting, ...] = (
     *(row for row in SETTINGS.values() if row.field),
     Setting(
@@ -276,7 +277,6 @@ _COMPARED: tuple[Setting, ...] = (
     Setting("timeout_seconds", ResourceKind.FUNCTION, "Timeout", default=3),
     _SHARD_COUNT,
 )
-"""What can be changed, and what bears on it and is often changed by hand."""
 
 
 def drift(within: Template, evidence: Evidence, named: str | None = None) -> tuple[Row, ...]:

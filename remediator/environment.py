@@ -9,8 +9,8 @@ from remediator.errors import InputError
 from remediator.model import Mode, Record
 
 PREFIX = "REMEDIATOR_"
+# Where the artifact lies: a relative policy path starts here.
 ROOT = Path(__file__).resolve().parent.parent
-"""Where the artifact lies: a relative policy path starts here."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 

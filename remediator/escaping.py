@@ -25,14 +25,14 @@ import shlex
 import unicodedata
 from collections.abc import Iterable
 
+# Unicode's categories that a reader does not see: controls, directions, half characters, ends of
+# lines and paragraphs.
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode's categories that a reader does not see: controls, directions, half characters, ends of
-lines and paragraphs."""
 
 _COMMAND_STARTS = re.compile(r"^((?:\s|\x1b\[[0-9;]*m)*)::")
+# GitHub Docs, "Workflow commands": ``::name::`` at the start of a line; the runner takes the older
+# ``##[name]`` anywhere in it.
 _OLD_COMMAND = "##["
-"""GitHub Docs, "Workflow commands": ``::name::`` at the start of a line; the runner takes the older
-``##[name]`` anywhere in it."""
 
 
 def visible(text: object) -> str:

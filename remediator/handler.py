@@ -68,8 +68,8 @@ def serve(event: object, context: Any, runtime: Runtime) -> dict[str, Any] | str
     return report.model_dump(mode="json")
 
 
+# What only a dashboard's custom widget says.
 _WIDGET = frozenset({"widgetContext", "describe"})
-"""What only a dashboard's custom widget says."""
 
 
 def _widget(event: Mapping[str, Any], caller: Caller, runtime: Runtime) -> dict[str, Any] | str:

@@ -42,8 +42,8 @@ class RestoreTo(StrEnum):
 
 
 Seconds: TypeAlias = Annotated[int, Field(ge=1, le=30 * 86_400)]
+# Seconds over which past changes count: no longer than the ledger remembers them, a day.
 Counted: TypeAlias = Annotated[int, Field(ge=1, le=86_400)]
-"""Seconds over which past changes count: no longer than the ledger remembers them, a day."""
 Count: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
@@ -171,6 +171,8 @@ Clock: TypeAlias = Annotated[
 Day: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(_DAYS)})]
 
 
+# Remedies that a person approves unless the file says otherwise: they cost money, the function may
+# not be made for them, or they take from others.
 ASKED_FIRST = frozenset(
     {
         RemedyName.RAISE_MEMORY,
@@ -178,8 +180,6 @@ ASKED_FIRST = frozenset(
         RemedyName.RESERVE_CONCURRENCY,
     }
 )
-"""Remedies that a person approves unless the file says otherwise: they cost money, the function may
-not be made for them, or they take from others."""
 
 
 class MaintenanceWindow(_Section):

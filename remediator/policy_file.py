@@ -82,8 +82,8 @@ def of_document(document: plain_yaml.Document) -> Policy:
         raise FileError(*told) from error
 
 
+# Wrong fields that one reading tells of; the rest comes up once these are mended.
 _MOST_TOLD = 20
-"""Wrong fields that one reading tells of; the rest comes up once these are mended."""
 
 
 _PLAINER = {

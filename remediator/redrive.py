@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from remediator.errors import InputError
 
+# Of one synchronous invocation's payload, with room for what surrounds the records.
 MOST_BYTES = 6 * 1024 * 1024 - 64 * 1024
-"""Of one synchronous invocation's payload, with room for what surrounds the records."""
 
 _INFOS = ("KinesisBatchInfo", "DDBStreamBatchInfo")
 

@@ -154,9 +154,10 @@ def _text_complaint(value: str, path: str) -> str:
 
 _LONGEST = 4096
 _YEARS = range(2009, 2200)
+# More than any metric of AWS can be: a minute's records of the largest stream are far below.
 _MOST = 1e15
-"""More than any metric of AWS can be: a minute's records of the largest stream are far below."""
 
+# By the field's name; every other number is not negative and not beyond ``_MOST``.
 _RANGES: Mapping[str, tuple[int, float]] = {
     "window_seconds": (60, 30 * 86_400),
     "period_seconds": (1, 86_400),
@@ -174,7 +175,6 @@ _RANGES: Mapping[str, tuple[int, float]] = {
     "first_hash_key": (0, 2**128 - 1),
     "last_hash_key": (0, 2**128 - 1),
 }
-"""By the field's name; every other number is not negative and not beyond ``_MOST``."""
 
 _NAMES: Mapping[str, Callable[[object], names.Named]] = {
     "evidence.target.function": names.function,
@@ -182,5 +182,5 @@ _NAMES: Mapping[str, Callable[[object], names.Named]] = {
     "evidence.target.event_source_mapping": names.mapping,
     "evidence.target.source_arn": names.stream,
 }
+# Of these, account and Region are taken.
 _ARNS = ("evidence.target.function_arn", "evidence.target.source_arn")
-"""Of these, account and Region are taken."""

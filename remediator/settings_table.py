@@ -11,12 +11,12 @@ from typing import NamedTuple
 from remediator.model import OLD_DEFAULT_RETRIES, Change, Evidence, Resource, ResourceKind, Value
 from remediator.policy import Limits
 
+# Where Evidence holds a resource's settings.
 _RECORDS = {
     ResourceKind.EVENT_SOURCE_MAPPING: "mapping",
     ResourceKind.FUNCTION: "function",
     ResourceKind.STREAM: "stream",
 }
-"""Where Evidence holds a resource's settings."""
 
 
 class Api(NamedTuple):
@@ -229,8 +229,8 @@ SETTINGS: Mapping[str, Setting] = {
         SHARDS,
     )
 }
+# By what records are given up, and what captures them.
 CAPTURED = tuple((row, row.captured_by) for row in SETTINGS.values() if row.captured_by)
-"""By what records are given up, and what captures them."""
 
 
 def of(change: Change) -> Setting:

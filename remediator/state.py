@@ -21,9 +21,9 @@ from remediator.model import (
 )
 from remediator.settings_table import gives_up
 
+# Which version of these records this code writes. A journal may hold others, older and newer: they
+# are read as far as they are understood.
 WRITTEN_AS = 2
-"""Which version of these records this code writes. A journal may hold others, older and newer:
-they are read as far as they are understood."""
 
 
 class Stage(StrEnum):
@@ -257,8 +257,8 @@ class Lease(Record):
     expires_at: datetime
 
 
+# Longer than one invocation may run (the template's timeout), and held on to before each write.
 LEASE_SECONDS = 180
-"""Longer than one invocation may run (the template's timeout), and held on to before each write."""
 
 
 def lease_name(resource: Resource) -> str:
@@ -305,8 +305,8 @@ class Spent(Record):
     """Whether a person asked for it: theirs starts the cool-down of a human's change."""
 
 
+# How far back the ledger knows; no budget window or cool-down of a policy may be longer.
 SPENT_COUNTS_FOR = timedelta(days=1)
-"""How far back the ledger knows; no budget window or cool-down of a policy may be longer."""
 
 
 class AccountLedger(Record):

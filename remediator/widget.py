@@ -24,8 +24,8 @@ from remediator.state import Freeze
 from remediator.wiring import Caller, Runtime
 
 CONTEXT, DESCRIBE = "widgetContext", "describe"
+# The dashboard does not say who; CloudTrail does, where it records invocations.
 BY = "somebody at a CloudWatch dashboard"
-"""The dashboard does not say who; CloudTrail does, where it records invocations."""
 
 
 class Place(NamedTuple):

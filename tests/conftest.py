@@ -14,8 +14,8 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+# Name of the property in which a test says how many histories it has lived through.
 HISTORIES = "histories"
-"""Name of the property in which a test says how many histories it has lived through."""
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,8 @@ from remediator.policy import Policy
 
 NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+# How far back the metrics go.
 MINUTES: Final = 30
-"""How far back the metrics go."""
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 MAPPING = "11111111-2222-3333-4444-555555555555"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:orders"
@@ -58,6 +58,7 @@ STATES: Mapping[str, type[BaseModel]] = {
 }
 LISTS = ("shards", "readers", "sibling_mappings")
 
+# One shard, ten records a second, one lane at work for a third of the time.
 HEALTHY: Mapping[Metric, float] = {
     Metric.ITERATOR_AGE_MS: 400,
     Metric.INVOCATIONS: 60,
@@ -78,7 +79,6 @@ HEALTHY: Mapping[Metric, float] = {
     Metric.READ_THROTTLES: 0,
     Metric.READ_THROTTLE_SHARE: 0,
 }
-"""One shard, ten records a second, one lane at work for a third of the time."""
 
 NOT_DYNAMODB = frozenset(
     {
@@ -89,8 +89,8 @@ NOT_DYNAMODB = frozenset(
     }
 )
 
+# Everything that can be missing; see ``without``.
 READINGS: tuple[str, ...] = (*STATES, *LISTS, *HEALTHY)
-"""Everything that can be missing; see ``without``."""
 
 
 def evidence(
@@ -458,8 +458,8 @@ PIPELINES: Mapping[str, Builder] = {
     "expiring": expiring,
 }
 
+# Pipelines of which a bundle lies in ``tests/bundles``, as ``remediator collect`` saves them.
 SAVED = ("slow-consumer", "throttled", "poison", "broken-deploy", "recovering", "stopped")
-"""Pipelines of which a bundle lies in ``tests/bundles``, as ``remediator collect`` saves them."""
 BUNDLES = Path(__file__).parent / "bundles"
 
 

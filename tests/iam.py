@@ -113,8 +113,8 @@ def asked(call: Call, place: Place) -> Iterable[Ask]:
     return [Ask(action, resource, _context(call, resource, place))]
 
 
+# Whose actions a service's calls are, where that is not its own name.
 _SIGNED_AS = {"dynamodbstreams": "dynamodb", "appconfigdata": "appconfig"}
-"""Whose actions a service's calls are, where that is not its own name."""
 
 
 def _context(call: Call, resource: str, place: Place) -> Mapping[str, str]:

@@ -24,14 +24,14 @@ from tests.small_account import Author, SmallAccount, Weather
 from tests.small_lambda import Fault, Host
 
 HOUR = 3600.0
+# Tight enough that budgets and claims are met.
 BOUNDED = Policy(
     mode=Mode.APPLY,
     budget=Budget(per_target=4, per_account=6),
     limits=Limits(concurrency_margin=10),
 )
-"""Tight enough that budgets and claims are met."""
+# Until an update of a mapping has come into effect.
 UPDATED_SECONDS = 60
-"""Until an update of a mapping has come into effect."""
 
 
 def transition(
@@ -348,8 +348,8 @@ BETWEEN: dict[str, Callable[[Host], None]] = {
     "a look that is not due": _made_up,
     "the mapping is deleted": _removed,
 }
+# Not tried between the compare and the write: AWS has no conditional update of these settings.
 HUMAN = frozenset(name for name in BETWEEN if name.startswith("a human") or "deleted" in name)
-"""Not tried between the compare and the write: AWS has no conditional update of these settings."""
 
 
 def happening(host: Host, what: str) -> None:

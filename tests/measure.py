@@ -19,8 +19,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("remediator", "lab", "tests")
 LONG = 300
+# All that the product may ever do; the rest is translation.
 CORE = ("model", "state", "settings_table", "decide", "execution")
-"""All that the product may ever do; the rest is translation."""
 
 
 class Module(NamedTuple):

@@ -33,10 +33,10 @@ _ARNS = {
     "AWS::Serverless::Function": "arn:aws:lambda:eu-west-1:111122223333:function:{}",
 }
 
+# What it says and is meant so, with the reason.
 ACCEPTED: Mapping[tuple[str, str], str] = {
     ("RESOURCE_STAR", "cloudwatch:DescribeAlarms"): "composite alarms are described only with *",
 }
-"""What it says and is meant so, with the reason."""
 
 
 class Finding(NamedTuple):

@@ -41,8 +41,8 @@ from tests.e2e.cannot import CANNOT
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+# Columns of a transcript in the README.
 WIDTH = 80
-"""Columns of a transcript in the README."""
 MAKEFILE = ROOT / "Makefile"
 TEMPLATE: Mapping[str, Any] = load(str(ROOT / "template.yml"))
 EXAMPLE = "tests/bundles/slow-consumer.json"
@@ -446,8 +446,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
 }
 
 
+# Played at simulated time, or computed: tests hold their shape, not their numbers.
 PLAYED = frozenset({"demo", "transcript", "annotations"})
-"""Played at simulated time, or computed: tests hold their shape, not their numbers."""
 
 
 def shape(text: str) -> list[str]:
@@ -479,8 +479,8 @@ def _figures(text: str) -> list[float]:
     return [float(found) for line in lines for found in re.findall(r"\d+(?:\.\d+)?", line)]
 
 
+# Measured, not made at each run: written only from a file of ``make lab`` that is handed in.
 FIGURES = "lab-figures"
-"""Measured, not made at each run: written only from a file of ``make lab`` that is handed in."""
 _SHOWN = ("nothing", "double_shards", "pf_10", "human_15_minutes", "remediator", "oracle")
 
 

@@ -32,8 +32,8 @@ QUARANTINE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"
 MINUTE = timedelta(minutes=1)
 METRIC_DELAY = timedelta(seconds=100)
 RESTART = timedelta(seconds=90)
+# How long a mapping is Updating, and shows its old values, after a write was accepted.
 UNDER_WAY = timedelta(seconds=45)
-"""How long a mapping is Updating, and shows its old values, after a write was accepted."""
 ONE_LANE_PER_SECOND = 10.0
 BATCH = 100
 HISTORY_MINUTES = 30

@@ -46,10 +46,10 @@ from tests.small_account import QUARANTINE, Author, SmallAccount
 
 TIMEOUT = timedelta(seconds=120)
 CALL_SECONDS = 0.05
+# How long the actuator waits for an update to come into effect.
 SETTLE_SECONDS = 15.0
-"""How long the actuator waits for an update to come into effect."""
+# Lambda's own retries of an asynchronous invocation.
 RETRIES_AFTER = (timedelta(seconds=60), timedelta(seconds=120))
-"""Lambda's own retries of an asynchronous invocation."""
 
 _MAPPING = ResourceKind.EVENT_SOURCE_MAPPING
 
@@ -72,8 +72,8 @@ class Kind(StrEnum):
     MALFORMED = "gets half an answer, though it took effect"
 
 
+# Ports that promise not to raise.
 NEVER_RAISE = frozenset({"notifier.notify", "actuator.settled"})
-"""Ports that promise not to raise."""
 
 
 @dataclass(frozen=True)

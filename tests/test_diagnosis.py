@@ -79,6 +79,7 @@ def test_nothing_seen_at_all_is_unknown_with_its_gaps() -> None:
 # --- pairs that look alike -----------------------------------------------------------------------
 
 
+# What is published only where something is invoked.
 INVOKED = (
     Metric.ITERATOR_AGE_MS,
     Metric.INVOCATIONS,
@@ -88,7 +89,6 @@ INVOKED = (
     Metric.DURATION_MAX_MS,
     Metric.CONCURRENT_EXECUTIONS,
 )
-"""What is published only where something is invoked."""
 
 
 def wait(minutes: float) -> timedelta:
@@ -422,6 +422,7 @@ def test_a_missing_reading_never_makes_a_wrong_cause(name: str, missing: str) ->
     assert missing in {gap.reading for gap in found.gaps}
 
 
+# Causes by which nothing is raised and nothing is discarded.
 LEVERLESS = {
     Cause.UNKNOWN,
     Cause.CONSUMER_STOPPED,
@@ -429,7 +430,6 @@ LEVERLESS = {
     Cause.FUNCTION_FAILURE,
     Cause.RECOVERING,
 }
-"""Causes by which nothing is raised and nothing is discarded."""
 
 
 @pytest.mark.parametrize("name", PIPELINES)

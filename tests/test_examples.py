@@ -56,8 +56,8 @@ def test_the_cdk_note_sets_parameters_of_the_template() -> None:
 
 # --- costs ---------------------------------------------------------------------------------------
 
+# The template's conditions that hold by default.
 DEFAULTS = {"WatchesOneFunction", "HasEarlyWarning"}
-"""The template's conditions that hold by default."""
 
 
 def alarms() -> Iterator[Mapping[str, Any]]:

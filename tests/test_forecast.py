@@ -228,8 +228,8 @@ def test_more_lanes_never_drain_more_slowly(of: Flow) -> None:
 # --- what concurrency is free --------------------------------------------------------------------
 
 
+# As new accounts have it.
 SMALL: dict[str, Any] = {"concurrency_limit": 10, "unreserved_concurrency": 10}
-"""As new accounts have it."""
 
 
 def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:

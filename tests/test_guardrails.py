@@ -102,8 +102,8 @@ def change(setting: str, before: Any, after: Any) -> Change:
     )
 
 
+# Four lanes instead of one.
 FACTOR = change("parallelization_factor", 1, 4)
-"""Four lanes instead of one."""
 
 
 def situation(seen: Evidence, policy: Policy = DEFAULTS, **known: Any) -> Case:
@@ -707,6 +707,7 @@ def test_each_guardrail_says(case: str) -> None:
     assert said.reason
 
 
+# What was found out beside the evidence, in some cases.
 KNOWN: Mapping[str, Mapping[str, Any]] = {
     "bounded retries that capture": {"destination_usable": True},
     "bounded retries on a mere suspicion": {"destination_usable": True},
@@ -714,7 +715,6 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "who bounds retries isolates a record, and lowers nothing": {"destination_usable": True},
     "what a restart pushes past the age is captured": {"destination_usable": True},
 }
-"""What was found out beside the evidence, in some cases."""
 
 
 def test_every_guardrail_has_its_case() -> None:

@@ -58,8 +58,8 @@ NOT_CALLED_BY_US = {
     "WriteLogs": "used by Lambda in the function's role",
     "WriteTraces": "used by Lambda's active tracing, in the function's role",
 }
+# Asked for beside a call of another name.
 WITHOUT_A_CALL = {"lambda:ListTags", "iam:PassRole", "dynamodb:ConditionCheckItem"}
-"""Asked for beside a call of another name."""
 GRANTED = frozenset(action for one in CAPABILITIES.values() for action in one["actions"])
 
 
@@ -330,8 +330,8 @@ JUDGED_BY_MOTO = sorted(
     - {"appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"}
     - {"lambda:ListTags", "iam:PassRole"}  # asked for beside a call of another name
 )
+# Moto asks for the transaction alone; the other judge sees its parts.
 IN_TRANSACTIONS = {"dynamodb:DeleteItem", "dynamodb:PutItem"}
-"""Moto asks for the transaction alone; the other judge sees its parts."""
 
 
 @pytest.mark.parametrize("missing", [a for a in JUDGED_BY_MOTO if a not in IN_TRANSACTIONS])

@@ -31,8 +31,8 @@ LANES, MEMORY, LARGER, SMALLER = (
 )
 SLOW = Diagnosis(cause=Cause.SLOW_CONSUMER, path=())
 TIMES_OUT = Diagnosis(cause=Cause.FUNCTION_FAILURE, detail=Detail.TIMEOUTS, path=())
+# CPU milliseconds of an invocation of 900 ms at 512 MB that does little but compute.
 COMPUTES = 0.95 * 900 * 512 / 1769
-"""CPU milliseconds of an invocation of 900 ms at 512 MB that does little but compute."""
 
 
 def free(*names: RemedyName, off: tuple[RemedyName, ...] = ()) -> Policy:

@@ -21,8 +21,8 @@ from tests.test_undoing import RETRIES
 
 KNOBS = FollowUps()
 FROZEN = BOUNDED.model_copy(update={"freeze": True})
+# What the calls of one invocation take at most.
 CALL_SECONDS = 30
-"""What the calls of one invocation take at most."""
 
 
 def next_looks(host: Host, incident_id: str) -> list[tuple[int, float]]:

@@ -23,10 +23,10 @@ from tests.evidence import MAPPING, NOW, evidence, target
 
 ORDERS = Resource(kind=ResourceKind.FUNCTION, id="orders")
 LANES = Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING)
+# A restart of the mapping delays nothing, so that only the load decides.
 STILL = Policy().model_copy(
     update={"forecast": Policy().forecast.model_copy(update={"restart_seconds": 0})}
 )
-"""A restart of the mapping delays nothing, so that only the load decides."""
 
 
 def incident(resource: Resource, setting: str, *values: int) -> IncidentState:

@@ -64,8 +64,8 @@ def wished(of: Plan) -> dict[str, tuple[object, object]]:
     return {change.setting: (change.before, change.after) for change in of.changes}
 
 
+# Three tries of the record alone, and as many as it takes to halve a batch of 100 seven times.
 BOUNDED = {"maximum_retry_attempts": (-1, 3 + 7), "on_failure_destination": (None, QUARANTINE)}
-"""Three tries of the record alone, and as many as it takes to halve a batch of 100 seven times."""
 SPLIT = {"bisect_on_error": (False, True)}
 SECOND_LANE = {"parallelization_factor": (1, 2)}
 MORE_LANES = {"parallelization_factor": (1, 4)}

@@ -43,10 +43,10 @@ from tests.small_account import Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
 
 Record = Callable[[str, object], None]
+# What strikes which delivery of a host.
 Disturb = Callable[[Host], dict[int, Disturbance]]
-"""What strikes which delivery of a host."""
+# Number of the delivery, number of the call in it, and the call's name.
 Place = tuple[int, int, str]
-"""Number of the delivery, number of the call in it, and the call's name."""
 
 
 @cache
@@ -105,8 +105,8 @@ def try_each(life: Life, chosen: Sequence[Disturb], record: Record) -> None:
     assert chosen
 
 
+# Histories of one life: more than there are kinds of disturbances.
 MOST = 20
-"""Histories of one life: more than there are kinds of disturbances."""
 
 
 def spread(every: Sequence[Disturb]) -> Sequence[Disturb]:

@@ -18,8 +18,8 @@ RECORDS: Mapping[ResourceKind, type[Record]] = {
     ResourceKind.STREAM: StreamState,
 }
 OF_LAMBDA = [row for row in SETTINGS.values() if row.api is not None]
+# The table itself, and the record of a plan, which lies below it.
 NAMES_THEM = {"settings_table.py", "plan.py"}
-"""The table itself, and the record of a plan, which lies below it."""
 
 
 def operation(name: str) -> str:

@@ -14,8 +14,8 @@ from tests.lives import clear_up, started, transition
 from tests.small_account import Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
 
+# The first look after the alarm's own turn, and what Lambda makes of it before it gives up.
 THRICE = (2, 3, 4)
-"""The first look after the alarm's own turn, and what Lambda makes of it before it gives up."""
 
 
 def killed_before(number: int, _: Host) -> Disturbance:

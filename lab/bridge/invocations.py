@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+# Lambda's waits before the first and the second retry.
 RETRY_DELAYS_SECONDS = (60.0, 120.0)
-"""Lambda's waits before the first and the second retry."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

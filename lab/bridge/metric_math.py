@@ -15,8 +15,8 @@ from itertools import pairwise
 
 Series = dict[datetime, float]
 _Term = float | Series
+# Of the template's alarms.
 _PERIOD = timedelta(minutes=1)
-"""Of the template's alarms."""
 
 _OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
     ast.Add: operator.add,

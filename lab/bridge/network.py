@@ -16,8 +16,8 @@ import botocore.endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
 
+# (service, operation, request) → response; may raise what the network would raise.
 Answer = Callable[[str, str, AWSPreparedRequest], AWSResponse]
-"""(service, operation, request) → response; may raise what the network would raise."""
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIALABLABLABLABLAB0",
@@ -26,8 +26,8 @@ CREDENTIALS = {
 }
 
 
+# Where a service's id in event names is not its name for ``boto3.client``.
 _CLIENT_NAMES = {"dynamodb-streams": "dynamodbstreams", "eventbridge": "events"}
-"""Where a service's id in event names is not its name for ``boto3.client``."""
 _ENDPOINT: Any = botocore.endpoint
 
 

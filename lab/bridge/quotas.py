@@ -26,6 +26,7 @@ class Quota:
 _KINESIS = "LimitExceededException"
 _LAMBDA_CONTROL = Quota("lambda:control", 15, error="TooManyRequestsException", status=429)
 
+# By ``service:operation``. All other Lambda calls share one bucket: 15 a second, not raisable.
 QUOTAS = {
     "lambda:GetFunction": Quota("lambda:GetFunction", 100, None, "TooManyRequestsException", 429),
     "kinesis:DescribeStreamSummary": Quota("kinesis:summary", 20, error=_KINESIS),
@@ -44,7 +45,6 @@ QUOTAS = {
     "cloudwatch:DescribeAlarms": Quota("cloudwatch:alarms", 9),
     "scheduler:CreateSchedule": Quota("scheduler:create", 250, error="ThrottlingException"),
 }
-"""By ``service:operation``. All other Lambda calls share one bucket: 15 a second, not raisable."""
 
 
 class Buckets:

@@ -22,8 +22,8 @@ from remediator.render.html.geometry import (
 
 _TABLE_STEPS = 8
 _LAST_HOLDS_SECONDS = 60
+# The highest peak against the lowest, from which a logarithmic axis shows more.
 _LOG_HELPS_FROM = 6
-"""The highest peak against the lowest, from which a logarithmic axis shows more."""
 
 
 class Measure(NamedTuple):

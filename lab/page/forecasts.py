@@ -6,8 +6,8 @@ from typing import NamedTuple
 from lab.episode import Episode, ForecastLine, Note, SettingChange
 from lab.page.strategies import Strategy
 
+# A change this long after the forecast still acts on the backlog that the forecast saw.
 _SOON_SECONDS = 300
-"""A change this long after the forecast still acts on the backlog that the forecast saw."""
 
 
 class Comparison(NamedTuple):

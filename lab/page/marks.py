@@ -10,10 +10,10 @@ from lab.page.clock import Clock
 from lab.page.strategies import Strategy
 from remediator.render.html.geometry import Point, Scale, apart, value_at
 
+# Percent of the narrowest chart that a sign takes.
 _SIGN_WIDTH = 4.5
-"""Percent of the narrowest chart that a sign takes."""
+# Percent of a wide chart that a change's text takes; narrow ones show none.
 _TEXT_WIDTH = 27.0
-"""Percent of a wide chart that a change's text takes; narrow ones show none."""
 
 
 class Axes(NamedTuple):

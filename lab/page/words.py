@@ -4,6 +4,7 @@ from math import isfinite
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
+# AWS's own names for what a change sets.
 SETTINGS = {
     "parallelization_factor": "ParallelizationFactor",
     "batch_size": "BatchSize",
@@ -20,11 +21,11 @@ SETTINGS = {
     "timeout_seconds": "timeout (seconds)",
     "enabled": "enabled",
 }
-"""AWS's own names for what a change sets."""
 
+# Options of a forecast that are no setting.
 OPTIONS = {"nothing": "doing nothing", "split_shards": "more shards"}
-"""Options of a forecast that are no setting."""
 
+# By strategy: what people call it, and what it does.
 STRATEGIES = {
     "nothing": ("Nobody does anything", "The incident runs its course."),
     "double_shards": (
@@ -49,8 +50,8 @@ STRATEGIES = {
         "The best levers that the plant allows, found by search: a bound, nobody can do this.",
     ),
 }
-"""By strategy: what people call it, and what it does."""
 
+# By cause: one sentence.
 CAUSES = {
     "throttling": "The function was throttled: it was not given enough concurrency.",
     "poison_record": "A record failed whenever it was processed, and held up those behind it.",
@@ -63,7 +64,6 @@ CAUSES = {
     "recovering": "Nothing was wrong any more: the backlog was draining by itself.",
     "unknown": "The cause could not be told from what was seen.",
 }
-"""By cause: one sentence."""
 
 
 def duration(seconds: float | None) -> str:

@@ -10,8 +10,8 @@ from lab.plant.metrics import MetricStore
 from lab.plant.specs import AlarmSpec
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+# Called with alarm, old state, new state, reasonData and the time.
 OnTransition = Callable[[AlarmSpec, State, State, dict[str, Any], datetime], None]
-"""Called with alarm, old state, new state, reasonData and the time."""
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": gt,
     "GreaterThanOrEqualToThreshold": ge,

@@ -5,8 +5,8 @@ from typing import Any
 from lab.plant.shard import Shard
 
 DAY_SECONDS = 86400.0
+# Streams were made this long before the world's start.
 STREAM_AGE_SECONDS = 30 * DAY_SECONDS
-"""Streams were made this long before the world's start."""
 _PARENTS = ("ParentShardId", "AdjacentParentShardId")
 
 

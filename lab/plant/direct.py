@@ -7,8 +7,8 @@ from lab.plant.clock import Clock
 from lab.plant.function import Function, Logged, Run
 from lab.plant.specs import DirectCalls
 
+# How soon a rate of zero is looked at again.
 QUIET_SECONDS = 60.0
-"""How soon a rate of zero is looked at again."""
 
 
 class CallsOfOthers:

@@ -7,8 +7,8 @@ from random import Random
 
 from lab.plant.specs import Keys
 
+# Kinesis maps each partition key to 0 … 2^128-1 by MD5.
 HASH_KEYS = 2**128
-"""Kinesis maps each partition key to 0 … 2^128-1 by MD5."""
 
 
 class KeyTable:

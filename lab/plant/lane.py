@@ -10,10 +10,10 @@ from lab.plant.function import Ending, Logged, Run
 from lab.plant.progress import Batch, Progress
 
 PAYLOAD_BYTES = 6 * 1024 * 1024
+# Endings that count in the metric Errors; a partial batch response does not.
 FAILURES = frozenset({Ending.ERROR, Ending.TIMEOUT})
-"""Endings that count in the metric Errors; a partial batch response does not."""
+# Per record around its base64 data in the event: names, times, sequence number, ARNs.
 RECORD_METADATA_BYTES = 400
-"""Per record around its base64 data in the event: names, times, sequence number, ARNs."""
 
 
 class Laned(Progress):

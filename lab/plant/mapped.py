@@ -16,8 +16,8 @@ from lab.plant.shard import Shard
 from lab.plant.specs import MappingSpec
 from lab.plant.stream import Consumer, Stream
 
+# Called for each ended invocation: shard, record positions, when it began, how it ended.
 Observer = Callable[[Shard, list[int], float, Ending], None]
-"""Called for each ended invocation: shard, record positions, when it began, how it ended."""
 
 
 @dataclass(slots=True)

@@ -63,8 +63,8 @@ class Datum(NamedTuple):
     bucket: Bucket
 
 
+# Asked to fold what was emitted up to a time (seconds from start) into the store.
 Source = Callable[[float], None]
-"""Asked to fold what was emitted up to a time (seconds from start) into the store."""
 
 
 class MetricStore:

@@ -7,6 +7,7 @@ from typing import Any
 from lab.plant.errors import AwsError
 from lab.plant.specs import MappingSettings
 
+# AWS's name, ours, lowest and highest value.
 LIMITS: tuple[tuple[str, str, int, int], ...] = (
     ("ParallelizationFactor", "parallelization_factor", 1, 10),
     ("BatchSize", "batch_size", 1, 10_000),
@@ -15,7 +16,6 @@ LIMITS: tuple[tuple[str, str, int, int], ...] = (
     ("MaximumRecordAgeInSeconds", "maximum_record_age_seconds", -1, 604_800),
     ("TumblingWindowInSeconds", "tumbling_window_seconds", 0, 900),
 )
-"""AWS's name, ours, lowest and highest value."""
 SHORTEST_RECORD_AGE_SECONDS = 60
 
 _OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from lab.plant.producer import Arrival
 
+# Guards comparisons of times against the rounding of sums of floats.
 EPSILON_SECONDS = 1e-6
-"""Guards comparisons of times against the rounding of sums of floats."""
 WRITE_RECORDS_PER_SECOND = 1000
 WRITE_BYTES_PER_SECOND = 1_048_576
 READ_CALLS_PER_SECOND = 5

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+# A quantity as a function of the seconds since the world's start.
 RateOfTime = Callable[[float], float]
-"""A quantity as a function of the seconds since the world's start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

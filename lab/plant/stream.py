@@ -17,6 +17,7 @@ from lab.plant.shard import Shard
 from lab.plant.specs import OutsideReaderSpec, StreamSpec
 
 HOUR_SECONDS = 3600.0
+# What EnableEnhancedMonitoring can switch on, per shard.
 SHARD_METRICS = (
     "IncomingBytes",
     "IncomingRecords",
@@ -26,7 +27,6 @@ SHARD_METRICS = (
     "ReadProvisionedThroughputExceeded",
     "IteratorAgeMilliseconds",
 )
-"""What EnableEnhancedMonitoring can switch on, per shard."""
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ MAPPING = "0a1b2c3d-0000-4000-8000-000000000001"
 NEIGHBOUR = "checkout"
 QUIET_NEIGHBOUR = NeighbourSpec(name=NEIGHBOUR, concurrency=constant(80))
 
+# Remedies by name; `hands_off` is to wait, or to call a person. Some are no remedies yet.
 Lever = Literal[
     "hands_off",
     "raise_parallelization_factor",
@@ -46,7 +47,6 @@ Lever = Literal[
     "reserve_concurrency",
     "enhanced_fan_out",
 ]
-"""Remedies by name; `hands_off` is to wait, or to call a person. Some are no remedies yet."""
 
 
 @dataclass(frozen=True, slots=True)

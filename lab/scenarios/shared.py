@@ -27,8 +27,8 @@ from lab.scenarios.uneven import kpl_aggregation
 from remediator.model import Cause
 
 OTHER = "orders-totals"
+# The remediator's.
 OWN_RESERVATION = 5
-"""The remediator's."""
 
 
 def _untagged_stream(dice: Random) -> Blueprint:

@@ -49,11 +49,11 @@ from remediator.wiring import Caller, Runtime
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LATENCY_SECONDS = 0.05
+# AWS's quota, of the whole account (Lambda Developer Guide: quotas).
 LAMBDA_CONTROL_PER_SECOND = 15
-"""AWS's quota, of the whole account (Lambda Developer Guide: quotas)."""
 SHIPPED_BUDGET = Budget()
+# So that nothing but the concurrency bounds what is done.
 NO_BUDGET = Budget(per_target=100, per_account=100_000)
-"""So that nothing but the concurrency bounds what is done."""
 
 Event = Incident | FollowUpDue
 

@@ -44,8 +44,8 @@ from lab.wild.stories import STORIES
 from remediator.model import Cause
 
 Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+# The remediator's.
 OWN_RESERVATION = 5
-"""The remediator's."""
 FAN_OUT = "orders-fan-out"
 OTHER_STREAM, OTHER_FUNCTION = "payments", "payments-consumer"
 TOTALS = "orders-totals"

@@ -23,16 +23,16 @@ from lab.wild.truth import Sample, Witness, holders
 from remediator.model import Status
 from remediator.wiring import Runtime
 
+# After the alarm's minute, and before the remediator's first line.
 BEFORE_CALL_SECONDS = 0.5
-"""After the alarm's minute, and before the remediator's first line."""
 APPROVAL_SECONDS = 300.0
+# Any lever restarts the mapping: nothing beats a lag that is gone before.
 QUICK_SECONDS = 90.0
-"""Any lever restarts the mapping: nothing beats a lag that is gone before."""
+# What has not helped for so long after the alarm is no candidate.
 SEARCH_SECONDS = 1200.0
-"""What has not helped for so long after the alarm is no candidate."""
 SEEN_SHARE = 0.1
+# How many lever sets are tried for the oracle.
 MOST_SETS = 4
-"""How many lever sets are tried for the oracle."""
 
 
 class Nothing(NamedTuple):

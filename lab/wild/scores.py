@@ -13,14 +13,14 @@ from lab.wild.play import Played, told
 from lab.wild.truth import ACCUSES, RIGHT, WAITS, WORKS, Sample, age_at, ends_soon, right_causes
 from remediator.model import Cause
 
+# A lever exists where it is faster than nothing by so much, and by a tenth.
 HELPS_SECONDS = 60.0
-"""A lever exists where it is faster than nothing by so much, and by a tenth."""
+# Losses are compared with those of a world without us; chance alone moves them a little.
 FEW = 0.02
-"""Losses are compared with those of a world without us; chance alone moves them a little."""
+# A backlog is gone when the oldest record is younger, or as old as is usual.
 GONE_SECONDS = 10.0
-"""A backlog is gone when the oldest record is younger, or as old as is usual."""
+# Looks of the plant's witness in a row, a minute, that make "nothing holds it".
 FREE_LOOKS = 6
-"""Looks of the plant's witness in a row, a minute, that make "nothing holds it"."""
 SHORTEST_FORECAST = 60.0
 WAITING = "awaiting_approval"
 
@@ -88,8 +88,8 @@ class Outcome:
         return inf if self.ours_seconds is None else self.ours_seconds / self.oracle_seconds
 
 
+# JSON has no infinity: it is written as a word.
 _OUTCOMES: TypeAdapter[list[Outcome]] = TypeAdapter(list[Outcome])
-"""JSON has no infinity: it is written as a word."""
 
 
 def to_json(outcomes: Sequence[Outcome]) -> str:

@@ -26,14 +26,14 @@ from lab.scenarios.blueprint import ACCOUNT_ID, REGION, STREAM, STREAM_ARN
 from lab.scenarios.reading import LABEL, TABLE, TABLE_STREAM_ARN
 from lab.wild.priors import Drawn
 
+# What all lanes together can do: more would be played too slowly.
 MOST_RECORDS_PER_SECOND = 6.0
-"""What all lanes together can do: more would be played too slowly."""
 LONGEST_BATCH_SECONDS = 60.0
 DRAWN_KEYS = 20_000
 FULL_VCPU_MB = 1769.0
 OTHER_ACCOUNT = "210987654321"
+# For so long a world goes on from the onset.
 WATCHED_SECONDS = 2300.0
-"""For so long a world goes on from the onset."""
 Shape = Callable[[float], float]
 
 

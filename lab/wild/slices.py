@@ -7,8 +7,8 @@ from typing import NamedTuple
 from lab.plant.chance import chance
 from lab.wild.scores import Outcome
 
+# Of a 95 % interval.
 Z = 1.959964
-"""Of a 95 % interval."""
 RESAMPLES = 400
 SHOWN_SEEDS = 6
 
@@ -87,8 +87,8 @@ class Figures(NamedTuple):
     crashed: int
 
 
+# Whether a world came out well; None where it was not asked.
 Measure = Callable[[Outcome], bool | None]
-"""Whether a world came out well; None where it was not asked."""
 
 
 def first_right(outcome: Outcome) -> bool | None:

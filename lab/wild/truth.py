@@ -17,36 +17,40 @@ from lab.scenarios import CONSUMER
 from remediator.model import Cause
 
 SAMPLE_SECONDS = 10.0
+# A younger record is on its way: it waits for a poll or for its batch.
 LAGS_SECONDS = 8.0
-"""A younger record is on its way: it waits for a poll or for its batch."""
+# Shards that lag half as much as the worst one count, too.
 WORST_SHARE = 0.5
-"""Shards that lag half as much as the worst one count, too."""
+# What holds the worst shards for so much of the time is a right answer.
 RIGHT_SHARE = 0.2
-"""What holds the worst shards for so much of the time is a right answer."""
+# Readings are of the last minutes, before the metrics' delay: what bound then was right, too.
 READ_SECONDS = 300.0
-"""Readings are of the last minutes, before the metrics' delay: what bound then was right, too."""
 NOW_SECONDS = 60.0
+# Seconds of age a second, below which the lag is going away.
 FALLING = -0.1
-"""Seconds of age a second, below which the lag is going away."""
 TREND_SECONDS = 180.0
+# A lag that ends by itself within that time is one to wait for.
 SOON_SECONDS = 600.0
-"""A lag that ends by itself within that time is one to wait for."""
+# Of fewer it cannot be told how they are spread over keys.
 FEW_RECORDS = 20
-"""Of fewer it cannot be told how they are spread over keys."""
+# A key with such a share of what waits in a lane leaves nothing to spread.
 ONE_KEY = 0.7
-"""A key with such a share of what waits in a lane leaves nothing to spread."""
+# With such a share it is one of two things that bind.
 SHARED_KEY = 0.4
-"""With such a share it is one of two things that bind."""
 
 STOPPED, RESTARTS, WAITS, WORKS = "stopped", "restarts", "waits", "works"
+# And nothing that AWS shows tells a record from the function: only probes may, and whether a
+# failing lane halts its shard is not documented.
 ALL_FAILS = "all fails"
-"""And nothing that AWS shows tells a record from the function: only probes may, and whether a
-failing lane halts its shard is not documented."""
+# Of a stream in another account, whose metrics are not in ours.
 UNSEEN_READS = "reads, unseen"
-"""Of a stream in another account, whose metrics are not in ours."""
 FAILS = frozenset({"poison", "function"})
+# So long after the last success nothing is seen to succeed.
 TOLD_SECONDS = 90.0
-"""So long after the last success nothing is seen to succeed."""
+# Which causes are right where something holds a shard. A window accuses nobody, but its time
+# counts: beside it, what holds a record for a moment is not what binds. Where a lane keeps up with
+# what it is given, only its batches take long: no lever helps, and the function is slow. A restart
+# is nobody's time.
 RIGHT: Mapping[str, tuple[Cause, ...]] = {
     STOPPED: (Cause.CONSUMER_STOPPED,),
     "throttle": (Cause.THROTTLING,),
@@ -70,10 +74,6 @@ RIGHT: Mapping[str, tuple[Cause, ...]] = {
     WORKS: (Cause.SLOW_CONSUMER, Cause.RECOVERING),
     WAITS: (),
 }
-"""Which causes are right where something holds a shard. A window accuses nobody, but its time
-counts: beside it, what holds a record for a moment is not what binds. Where a lane keeps up with
-what it is given, only its batches take long: no lever helps, and the function is slow. A restart
-is nobody's time."""
 ACCUSES = frozenset(word for word in RIGHT if word not in {WORKS, WAITS})
 
 

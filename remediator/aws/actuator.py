@@ -11,15 +11,15 @@ from remediator.model import Resource, ResourceKind, Value
 _LOG = logging.getLogger(__name__)
 _LOG.setLevel(logging.INFO)  # Lambda's root logger stands at WARNING, and a change is always told
 
+# Pauses before each look at a resource that settles: five looks, 15 s at most.
 POLLS_AFTER_SECONDS = (0, 1, 2, 4, 8)
-"""Pauses before each look at a resource that settles: five looks, 15 s at most."""
 
+# A stream takes about half a minute for a shard, and the next one waits for it.
 _PAUSES = {ResourceKind.HASH_RANGE: (*POLLS_AFTER_SECONDS, 15)}
-"""A stream takes about half a minute for a shard, and the next one waits for it."""
 
 
+# After a write that was throttled or got no answer.
 _PAUSE_SECONDS = 2
-"""After a write that was throttled or got no answer."""
 
 
 class ReadOnlyActuator:

@@ -16,11 +16,11 @@ from remediator.model import SourceKind, Target
 
 HISTORY_DAYS = 14
 _HOUR = 3600
+# Alarms in one DeleteAlarms.
 _MOST_DELETED = 100
-"""Alarms in one DeleteAlarms."""
+# A DynamoDB stream keeps its records for a day
+# (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html).
 _TABLE_RETENTION_SECONDS = 24 * _HOUR
-"""A DynamoDB stream keeps its records for a day
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html)."""
 
 
 class AlarmKeeper(NamedTuple):

@@ -13,8 +13,8 @@ from remediator.errors import PermanentError, RemediatorError
 from remediator.model import Gap
 
 _AT_ONCE = 8
+# Of one answer: a bound for what would never end, far above what real pipelines have.
 _MOST_PAGES = 10
-"""Of one answer: a bound for what would never end, far above what real pipelines have."""
 
 _CUT_SHORT = "the list is longer than one reading may fetch"
 

@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
+# At worst about 30 s for one call; the SDK's own defaults would wait for minutes.
 PATIENCE = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=2,
     read_timeout=8,
     max_pool_connections=16,
 )
-"""At worst about 30 s for one call; the SDK's own defaults would wait for minutes."""
 
+# For changes of other people's settings. The SDK would repeat one that got no answer without
+# looking, and overwrite what a person has set meanwhile: what is repeated is read again first.
 ONCE = PATIENCE.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""For changes of other people's settings. The SDK would repeat one that got no answer without
-looking, and overwrite what a person has set meanwhile: what is repeated is read again first."""
 
+# A function may run for 15 minutes.
 PATIENT = ONCE.merge(Config(read_timeout=910))
-"""A function may run for 15 minutes."""
 
 _LOCK = Lock()
 

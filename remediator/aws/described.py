@@ -15,8 +15,8 @@ from remediator.events import names
 from remediator.model import Alarm, AlarmState, Watched
 from remediator.ports import DescribedAlarm
 
+# AWS takes no more in one DescribeAlarms.
 _MOST_NAMES = 100
-"""AWS takes no more in one DescribeAlarms."""
 
 
 def alarms(clients: Clients, wanted: Sequence[str]) -> tuple[DescribedAlarm, ...]:

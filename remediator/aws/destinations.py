@@ -93,8 +93,8 @@ def _bucket(clients: Clients, _: str, found: Arn) -> Destination:
     return Destination(Use.USABLE, found.resource)
 
 
+# As GetBucketLocation says them.
 _OLD_NAMES = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
-"""As GetBucketLocation says them."""
 
 _KINDS: Mapping[str, Callable[[Clients, str, Arn], Destination]] = {
     "sqs": _queue,

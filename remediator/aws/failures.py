@@ -71,6 +71,7 @@ _DENIED = frozenset(
     }
 )
 
+# What AWS says of a thing that does not exist.
 NOT_FOUND = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
@@ -83,7 +84,6 @@ NOT_FOUND = frozenset(
         "ResourceNotFoundException",
     }
 )
-"""What AWS says of a thing that does not exist."""
 
 _NAMED_ACTION = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9-]+:[A-Za-z0-9]+)")
 
@@ -108,8 +108,8 @@ def aws_errors(service: str) -> Iterator[None]:
         raise TemporaryError(f"{service}: an answer that cannot be read: {error!r:.200}") from error
 
 
+# What reading an answer raises where it lacks something, or where that is of another kind.
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
-"""What reading an answer raises where it lacks something, or where that is of another kind."""
 
 
 def whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,12 +15,12 @@ from remediator.errors import InputError, PermanentError
 from remediator.model import SourceKind, Target
 from remediator.redrive import GivenUp, first_failure, kinesis_record, sequence_of, table_record
 
+# For which a message that was read is not handed out again: long enough to see all of them.
 _HIDDEN_SECONDS = 30
-"""For which a message that was read is not handed out again: long enough to see all of them."""
 _MOST_POLLS = 200
 _MOST_OBJECTS = 1000
+# Between reads of one shard, which allows five calls a second to all its readers.
 _PAUSE_SECONDS = 0.25
-"""Between reads of one shard, which allows five calls a second to all its readers."""
 _MOST_READS = 500
 
 

@@ -14,14 +14,14 @@ from remediator.aws.table import Item, Key, Plain
 from remediator.errors import PermanentError
 from remediator.state import AccountLedger, Entry, Freeze, IncidentState, Lease
 
+# How long a closed incident stays; DynamoDB drops it by the TTL attribute ``expires_at``.
 KEPT_FOR = timedelta(days=90)
-"""How long a closed incident stays; DynamoDB drops it by the TTL attribute ``expires_at``."""
+# Longer bodies are compressed, about tenfold, to stay below AWS's 400 KB for one item. Shorter ones
+# stay readable in the console; the usual state has some 10 KB.
 PLAIN_CHARACTERS = 100_000
-"""Longer bodies are compressed, about tenfold, to stay below AWS's 400 KB for one item. Shorter
-ones stay readable in the console; the usual state has some 10 KB."""
 
+# Sorts after every digit, so after every time and version.
 LAST = "~"
-"""Sorts after every digit, so after every time and version."""
 
 _ENTRIES = TypeAdapter(tuple[Entry, ...])
 _STATE = TypeAdapter(IncidentState)

@@ -18,13 +18,13 @@ from remediator.ports import Notice
 
 _LOG = logging.getLogger(__name__)
 
+# Source of the events.
 SOURCE = "remediator"
-"""Source of the events."""
 
 _LONGEST_SUBJECT = 100
 _LONGEST_TEXT = 20_000
+# SNS and EventBridge take 256 KB in all; indenting and escaping need room.
 _LONGEST_DETAIL = 100_000
-"""SNS and EventBridge take 256 KB in all; indenting and escaping need room."""
 
 
 class AwsNotifier:

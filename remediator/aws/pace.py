@@ -25,21 +25,21 @@ from remediator.errors import RemediatorError
 
 _LOG = logging.getLogger(__name__)
 
+# (now, how many) → when the first of so many slots in a row is; they are ``SHARED`` apart.
 Reserve = Callable[[datetime, int], datetime]
-"""(now, how many) → when the first of so many slots in a row is; they are ``SHARED`` apart."""
 
 SHARED = timedelta(seconds=1 / 9)
+# By hand: the third that the function leaves to others.
 ALONE = timedelta(seconds=1 / 5)
-"""By hand: the third that the function leaves to others."""
+# Where the slots should be shared and cannot: two a second, ten of the template's five at once.
 BLIND = timedelta(seconds=1 / 2)
-"""Where the slots should be shared and cannot: two a second, ten of the template's five at once."""
+# Slots that are taken by one write: the calls of one look.
 AT_ONCE = 5
-"""Slots that are taken by one write: the calls of one look."""
+# Nobody waits longer: five processes queue for three seconds, so a later slot is an error.
 _FURTHEST = timedelta(seconds=10)
-"""Nobody waits longer: five processes queue for three seconds, so a later slot is an error."""
 
+# Operations of Lambda with a quota of their own (100 a second).
 UNPACED = frozenset({"GetFunction"})
-"""Operations of Lambda with a quota of their own (100 a second)."""
 
 
 class Pace:

@@ -17,8 +17,8 @@ from remediator.aws.failures import aws_errors
 from remediator.errors import InputError, PermanentError, RemediatorError
 from remediator.policy_file import Loaded
 
+# For so long a policy that was read is not asked for again.
 SECONDS = 60
-"""For so long a policy that was read is not asked for again."""
 
 logger = logging.getLogger(__name__)
 

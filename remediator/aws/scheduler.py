@@ -19,15 +19,15 @@ from remediator.errors import PermanentError
 if TYPE_CHECKING:
     from mypy_boto3_scheduler.type_defs import TargetTypeDef
 
+# Of every schedule's name: what the function's permissions are bound to.
 PREFIX = "remediator-"
-"""Of every schedule's name: what the function's permissions are bound to."""
 
 _SOONEST = timedelta(seconds=60)
 _LONGEST_NAME = 64
 _NAME = re.compile(r"[0-9a-zA-Z_.-]+")
 _MOST_RETRIES = 60
+# A follow-up that comes late is better than a change that nobody looks at again.
 _OLDEST_SECONDS = 3600
-"""A follow-up that comes late is better than a change that nobody looks at again."""
 
 
 class EventBridgeScheduler:

@@ -14,8 +14,8 @@ from remediator.events import names
 from remediator.evidence.metrics import KINESIS_SHARD_METRICS, METRICS, Metric, Scope, Source
 from remediator.model import Gap, Series, Shard, StreamState, Target
 
+# AWS takes no more in one GetMetricData.
 MOST_QUERIES = 500
-"""AWS takes no more in one GetMetricData."""
 
 PERIOD_SECONDS = 60
 PERMISSION = "cloudwatch:GetMetricData"

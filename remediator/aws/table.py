@@ -24,10 +24,10 @@ Key: TypeAlias = tuple[str, str]
 
 _SERIALIZER = TypeSerializer()
 _ATTEMPTS = 3
+# AWS: BatchGetItem takes up to 100 keys.
 _KEYS_PER_BATCH = 100
-"""AWS: BatchGetItem takes up to 100 keys."""
+# AWS: cancellation reasons that have nothing to do with what was written.
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""AWS: cancellation reasons that have nothing to do with what was written."""
 
 
 class Put(NamedTuple):

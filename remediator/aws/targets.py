@@ -16,11 +16,11 @@ from remediator.events.names import Named
 from remediator.evidence.metrics import Metric
 from remediator.model import Target, Watched
 
+# Mappings looked through at most; 50 pages of the control plane's 15 calls a second.
 _MOST_LISTED = 5000
-"""Mappings looked through at most; 50 pages of the control plane's 15 calls a second."""
 
+# Mappings; with two age metrics for an alias they fit into one GetMetricData of 500.
 _MOST_COMPARED = 80
-"""Mappings; with two age metrics for an alias they fit into one GetMetricData of 500."""
 
 _LAG_WINDOW_SECONDS = 3600
 _LATELY = timedelta(minutes=10)
@@ -34,15 +34,15 @@ _LAGS = frozenset(
 )
 
 
+# What ranks a mapping, each negative so that the most comes first; see ``_lag``.
 Lag = tuple[float, float, float, float]
-"""What ranks a mapping, each negative so that the most comes first; see ``_lag``."""
 
 _NO_LAG: Lag = (0.0, 0.0, 0.0, 0.0)
+# Times the usual traffic, from which it is a reason to lag.
 _FAR_MORE = 1.5
-"""Times the usual traffic, from which it is a reason to lag."""
+# A stream whose own age is this share of the function's explains it; one that lags less may wait
+# for what another stream's batches leave it.
 _EXPLAINS = 0.8
-"""A stream whose own age is this share of the function's explains it; one that lags less may wait
-for what another stream's batches leave it."""
 
 
 class TargetFinder:

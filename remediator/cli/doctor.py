@@ -315,6 +315,7 @@ def _dry_plan(who: Patient) -> Finding:
     return _ok(pages.headline(report))
 
 
+# In the order in which a newcomer would wonder; one that cannot look hides none of the others.
 CHECKS: Mapping[str, Callable[[Patient], Finding]] = {
     "function": _runs,
     "mode": _mode,
@@ -329,7 +330,6 @@ CHECKS: Mapping[str, Callable[[Patient], Finding]] = {
     "tags": _tags,
     "dry plan": _dry_plan,
 }
-"""In the order in which a newcomer would wonder; one that cannot look hides none of the others."""
 
 
 def checked(who: Patient) -> Iterator[tuple[str, Finding]]:
@@ -410,12 +410,12 @@ def _page(name: str, found: Mapping[str, Finding]) -> Page:
     return Page(title.format(name), tone, sections=(Section("", table=table),))
 
 
+# The worst comes first.
 _TOLD = {
     Health.FAIL: (Tone.BAD, "Something is in the way of {}"),
     Health.WARN: (Tone.CAREFUL, "Nothing is in the way of {}; see the warnings"),
     Health.OK: (Tone.GOOD, "All is well with {}"),
 }
-"""The worst comes first."""
 
 COMMANDS = (
     Command(

@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 from remediator.errors import InputError, PermanentError, RemediatorError, TemporaryError
 from remediator.escaping import paragraphs, printed
 
+# Characters of a command's first sentence in the list: it is never cut.
 _WHOLE = 1000
-"""Characters of a command's first sentence in the list: it is never cut."""
 
 _SIGN_IN = "Sign in again (aws sso login), or name other credentials with --profile."
 _HINTS = {

@@ -38,6 +38,7 @@ class Share(NamedTuple):
     beside: Mapping[str, Capability] = {}
 
 
+# What people do to the remediator itself, which does none of it.
 ASKING: Mapping[str, Capability] = {
     "LookAtRemediator": {
         "access": "read",
@@ -72,7 +73,6 @@ ASKING: Mapping[str, Capability] = {
         "resources": ["${RemediatorFunction.Arn}"],
     },
 }
-"""What people do to the remediator itself, which does none of it."""
 
 SHARES: Mapping[Audience, Share] = {
     Audience.FUNCTION: Share("the function's own role", frozenset({"read", "change", "own"})),
@@ -96,8 +96,8 @@ SHARES: Mapping[Audience, Share] = {
     Audience.CI: Share("a pipeline that only plans and collects", frozenset({"read"})),
 }
 
+# Parameters that are empty by default: what names them is left out where they are not said.
 OPTIONAL = frozenset({"FreezeParameter", "PolicyParameter", "SharedJournal"})
-"""Parameters that are empty by default: what names them is left out where they are not said."""
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")
 

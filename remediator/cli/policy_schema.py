@@ -11,8 +11,8 @@ from typing import Any
 from remediator.environment import Settings
 from remediator.policy import Policy
 
+# What an override cannot set.
 _FOR_ALL = ("version", "overrides")
-"""What an override cannot set."""
 
 
 def policy_schema() -> dict[str, Any]:

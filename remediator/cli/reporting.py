@@ -26,13 +26,13 @@ from remediator.state import IncidentState
 
 PANEL = "Look back"
 
+# As with a plan: something would change.
 DRIFTED = 3
-"""As with a plan: something would change."""
 
+# What is read around an incident's time.
 _BEFORE, _AFTER, _LONGEST = timedelta(minutes=30), timedelta(minutes=15), timedelta(days=2)
-"""What is read around an incident's time."""
+# Of metrics, where only settings matter.
 _WINDOW_SECONDS = 600
-"""Of metrics, where only settings matter."""
 
 
 class Asked(NamedTuple):
@@ -107,8 +107,8 @@ def report(
         _of_incident(office, which, asked, page, shown)
 
 
+# Between two looks into the journal: an incident's own are a minute apart at least.
 _EVERY_SECONDS = 10
-"""Between two looks into the journal: an incident's own are a minute apart at least."""
 
 
 def _watch(office: Office, which: str, shown: Format) -> None:

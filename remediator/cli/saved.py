@@ -18,8 +18,8 @@ from remediator.model import Bundle, Incident, Mode, Report
 from remediator.render import differences, pages
 
 ERROR = 1
+# As with a plan: something would change.
 DIFFERENT = 3
-"""As with a plan: something would change."""
 
 
 class Answered(NamedTuple):

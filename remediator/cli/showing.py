@@ -19,9 +19,10 @@ from remediator.render.page import Page
 from remediator.render.words import name
 from remediator.state import Entry, EntryKind
 
+# Columns where nobody looks: in a file or a pipe, unless COLUMNS says how many there are.
 PLAIN_WIDTH = 160
-"""Columns where nobody looks: in a file or a pipe, unless COLUMNS says how many there are."""
 
+# 0 nothing to do or done, 1 error, (2 usage,) 3 changes proposed, 4 blocked by the policy.
 EXIT_CODES = {
     Status.NOTHING_TO_DO: 0,
     Status.ESCALATED: 0,
@@ -38,11 +39,10 @@ EXIT_CODES = {
     Status.AWAITING_APPROVAL: 3,
     Status.BLOCKED: 4,
 }
-"""0 nothing to do or done, 1 error, (2 usage,) 3 changes proposed, 4 blocked by the policy."""
 
 
+# Exit codes, the gravest last: of several answers, that one is the command's.
 _BY_GRAVITY = (0, 3, 4, 2, 1)
-"""Exit codes, the gravest last: of several answers, that one is the command's."""
 
 
 def exit_code(report: Report) -> int:

@@ -20,8 +20,8 @@ from remediator.model import (
 from remediator.policy import Policy
 from remediator.settings_table import RESERVED_CONCURRENCY, of
 
+# Before the tree's questions are.
 NOT_ASKED = Diagnosis(cause=Cause.UNKNOWN, path=())
-"""Before the tree's questions are."""
 
 
 class Case(NamedTuple):

@@ -9,10 +9,10 @@ from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Detail, Reading, SourceKind
 
+# Share of a limit from which it is what holds the readers up.
 _BINDS = 0.8
-"""Share of a limit from which it is what holds the readers up."""
+# Seconds of age a second; less is the beat of the batches.
 CLIMBS = 0.2
-"""Seconds of age a second; less is the beat of the batches."""
 _READERS_OF_A_TABLE, _BESIDE_REPLICATION = 2, 1
 
 

@@ -50,10 +50,10 @@ def _reports_failures(case: Case) -> bool:
     return bool(signals.failed_events_per_minute) and not few
 
 
+# Minutes in which a lane that moves on at all has moved on by more than the beat of its tries.
 _FOR_LONG = 8
-"""Minutes in which a lane that moves on at all has moved on by more than the beat of its tries."""
+# Of the newest minute, from which there is no need to wait for another one like it.
 _GRAVELY = 0.25
-"""Of the newest minute, from which there is no need to wait for another one like it."""
 
 
 def _all_that_was_seen(case: Case) -> bool:
@@ -82,8 +82,8 @@ def _a_little_beside_the_work(case: Case) -> bool:
     return (signals.busy_share or 0.0) >= limits.busy_share and failed * max(each, 1) <= _A_LITTLE
 
 
+# Of the lanes' work.
 _A_LITTLE = 0.15
-"""Of the lanes' work."""
 
 
 def _failed_before(signals: Signals) -> bool:
@@ -109,8 +109,8 @@ def stuck(case: Case) -> bool:
 
 
 _SELDOM = 0.9
+# Seconds of age a second: by more it does not age, but jump.
 _NO_FASTER = 1.5
-"""Seconds of age a second: by more it does not age, but jump."""
 
 
 def everything_fails(case: Case) -> Finding:
@@ -238,8 +238,8 @@ def _fails_a_minute(signals: Signals) -> float:
     return done * share / (1 - share) if share < 1 else inf
 
 
+# Times as many tries as one lane makes, which may lie in one minute.
 _TRIES_OF_ONE = 1.5
-"""Times as many tries as one lane makes, which may lie in one minute."""
 
 
 def _isolation_takes(case: Case, mapping: MappingState, each: float) -> float:
@@ -250,8 +250,8 @@ def _isolation_takes(case: Case, mapping: MappingState, each: float) -> float:
     return shown + halvings * (each + _SECONDS_BETWEEN_TRIES)
 
 
+# Of a failed batch; AWS was seen to wait about so long.
 _SECONDS_BETWEEN_TRIES = 10
-"""Of a failed batch; AWS was seen to wait about so long."""
 
 
 def halves_succeed(case: Case) -> Finding:
@@ -430,9 +430,9 @@ def one_is_stuck(case: Case) -> Finding:
     return Finding(YES, because, readings)
 
 
+# How likely it may be that failures at random look like one record that stands still, and yet the
+# word is of a record. It proves nothing: what is captured needs more.
 _LIKELY = 0.3
-"""How likely it may be that failures at random look like one record that stands still, and yet the
-word is of a record. It proves nothing: what is captured needs more."""
 
 
 def _beyond_chance(case: Case) -> bool:
@@ -516,8 +516,8 @@ def _said(good: str | None, bad: str | None, readings: tuple[Reading, ...]) -> F
 
 
 _Words = tuple[str | None, str | None]
+# What a witness says: for health, or against it, or nothing.
 _SILENT: _Words = (None, None)
-"""What a witness says: for health, or against it, or nothing."""
 
 
 def _healthy_share(case: Case) -> float:

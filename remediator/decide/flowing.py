@@ -126,8 +126,8 @@ def _ends_in(case: Case, flow: forecast.Flow | None) -> float | None:
     return None if drains in {None, inf} else drains
 
 
+# Times the patience: what lasts longer is no "soon", and has a cause, though nothing helps.
 _LONGEST_PATIENCE = 3.0
-"""Times the patience: what lasts longer is no "soon", and has a cause, though nothing helps."""
 
 
 def _patience(case: Case, flow: forecast.Flow | None) -> float:
@@ -289,8 +289,8 @@ def _one_lane_of_many(case: Case, factor: int) -> bool:
     return _MOST_OF_IT <= busy < shard or came_up
 
 
+# Of a shard's lanes: if fewer work in all shards together, no shard's lanes are all at work.
 _MOST_OF_IT, _ALL_OF_IT = 0.75, 0.9
-"""Of a shard's lanes: if fewer work in all shards together, no shard's lanes are all at work."""
 
 
 def _restarted_lately(case: Case) -> bool:

@@ -123,8 +123,8 @@ def _stood_still(evidence: Evidence, signals: Signals) -> float | None:
     return 60.0 * idle if within else None
 
 
+# More without an invocation are no restart: nothing came in.
 _LONGEST_MINUTES = 10
-"""More without an invocation are no restart: nothing came in."""
 
 
 def _done(evidence: Evidence, signals: Signals) -> float | None:
@@ -166,8 +166,8 @@ def _keeps_climbing(signals: Signals) -> bool:
     return steep and (signals.climbing_minutes or 0) >= LAST_MINUTES
 
 
+# Seconds of age a second that are no jitter.
 _CLIMBS = 0.1
-"""Seconds of age a second that are no jitter."""
 
 
 def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
@@ -181,8 +181,8 @@ def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
     return slow or any(share is not None and share >= most for share, most in hindered)
 
 
+# By so many of the newest minutes the course of the age is seen.
 _COURSE = 4
-"""By so many of the newest minutes the course of the age is seen."""
 
 
 def _as_seen(flow: Flow, moves: float) -> Flow:
@@ -215,8 +215,8 @@ def _lagging(flow: Flow, signals: Signals, thresholds: Thresholds) -> Flow:
     )
 
 
+# Seconds of age a second, from which its course tells too little of the pace.
 _HARDLY_MOVES = 0.9
-"""Seconds of age a second, from which its course tells too little of the pace."""
 
 
 def _arrival(signals: Signals) -> float | None:
@@ -351,9 +351,9 @@ def batch_gain(once: float, each: float, now: int, size: int) -> float:
     return (size / (once + each * size)) / (now / (once + each * now))
 
 
+# Lambda gives CPU in proportion to memory, and a thread uses one vCPU at most
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 ONE_VCPU_MB = 1769
-"""Lambda gives CPU in proportion to memory, and a thread uses one vCPU at most
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html)."""
 
 
 def memory_gain(cpu_share: float, now_mb: int, then_mb: int) -> float:
@@ -565,8 +565,8 @@ def neighbours_margin(account: AccountState, signals: Signals, policy: Policy) -
     return max(least, ceil(limits.neighbour_growth * theirs))
 
 
+# Of a small account's limit: more than that is not kept free for its own sake.
 _FIFTH = 5
-"""Of a small account's limit: more than that is not kept free for its own sake."""
 
 
 def spare_reservation(

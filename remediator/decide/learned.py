@@ -22,14 +22,15 @@ from remediator.model import (
 from remediator.settings_table import RETRIES, of, raises
 from remediator.state import IncidentState, TrackedChange
 
+# The diagnoses that hold for the rest of their incident, without any change of ours.
 TEACHES: Mapping[Cause, frozenset[Detail]] = {
     Cause.CONSUMER_STOPPED: frozenset({Detail.PAUSED, Detail.RESERVED_AT_0, Detail.DEACTIVATED}),
     Cause.THROTTLING: frozenset({Detail.ACCOUNT}),
     Cause.DOWNSTREAM_SATURATED: frozenset(Detail),
 }
-"""The diagnoses that hold for the rest of their incident, without any change of ours."""
 
 _SLOW = ((Cause.SLOW_CONSUMER, Detail.NONE), (Cause.SLOW_CONSUMER, Detail.CPU_BOUND))
+# What the readings may say of a cause that our own change has shown to be another.
 OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
     Cause.FUNCTION_FAILURE: (
         (Cause.POISON_RECORD, Detail.SUSPECTED),
@@ -57,10 +58,9 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
         (Cause.CONSUMER_STOPPED, Detail.NO_INVOCATIONS),
     ),
 }
-"""What the readings may say of a cause that our own change has shown to be another."""
 
+# Causes of which every raise of ours is a wrong one.
 HARMED_BY_RAISES = frozenset({Cause.HOT_PARTITION_KEY, Cause.DOWNSTREAM_SATURATED})
-"""Causes of which every raise of ours is a wrong one."""
 
 
 def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
@@ -157,8 +157,8 @@ def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:
     )
 
 
+# As Lambda refuses PutFunctionConcurrency: the number is the account's own.
 _MINIMUM = re.compile(r"below its minimum value of \[?(\d+)\]?")
-"""As Lambda refuses PutFunctionConcurrency: the number is the account's own."""
 
 
 def told_minimum(state: IncidentState | None) -> int | None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.model import OLD_DEFAULT_RETRIES, MappingState, Reading, SourceKind
 
+# What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis).
 _UNBOUNDED_AGE = 604_800
-"""What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
 
 
 def settings_explain(case: Case) -> Finding:

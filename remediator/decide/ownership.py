@@ -104,8 +104,8 @@ def began_at(evidence: Evidence, changed: datetime) -> bool:
 _RAN = (Metric.INVOCATIONS, Metric.ITERATOR_AGE_MS, Metric.THROTTLES)
 
 
+# When somebody was seen to have changed a setting of ours.
 Taken = Mapping[tuple[Resource, str], datetime]
-"""When somebody was seen to have changed a setting of ours."""
 
 
 def taken_back(states: Iterable[IncidentState]) -> Taken:

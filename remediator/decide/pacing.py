@@ -9,21 +9,21 @@ from remediator.policy import Policy
 from remediator.settings_table import of
 from remediator.state import LEASE_SECONDS, IncidentState
 
+# Looks of an incident that may follow each other quickly; what has not shown then takes time.
 QUICK_LOOKS = 6
-"""Looks of an incident that may follow each other quickly; what has not shown then takes time."""
 
+# A look that comes so late tells that many incidents wait for theirs: then nobody hurries.
 LATE = timedelta(minutes=2)
-"""A look that comes so late tells that many incidents wait for theirs: then nobody hurries."""
 
+# Between looks while something waits to be put back in a quieter moment.
 QUIET_SECONDS = 900
-"""Between looks while something waits to be put back in a quieter moment."""
 
+# Between looks when those that may act are used up, for as long as a change is in effect.
 SLOW_SECONDS = 3600
-"""Between looks when those that may act are used up, for as long as a change is in effect."""
 
 
+# Lambda's own tries, within three minutes, are over by then: each would ask for a look more.
 AGAIN_SECONDS = LEASE_SECONDS + 60
-"""Lambda's own tries, within three minutes, are over by then: each would ask for a look more."""
 
 
 def again_seconds(tries: int) -> int:
@@ -54,8 +54,8 @@ def pause_after(state: IncidentState, case: Case, guarded: GuardedPlan) -> float
     return max(knobs.soon_seconds, restarts * SHORTEST_RESTART + WHOLE_MINUTE + late)
 
 
+# Seconds that a mapping stands still for at least, when it is changed.
 SHORTEST_RESTART = 30
-"""Seconds that a mapping stands still for at least, when it is changed."""
 WHOLE_MINUTE = 60
 
 

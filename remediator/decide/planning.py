@@ -137,12 +137,12 @@ def _untried(signals: Signals, policy: Policy) -> bool:
     return now >= ratio * usual and hint and not held
 
 
+# Up to so many, a raise multiplies what the service behind has ever seen at once.
 _FEW_LANES = 8
-"""Up to so many, a raise multiplies what the service behind has ever seen at once."""
+# Times as long as usual: less than what counts as slower, and more than chance.
 _A_TRACE = 1.1
-"""Times as long as usual: less than what counts as slower, and more than chance."""
+# Of what a lane got done before there were more: then the raise has cost none of them anything.
 _HELD = 0.9
-"""Of what a lane got done before there were more: then the raise has cost none of them anything."""
 
 
 def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
@@ -243,8 +243,8 @@ def _dearer(cheaper: Candidate, dearer: Candidate) -> Candidate:
     return dearer if by_far else cheaper
 
 
+# Of the time that a cheaper set takes: forecasts are no better than that.
 _BY_FAR = 0.8
-"""Of the time that a cheaper set takes: forecasts are no better than that."""
 
 
 def _reaches(one: Candidate, knobs: ForecastKnobs) -> bool:
@@ -332,9 +332,9 @@ def _only_tells(here: Case, made: Sequence[Change]) -> bool:
     return isolating and not gives_up
 
 
+# What the rest of a set is for: the reservation that has room for the lanes, the record that is
+# given up so that what waits behind it drains.
 _FIRST = (RESERVED_CONCURRENCY, RETRIES)
-"""What the rest of a set is for: the reservation that has room for the lanes, the record that is
-given up so that what waits behind it drains."""
 
 
 def _leaning(made: Sequence[Change]) -> tuple[Change, ...]:

@@ -7,6 +7,7 @@ from remediator.decide.contention import keeps_up
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import STOPPED_STATES, Detail, Reading
 
+# Function states in which nothing is invoked (Lambda API Reference, FunctionConfiguration).
 _NOT_INVOKED: Mapping[str, tuple[Detail, str]] = {
     "Failed": (Detail.FUNCTION_GONE, "it could not be set up and cannot be invoked"),
     "Deleting": (Detail.FUNCTION_GONE, "it is being deleted"),
@@ -14,7 +15,6 @@ _NOT_INVOKED: Mapping[str, tuple[Detail, str]] = {
     "Deactivated": (Detail.DEACTIVATED, "somebody has deactivated it"),
     "ActiveNonInvocable": (Detail.NOT_INVOCABLE, "it is set up and takes no invocations"),
 }
-"""Function states in which nothing is invoked (Lambda API Reference, FunctionConfiguration)."""
 _WAKES: Mapping[str, str] = {
     "Inactive": "it was idle, and the next invocation wakes it",
     "Pending": "it is being set up",
@@ -140,10 +140,10 @@ _THROTTLED_BY: Mapping[Detail, str] = {
     "is not used up",
     Detail.UNCLEAR: "it could not be seen which limit throttles",
 }
+# Share of a limit that the greatest use in a minute shows: its peak lies between two samples.
 _USED_UP = 0.95
-"""Share of a limit that the greatest use in a minute shows: its peak lies between two samples."""
+# Requests a second for each of the concurrency (Lambda Developer Guide, scaling behaviour).
 _REQUESTS_PER_LANE = 10
-"""Requests a second for each of the concurrency (Lambda Developer Guide, scaling behaviour)."""
 _SCALES_BY = 1000
 
 

@@ -271,11 +271,11 @@ def diagnosed(evidence: Evidence, policy: Policy) -> Case:
     return case._replace(diagnosis=found)
 
 
+# Ends at which the rest is known to be sound; what is only suspected is proven by nothing.
 _SHOWN = {
     Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
     Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
 }
-"""Ends at which the rest is known to be sound; what is only suspected is proven by nothing."""
 
 
 def _unanswered(steps: list[Step]) -> tuple[Gap, ...]:

@@ -80,6 +80,8 @@ class Effect(NamedTuple):
 
 NOTHING_MADE = Effect()
 
+# What works at once or not at all. A record that is being isolated is tried again and again first,
+# and new shards wait for what their parents hold.
 _PROMPT = frozenset(
     {
         RemedyName.RAISE_PARALLELIZATION_FACTOR,
@@ -89,8 +91,6 @@ _PROMPT = frozenset(
         RemedyName.RAISE_MEMORY,
     }
 )
-"""What works at once or not at all. A record that is being isolated is tried again and again first,
-and new shards wait for what their parents hold."""
 
 
 def effect(state: IncidentState, evidence: Evidence, now: datetime, policy: Policy) -> Effect:
@@ -199,6 +199,8 @@ def _failures_ended(before: Snapshot, after: Snapshot, policy: Policy) -> str | 
     return "failures have ended" if ended else None
 
 
+# By what each lever is seen to work, in words; None while that is not seen. What has no sign of its
+# own is judged by the age.
 SIGNS: Mapping[RemedyName, Callable[[Snapshot, Snapshot, Policy], str | None]] = {
     RemedyName.RAISE_PARALLELIZATION_FACTOR: _more_lanes_work,
     RemedyName.RAISE_RESERVED_CONCURRENCY: _throttles_ended,
@@ -208,8 +210,6 @@ SIGNS: Mapping[RemedyName, Callable[[Snapshot, Snapshot, Policy], str | None]] =
     RemedyName.RAISE_BATCH_SIZE: _lanes_are_quicker,
     RemedyName.RAISE_MEMORY: _lanes_are_quicker,
 }
-"""By what each lever is seen to work, in words; None while that is not seen. What has no sign of
-its own is judged by the age."""
 
 
 def _works(
@@ -224,12 +224,12 @@ def _works(
     return "; ".join(word for word in shown if word) if all(shown) else None
 
 
+# Times as much a lane, from which it is the change's doing.
 _QUICKER = 1.2
-"""Times as much a lane, from which it is the change's doing."""
+# Times as many lanes at work, from which they are the change's doing.
 _WIDER = 1.5
-"""Times as many lanes at work, from which they are the change's doing."""
+# Of what a lane got done before there were more: then the raise has cost none of them anything.
 HELD = 0.9
-"""Of what a lane got done before there were more: then the raise has cost none of them anything."""
 
 
 _NEVER_HEALTHY = frozenset({Cause.THROTTLING, Cause.CONSUMER_STOPPED})
@@ -263,10 +263,10 @@ def _readings(before: Snapshot | None, after: Snapshot) -> tuple[Reading, ...]:
     )
 
 
+# Whole minutes from which it may be said that a change does nothing yet, and what shows beside.
 _MINUTES_OF_CAUSE = 2
-"""Whole minutes from which it may be said that a change does nothing yet, and what shows beside."""
+# Whole minutes after which slower lanes are the change's doing, and not those of a cold start.
 _MINUTES_OF_HARM = 2
-"""Whole minutes after which slower lanes are the change's doing, and not those of a cold start."""
 
 
 def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect) -> str | None:
@@ -289,8 +289,8 @@ def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect
     return None
 
 
+# Throttles in the whole account that are no accident any more.
 _STARVING_PER_MINUTE = 10.0
-"""Throttles in the whole account that are no accident any more."""
 
 
 def _slower_for_nothing(before: Snapshot | None, after: Snapshot, ratio: float) -> str | None:
@@ -447,8 +447,8 @@ def _not_better(
     return FollowUpDecision.NEXT_RUNG, verdict.because
 
 
+# Contention that shards help: which of them shows may change with the shards themselves.
 _ONE_LEVER = frozenset({Detail.BYTES, Detail.MAPPINGS, Detail.OUTSIDE_READER})
-"""Contention that shards help: which of them shows may change with the shards themselves."""
 
 
 def _sort(detail: Detail) -> Detail:

@@ -14,6 +14,7 @@ from remediator.events import names
 from remediator.events.names import Named
 from remediator.model import Watched
 
+# The metrics of lag; of several metrics in one alarm, these say what it is about.
 AGE_METRICS = frozenset(
     {
         "IteratorAge",
@@ -22,8 +23,8 @@ AGE_METRICS = frozenset(
         "SubscribeToShardEvent.MillisBehindLatest",
     }
 )
-"""The metrics of lag; of several metrics in one alarm, these say what it is about."""
 
+# Which dimensions name something that can be watched, the most exact first.
 _DIMENSIONS: tuple[tuple[str, Callable[[object], Named]], ...] = (
     ("EventSourceMappingUUID", names.mapping),
     ("FunctionName", names.function),
@@ -31,17 +32,16 @@ _DIMENSIONS: tuple[tuple[str, Callable[[object], Named]], ...] = (
     ("Resource", names.function),
     ("StreamName", names.stream),
 )
-"""Which dimensions name something that can be watched, the most exact first."""
 
+# Of AWS's namespaces. Others use the same dimensions for other things (AWS/KinesisVideo).
 _OURS = frozenset({"AWS/Lambda", "AWS/Kinesis"})
-"""Of AWS's namespaces. Others use the same dimensions for other things (AWS/KinesisVideo)."""
 
+# So many names of an alarm are told in a refusal.
 _MOST_LISTED = 5
-"""So many names of an alarm are told in a refusal."""
 
 _RULE_CHILD = re.compile(r'\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"([^"]+)"|([^\s()",]+))\s*\)')
+# ``AT_LEAST(2, ALARM, (one, two, three))``.
 _RULE_GROUP = re.compile(r"\bAT_LEAST\s*\([^()]*\(([^()]*)\)")
-"""``AT_LEAST(2, ALARM, (one, two, three))``."""
 
 _SELECT = re.compile(r'SELECT\s+\w+\(\s*"?([\w.]+)', re.IGNORECASE)
 _FROM = re.compile(r'FROM\s+(?:SCHEMA\s*\(\s*)?"?([\w./-]+)', re.IGNORECASE)

@@ -33,10 +33,10 @@ from remediator.model import AlarmState
 Event: TypeAlias = Mapping[Any, Any]
 
 _Type = Literal["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"]
+# A composite alarm's rule has at most 500 elements (CloudWatch User Guide, quotas).
 _MOST_CHILDREN = 500
-"""A composite alarm's rule has at most 500 elements (CloudWatch User Guide, quotas)."""
+# CloudWatch began in 2009. Outside of these, arithmetic with a window might leave the calendar.
 _PLAUSIBLE_YEARS = range(2009, 2200)
-"""CloudWatch began in 2009. Outside of these, arithmetic with a window might leave the calendar."""
 
 
 def _time(value: object) -> datetime | None:

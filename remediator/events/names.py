@@ -17,8 +17,8 @@ from remediator.escaping import visible
 from remediator.model import SourceKind, Watched
 
 _ARN = r"arn:aws[a-z-]*"
+# In any partition: eu-west-1, us-gov-east-1, eusc-de-east-1, us-isob-east-1.
 _REGION = r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d{1,2})"
-"""In any partition: eu-west-1, us-gov-east-1, eusc-de-east-1, us-isob-east-1."""
 _ACCOUNT = r"(?P<account>\d{12})"
 _NAME = r"(?P<name>[a-zA-Z0-9_-]{1,64})"
 _QUALIFIER = r"(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]{1,128})"

@@ -37,8 +37,8 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
+# What is not as documented is as if it were not there: for AWS's events, which we do not make.
 lenient = WrapValidator(_or_none)
-"""What is not as documented is as if it were not there: for AWS's events, which we do not make."""
 
 
 def refusal(

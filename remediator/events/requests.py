@@ -72,12 +72,12 @@ def _unless_by_name(value: object) -> object:
 Words: TypeAlias = Annotated[str, PlainValidator(_words)]
 IncidentId: TypeAlias = Annotated[str, BeforeValidator(names.incident_id)]
 Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
+# Bare: what is frozen or rolled back has no alias.
 FunctionName: TypeAlias = Annotated[
     str,
     PlainValidator(_named),
     AfterValidator(lambda named: named.watched.function),
 ]
-"""Bare: what is frozen or rolled back has no alias."""
 
 
 def _all_or(scope: Any, name: ValidatorFunctionWrapHandler) -> Any:

@@ -54,8 +54,8 @@ def _goes_on(series: Series, mapping: MappingState) -> bool:
     return stopped_at is not None and any(at > stopped_at + _WINDS_DOWN for at, _ in series.points)
 
 
+# A mapping that is disabled ends the batches that it has begun.
 _WINDS_DOWN = 3 * MINUTE
-"""A mapping that is disabled ends the batches that it has begun."""
 
 
 def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
@@ -177,8 +177,8 @@ def _newest_run(flags: Sequence[bool]) -> int:
     return sum(1 for _ in takewhile(bool, reversed(flags)))
 
 
+# Between two tries; what AWS does is not documented.
 LONGEST_WAIT_SECONDS = 30.0
-"""Between two tries; what AWS does is not documented."""
 
 
 def still_since(evidence: Evidence, points: Sequence[tuple[datetime, float]]) -> datetime:

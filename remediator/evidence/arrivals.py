@@ -18,8 +18,8 @@ from remediator.model import Evidence, SourceKind
 
 Counts = tuple[float | None, ...]
 
+# An age beyond what a window makes normal, below which what came in was done.
 ON_TIME_SECONDS = 30
-"""An age beyond what a window makes normal, below which what came in was done."""
 
 
 def on_time(evidence: Evidence) -> frozenset[datetime]:

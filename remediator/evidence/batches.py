@@ -16,12 +16,12 @@ from remediator.model import Evidence
 from remediator.policy import Thresholds
 
 _FEWEST_MINUTES = 8
+# The largest mean batch against the smallest: with less, the line is drawn through noise.
 _SPREAD = 1.5
-"""The largest mean batch against the smallest: with less, the line is drawn through noise."""
+# Correlation from which a line is believed; where durations hardly differ, nothing correlates.
 _FIT = 0.8
-"""Correlation from which a line is believed; where durations hardly differ, nothing correlates."""
+# Spread of the durations, against their mean, below which a batch costs the same at any size.
 _FLAT = 0.1
-"""Spread of the durations, against their mean, below which a batch costs the same at any size."""
 
 
 def measure_batches(evidence: Evidence, _: Thresholds, __: Signals) -> Signals:

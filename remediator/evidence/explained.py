@@ -23,13 +23,13 @@ from remediator.evidence.series import (
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
+# A poll, and the way of the batch to the function.
 _SLACK_SECONDS = 5.0
-"""A poll, and the way of the batch to the function."""
+# Minutes of which the longest invocation counts.
 _LONGEST_OF = 10
-"""Minutes of which the longest invocation counts."""
+# Share of the maximum record age from which records are about to be dropped: the age is that of a
+# record which was still sent, so it never shows the limit itself.
 _AT_THE_LIMIT = 0.9
-"""Share of the maximum record age from which records are about to be dropped: the age is that of a
-record which was still sent, so it never shows the limit itself."""
 
 
 def window_seconds(evidence: Evidence) -> float:

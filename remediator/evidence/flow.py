@@ -225,9 +225,9 @@ def _backlog(
     return min(waiting, max(0.0, sum(arrivals) - sum(done))) or waiting
 
 
+# Seconds of age a second: records that came at one moment are done one after another, and all of
+# them are as old.
 _STANDS_STILL = 0.9
-"""Seconds of age a second: records that came at one moment are done one after another, and all of
-them are as old."""
 
 
 def _arrived_since(

@@ -38,11 +38,11 @@ def measure_lanes(
     )
 
 
+# Over so many, what was read is what was done: what is read in one may be done in the next.
 _READ_AHEAD_MINUTES = 5
-"""Over so many, what was read is what was done: what is read in one may be done in the next."""
 
+# Minutes with work: when, records done, seconds of lane work.
 Worked = Sequence[tuple[datetime, float, float]]
-"""Minutes with work: when, records done, seconds of lane work."""
 
 
 def _worked(

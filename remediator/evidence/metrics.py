@@ -85,6 +85,7 @@ class Source(NamedTuple):
     scope: Scope
 
 
+# The same for both kinds of stream.
 LAMBDA_METRICS: Mapping[Metric, Source] = {
     Metric.ITERATOR_AGE_MS: Source("AWS/Lambda", "IteratorAge", "Maximum", Scope.FUNCTION),
     # IteratorAge comes with stream batches only, one sample for each: the lowest tells whether any
@@ -121,7 +122,6 @@ LAMBDA_METRICS: Mapping[Metric, Source] = {
     Metric.DROPPED_EVENTS: Source("AWS/Lambda", "DroppedEventCount", "Sum", Scope.MAPPING),
     Metric.CPU_TOTAL_TIME_MS: Source("LambdaInsights", "cpu_total_time", "Average", Scope.INSIGHTS),
 }
-"""The same for both kinds of stream."""
 
 KINESIS_METRICS: Mapping[Metric, Source] = {
     Metric.STREAM_ITERATOR_AGE_MS: Source(
@@ -164,8 +164,8 @@ DYNAMODB_METRICS: Mapping[Metric, Source] = {
     ),
 }
 
+# All metrics of one mapping but the shards', by the kind of its stream.
 METRICS: Mapping[SourceKind, Mapping[Metric, Source]] = {
     SourceKind.KINESIS: {**LAMBDA_METRICS, **KINESIS_METRICS},
     SourceKind.DYNAMODB: {**LAMBDA_METRICS, **DYNAMODB_METRICS},
 }
-"""All metrics of one mapping but the shards', by the kind of its stream."""

@@ -89,8 +89,8 @@ def _active(evidence: Evidence, invocations: Series) -> "Minutes":
     ]
 
 
+# Minutes with invocations: when, how many, how many of them failed.
 Minutes = Sequence[tuple[datetime, float, float]]
-"""Minutes with invocations: when, how many, how many of them failed."""
 
 
 def _succeeded(minutes: Minutes) -> list[float]:
@@ -166,8 +166,8 @@ def _tries(of_a_lane: float, failing_seconds: float) -> float:
     return min(max(least, of_a_lane), _MOST_TRIES, 60 / max(failing_seconds, 1.0))
 
 
+# Of one failing lane in a minute: AWS was seen to wait about ten seconds between them.
 _MOST_TRIES = 6.0
-"""Of one failing lane in a minute: AWS was seen to wait about ten seconds between them."""
 
 
 def _most_at_once(evidence: Evidence) -> float | None:

@@ -19,16 +19,16 @@ from remediator.evidence.series import LAST_MINUTES, series_of
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
+# Between the greatest ages of two minutes lie up to two minutes; more is no queue's doing.
 _JUMP_SLACK_SECONDS = 120.0
-"""Between the greatest ages of two minutes lie up to two minutes; more is no queue's doing."""
 _NEWEST_AGES = 6
+# What fails or is throttled ages by a second a second, and is tried again within a minute.
 _BY_NO_TROUBLE_SECONDS = 600
-"""What fails or is throttled ages by a second a second, and is tried again within a minute."""
+# Lanes: what is worked on in earnest may well be old, as after a start at TRIM_HORIZON.
 _AT_WORK = 0.5
-"""Lanes: what is worked on in earnest may well be old, as after a start at TRIM_HORIZON."""
 _FAR_TOO_MANY = 1.5
+# Longer invocations may all be stamped in one minute, which then has more than its share.
 _SHORT_MS, _LONGEST_OF = 60_000, 10
-"""Longer invocations may all be stamped in one minute, which then has more than its share."""
 _LATE_SECONDS = 60
 _HOUR = 3600
 
@@ -131,8 +131,8 @@ def _older_than_sent(evidence: Evidence, known: Signals) -> Contradiction | None
     )
 
 
+# By so much the age may have been carried on, by late metrics, beyond what was seen.
 _LATE_METRICS_SECONDS = 600
-"""By so much the age may have been carried on, by late metrics, beyond what was seen."""
 
 
 def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:

@@ -18,8 +18,8 @@ STREAM_FAMILY = (
     Metric.STREAM_ITERATOR_AGE_MS,
 )
 MINUTE = timedelta(minutes=1)
+# How many of the newest minutes "sustained" looks at.
 LAST_MINUTES = 3
-"""How many of the newest minutes "sustained" looks at."""
 
 
 def series_of(evidence: Evidence, metric: Metric) -> Series | None:
@@ -46,6 +46,8 @@ def counts_of(
 
 _WITH_EACH_INVOCATION = (Metric.INVOCATIONS, Metric.DURATION_MS, Metric.DURATION_MAX_MS)
 _WITH_EACH_READ = (Metric.READ_RECORDS, Metric.READ_BYTES, Metric.STREAM_ITERATOR_AGE_MS)
+# What AWS emits in one go, zeros included: where one has a datapoint, the other has one too, unless
+# it was lost.
 _EMITTED_WITH: Mapping[Metric, tuple[Metric, ...]] = {
     Metric.INVOCATIONS: (Metric.DURATION_MS, Metric.DURATION_MAX_MS, Metric.ERRORS),
     Metric.DURATION_MS: _WITH_EACH_INVOCATION,
@@ -60,11 +62,9 @@ _EMITTED_WITH: Mapping[Metric, tuple[Metric, ...]] = {
     Metric.INVOKED_EVENTS: (Metric.POLLED_EVENTS,),
     Metric.FILTERED_EVENTS: (Metric.POLLED_EVENTS,),
 }
-"""What AWS emits in one go, zeros included: where one has a datapoint, the other has one too,
-unless it was lost."""
 
+# Minutes in a row that may be lost or late; what is not there for longer was nothing to count.
 LOST_AT_MOST = 2
-"""Minutes in a row that may be lost or late; what is not there for longer was nothing to count."""
 _BEFORE = 5
 
 
@@ -159,10 +159,10 @@ def long_minutes(evidence: Evidence) -> int:
     return ceil(longest / 60) if longest >= _LONG_SECONDS else 0
 
 
+# Minutes of which the longest invocation counts.
 _LONGEST_OF = 10
-"""Minutes of which the longest invocation counts."""
+# What is shorter lacks little of its minute.
 _LONG_SECONDS = 20.0
-"""What is shorter lacks little of its minute."""
 
 
 def usual_of(series: Series | None, before: datetime | None, newest: int) -> float | None:
@@ -222,8 +222,8 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
     return _until(evidence, family[-1]) if halved and all(halved) else evidence
 
 
+# What ended so long ago is no minute that is still coming in, however late CloudWatch is.
 _LATEST = 10 * MINUTE
-"""What ended so long ago is no minute that is still coming in, however late CloudWatch is."""
 _WITNESSES = (Metric.INCOMING_RECORDS, Metric.READ_CALLS)
 
 

@@ -21,6 +21,7 @@ from remediator.evidence.work import measure_reads, measure_shards, measure_work
 from remediator.model import Evidence
 from remediator.policy import Thresholds
 
+# In order: each part sees what those before it found.
 _PARTS = (
     measure_age,
     measure_losses,
@@ -37,7 +38,6 @@ _PARTS = (
     measure_witness,
     without_contradictions,
 )
-"""In order: each part sees what those before it found."""
 
 
 def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:

@@ -17,8 +17,8 @@ from remediator.evidence.series import (
 from remediator.model import Evidence, Series
 
 _TRIES = (Metric.INVOCATIONS, Metric.THROTTLES)
+# Published with each invocation, where those are not counted.
 _SIGNS_OF_TRIES = (Metric.DURATION_MS, Metric.ITERATOR_AGE_MS)
-"""Published with each invocation, where those are not counted."""
 
 
 def minutes_of(evidence: Evidence) -> int:

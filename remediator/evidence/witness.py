@@ -17,9 +17,9 @@ from remediator.policy import Thresholds
 
 Counts = Mapping[datetime, float]
 
+# Records of a shard that a poller may hold unprocessed (undocumented): while a stuck shard's fill
+# up, reads go on as if nothing were wrong.
 READ_AHEAD_RECORDS = 1000
-"""Records of a shard that a poller may hold unprocessed (undocumented): while a stuck shard's fill
-up, reads go on as if nothing were wrong."""
 
 
 def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:

@@ -160,8 +160,8 @@ class Executor(Stack):
         return settling or bool(made and self.clock() - began > RESHARD_PATIENCE)
 
 
+# For how long a turn begins with further shards.
 RESHARD_PATIENCE = timedelta(seconds=45)
-"""For how long a turn begins with further shards."""
 
 
 _GOES_ON = "AWS reshards one after another: it goes on at the next look"

@@ -8,8 +8,8 @@ from remediator.model import Change, ChangeResult, ChangeStatus, Resource, Value
 from remediator.settings_table import CAPTURED, Setting, lowers, of
 from remediator.state import ChangeState
 
+# What settings hold.
 Held = Mapping[str, Value]
-"""What settings hold."""
 
 Settled = dict[ChangeState, list[Change]]
 
@@ -129,5 +129,5 @@ def _undo_stands(inverse: Change | None, held: Mapping[str, Value]) -> ChangeSta
     return ChangeState.APPLIED if value == inverse.before else ChangeState.OVERTAKEN
 
 
+# Held by no setting: what is gone equals nothing.
 _NOWHERE = "\0"
-"""Held by no setting: what is gone equals nothing."""

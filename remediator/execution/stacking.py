@@ -176,9 +176,9 @@ class Stack(Writer):
         ]
 
 
+# Of a change whose write nobody has seen: the setting holds its value, so it counts as ours. A
+# person who has set the very same value in between cannot be told from that.
 FOUND = "found after an interruption"
-"""Of a change whose write nobody has seen: the setting holds its value, so it counts as ours. A
-person who has set the very same value in between cannot be told from that."""
 
 
 def _is_of(tracked: TrackedChange, resource: Resource, setting: str) -> bool:

@@ -193,8 +193,8 @@ class Writer(NamedTuple):
         return self.journal.commit(state, _entries(state, kind, group, now, detail), lease, now)
 
 
+# How often a change is written where AWS does not answer or is busy; each time compared anew.
 WRITES = 3
-"""How often a change is written where AWS does not answer or is busy; each time compared anew."""
 
 
 _ENDS = {ChangeState.UNDONE, ChangeState.ABANDONED, ChangeState.OVERTAKEN}

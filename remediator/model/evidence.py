@@ -17,16 +17,16 @@ class Gap(Record):
     permission: str | None = None
 
 
+# AWS was seen to wait about ten seconds between two tries of a batch.
 MOST_RETRIES_IN_AN_HOUR = 360
-"""AWS was seen to wait about ten seconds between two tries of a batch."""
 
 
+# What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis).
 OLD_DEFAULT_RETRIES = 10_000
-"""What mappings of before 2021 show for "no bound" (Lambda Developer Guide of 2020, Kinesis)."""
 
 
+# Of a mapping that reads nothing (Lambda API Reference, EventSourceMappingConfiguration).
 STOPPED_STATES = frozenset({"Disabled", "Disabling", "Deleting"})
-"""Of a mapping that reads nothing (Lambda API Reference, EventSourceMappingConfiguration)."""
 
 
 class MappingState(Record):

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+# What a setting can hold. ``None`` is "not set", which differs from 0.
 Value: TypeAlias = bool | int | str | None
-"""What a setting can hold. ``None`` is "not set", which differs from 0."""
 
 
 class Record(BaseModel):

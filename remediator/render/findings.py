@@ -26,11 +26,11 @@ class Level(StrEnum):
     WARNING = "warning"
 
 
+# What each level is called in SARIF, and what it says of a file.
 RULES: Mapping[Level, tuple[str, str]] = {
     Level.ERROR: ("wrong-policy", "The policy cannot be understood, and is refused as a whole."),
     Level.WARNING: ("contradiction", "Each value is allowed, but together they cannot be meant."),
 }
-"""What each level is called in SARIF, and what it says of a file."""
 
 
 class Finding(NamedTuple):

@@ -35,8 +35,8 @@ from remediator.render.words import (
     setting,
 )
 
+# A screen. Commands and links stand on lines of their own, and are never broken.
 WIDTH, LINES = 64, 25
-"""A screen. Commands and links stand on lines of their own, and are never broken."""
 
 
 class Row(NamedTuple):

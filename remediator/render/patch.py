@@ -26,6 +26,7 @@ class Names(NamedTuple):
 
 
 _SHARD_COUNT = "shard_count"
+# Every setting that a template can say; in the order in which it is said.
 NAMES: Mapping[str, Names] = {
     "parallelization_factor": Names("parallelization_factor", "parallelizationFactor"),
     "batch_size": Names("batch_size", "batchSize"),
@@ -43,7 +44,6 @@ NAMES: Mapping[str, Names] = {
     "retention_hours": Names("retention_period", "retentionPeriod", "Duration.hours({})"),
     _SHARD_COUNT: Names("shard_count", "shardCount"),
 }
-"""Every setting that a template can say; in the order in which it is said."""
 
 _KINDS = (ResourceKind.EVENT_SOURCE_MAPPING, ResourceKind.FUNCTION, ResourceKind.STREAM)
 

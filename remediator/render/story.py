@@ -27,8 +27,8 @@ from remediator.render.page import Section, Table, Tone
 from remediator.render.words import by_hand, setting
 from remediator.state import ChangeState, Entry, EntryKind, IncidentState, TrackedChange
 
+# Times, and seconds that the oldest record was old then.
 Points = tuple[tuple[datetime, float], ...]
-"""Times, and seconds that the oldest record was old then."""
 
 
 class Mark(NamedTuple):

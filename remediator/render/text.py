@@ -23,6 +23,7 @@ _STYLES = {
     Tone.CAREFUL: "bold yellow",
     Tone.BAD: "bold red",
 }
+# Words of a table that are worth a colour, wherever they stand alone in a cell.
 _WORDS = {
     "allow": "green",
     "applied": "green",
@@ -36,13 +37,12 @@ _WORDS = {
     "yes": "bold",
     "unseen": "yellow",
 }
-"""Words of a table that are worth a colour, wherever they stand alone in a cell."""
 
 _INDENT, _GAP = 2, 2
+# Cells of this many characters are not worth breaking.
 _SHORT = 36
-"""Cells of this many characters are not worth breaking."""
+# Prose in a narrower column is no joy to read.
 _READABLE = 24
-"""Prose in a narrower column is no joy to read."""
 
 
 def write(console: Console, shown: Page) -> None:

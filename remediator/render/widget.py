@@ -14,8 +14,8 @@ from remediator.render.pages import cause
 from remediator.render.words import duration, moment, name, setting
 from remediator.state import Freeze, IncidentState
 
+# Incidents on one page; the command line lists them all.
 MOST = 10
-"""Incidents on one page; the command line lists them all."""
 
 MANUAL = """## Open incidents of the IteratorAge remediator
 

@@ -85,8 +85,8 @@ def _nothing_missed(session: Session, state: IncidentState) -> Report:
     return session.brief_of(state, Status.DUPLICATE, reason)
 
 
+# After so many looks in a row that could not be made, people are told: about ten minutes.
 _TELL_AT = 2
-"""After so many looks in a row that could not be made, people are told: about ten minutes."""
 
 
 def _cannot_look(
@@ -105,11 +105,11 @@ def _cannot_look(
     return report
 
 
+# By how much a look's number may be ahead of the last one made: it grows when looks fail.
 _PLAUSIBLE = 1000
-"""By how much a look's number may be ahead of the last one made: it grows when looks fail."""
 
+# Schedules fire in the minute that they name, never before; clocks differ by seconds.
 EARLY = timedelta(seconds=30)
-"""Schedules fire in the minute that they name, never before; clocks differ by seconds."""
 
 
 def look_again(turn: Turn, due: FollowUpDue) -> Report:

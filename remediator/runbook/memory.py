@@ -19,8 +19,8 @@ def target_of(state: IncidentState) -> Target:
     return state.target
 
 
+# Nothing is watched any more, and no plan waits for approval.
 CLOSED = {"stage": Stage.CLOSED, "follow_up_at": None, "pending": None, "pending_until": None}
-"""Nothing is watched any more, and no plan waits for approval."""
 
 
 def stage_of(state: IncidentState, *, watching: bool = True) -> Stage:

@@ -8,8 +8,8 @@ from remediator.model import GuardedPlan
 from remediator.settings_table import concurrency
 from remediator.state import Claim, IncidentState, Spent, TrackedChange
 
+# Until metrics surely show the concurrency that was claimed.
 CLAIM_SECONDS = 900
-"""Until metrics surely show the concurrency that was claimed."""
 
 
 def claim_of(case: Case, guarded: GuardedPlan, now: datetime) -> Claim | None:

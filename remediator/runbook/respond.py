@@ -15,9 +15,9 @@ from remediator.state import IncidentState, Lease, Stage
 from remediator.state import in_effect as effect_of
 from remediator.wording import in_effect
 
+# A new alarm waits this long for the next look of the open incident; else it is that look. So a
+# follow-up that never came is made up for, too.
 SOON = timedelta(minutes=5)
-"""A new alarm waits this long for the next look of the open incident; else it is that look.
-So a follow-up that never came is made up for, too."""
 
 
 def respond(session: Session, incident: Incident) -> Report:

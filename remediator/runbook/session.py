@@ -28,8 +28,8 @@ from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Schedu
 from remediator.render import announcing
 from remediator.state import Freeze, IncidentState, in_effect
 
+# After one to two of each, a watch looks whether a look was missed.
 _WATCHES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
-"""After one to two of each, a watch looks whether a look was missed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

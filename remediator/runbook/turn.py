@@ -28,8 +28,8 @@ from remediator.runbook.session import Session
 from remediator.settings_table import raises
 from remediator.state import LEASE_SECONDS, Entry, EntryKind, IncidentState, Lease, TrackedChange
 
+# How often something is repeated because another invocation was faster at the journal.
 ATTEMPTS = 5
-"""How often something is repeated because another invocation was faster at the journal."""
 
 
 class Turn(Remembered):
@@ -220,6 +220,7 @@ class Turn(Remembered):
         }
 
 
+# What of a report stands nowhere else in the journal: kept for who reads it a month later.
 TOLD = {
     "forecast",
     "poison",
@@ -229,7 +230,6 @@ TOLD = {
     "recovered_in_seconds",
     "forecast_error_seconds",
 }
-"""What of a report stands nowhere else in the journal: kept for who reads it a month later."""
 
 
 def under_lease(

@@ -215,8 +215,8 @@ def go_on_giving_back(turn: Turn) -> Report:
     return give_back(turn, state.undo_asked_by or "", None if asked_at == _NEVER else asked_at)
 
 
+# When a person asked for what nobody asked for.
 _NEVER = datetime.min.replace(tzinfo=UTC)
-"""When a person asked for what nobody asked for."""
 
 
 def _holds_giving_back(turn: Turn, asked_at: datetime | None) -> str | None:

@@ -24,8 +24,8 @@ NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 
+# Reading the services' models is what takes time: once for all tests.
 _LOADER = botocore.session.Session().get_component("data_loader")
-"""Reading the services' models is what takes time: once for all tests."""
 
 Answer = Mapping[str, Any]
 Fake = Callable[[Mapping[str, Any]], Answer]

@@ -15,6 +15,7 @@ from remediator.wiring import Clients
 from tests.aws.aws_world import ACCOUNT, NOW, REGION, World
 from tests.evidence import evidence
 
+# What a developer's own environment may hold.
 UNSET = dict.fromkeys(
     (
         "REMEDIATOR_POLICY_FILE",
@@ -24,7 +25,6 @@ UNSET = dict.fromkeys(
         "COLUMNS",
     )
 )
-"""What a developer's own environment may hold."""
 
 
 def no_aws(profile: str | None, region: str | None) -> Clients:

@@ -18,8 +18,8 @@ from tests.cli.clerk import JOURNAL, Pipeline, outside, run
 CONSUMER = ("--function", "consumer")
 
 
+# Who the credentials say that we are.
 SIGNED_IN = f"arn:aws:sts::{ACCOUNT}:user/moto"
-"""Who the credentials say that we are."""
 
 
 def incident_of(said: str) -> str:

@@ -226,6 +226,7 @@ def test_the_schema_says_of_each_setting_what_it_protects() -> None:
     )
 
 
+# All that a schema can say: not what stands twice, nor what two fields mean together.
 MARKED = (
     "unknown field",
     "unknown field in a section",
@@ -247,7 +248,6 @@ MARKED = (
     "override in an override",
     "seconds beyond any calendar",
 )
-"""All that a schema can say: not what stands twice, nor what two fields mean together."""
 
 
 @pytest.mark.parametrize("name", MARKED)

@@ -25,6 +25,7 @@ from tests.fuzz.mutating import HOSTILE
 from tests.test_template import RESOURCES, properties, written_out
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator"
+# As the CloudWatch User Guide has it, "Details about custom widgets".
 CONTEXT = {
     "dashboardName": "orders-remediator",
     "widgetId": "widget-1",
@@ -35,7 +36,6 @@ CONTEXT = {
     "width": 588,
     "height": 369,
 }
-"""As the CloudWatch User Guide has it, "Details about custom widgets"."""
 
 
 class Seen(HTMLParser):

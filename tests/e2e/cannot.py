@@ -23,6 +23,7 @@ It has streams only, without metrics, mappings and IAM: a shard's split and merg
 are tried there, not an incident.
 """
 
+# By endpoint, a sentence or two each.
 CANNOT: Mapping[str, Sequence[str]] = {
     name: [" ".join(one.split()) for one in text.split("\n\n")]
     for name, text in {
@@ -30,4 +31,3 @@ CANNOT: Mapping[str, Sequence[str]] = {
         "kinesis-local 0.6.2": _KINESIS_LOCAL,
     }.items()
 }
-"""By endpoint, a sentence or two each."""

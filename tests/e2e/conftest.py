@@ -14,8 +14,8 @@ from tests.e2e.ministack import MiniStack, ministack
 from tests.e2e.stack import files_of
 
 _LONGEST_SECONDS = 240
+# Name of the property in which a test says a measured figure.
 FIGURE = "figure"
-"""Name of the property in which a test says a measured figure."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

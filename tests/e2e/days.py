@@ -7,8 +7,8 @@ from tests.e2e.ministack import MiniStack
 from tests.e2e.operator import Operator
 
 FACTOR = "ParallelizationFactor"
+# So that what was changed is put back, which restarts the mapping once more.
 A_RESTART_IS_NO_ALARM = {"IteratorAgeThresholdSeconds": "300"}
-"""So that what was changed is put back, which restarts the mapping once more."""
 _MANY_KEYS = Keys(kind="uniform", population=4000)
 
 

@@ -18,8 +18,8 @@ class EndpointError(Exception):
     """An endpoint did not do what it must for a test to say anything at all."""
 
 
+# Below those that the system hands out by itself, so that none is taken before it is used.
 _PORTS = range(20_000, 32_000)
-"""Below those that the system hands out by itself, so that none is taken before it is used."""
 
 
 def free_port() -> int:

@@ -6,8 +6,8 @@ from tests.e2e.faults import Faults, Rule
 from tests.e2e.ministack import MiniStack
 from tests.e2e.operator import Operator
 
+# AWS has done what was asked, and nobody hears of it.
 LOST: Rule = {"response": {"abort_bytes": 0}}
-"""AWS has done what was asked, and nobody hears of it."""
 CUT: Rule = {"response": {"truncate_frac": 0.5}}
 RESET: Rule = {"reset": True}
 CHANGE = {"service": "lambda", "operation": "UpdateEventSourceMapping"}

@@ -19,8 +19,8 @@ from tests.e2e.operator import Operator
 from tests.e2e.stack import remove
 
 FREEZE = "/remediator/freeze"
+# What doctor asks about, and the endpoint leaves out: reservations, and conditions of policies.
 NOT_TOLD_HERE = {"function", "permissions"}
-"""What doctor asks about, and the endpoint leaves out: reservations, and conditions of policies."""
 ASKS = b"version: 1\nremedies:\n  raise_parallelization_factor: {autonomy: approve}\n"
 
 

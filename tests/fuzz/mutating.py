@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+# Words that something on the way might obey.
 HOSTILE = (
     "::stop-commands::x",
     "\n::error::x",
@@ -22,7 +23,6 @@ HOSTILE = (
     "| a | b |",
     "x" * 5000,
 )
-"""Words that something on the way might obey."""
 
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 10**30, -(10**30), 1e300, -1e300, math.nan, math.inf, -math.inf),

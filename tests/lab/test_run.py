@@ -23,8 +23,8 @@ from lab.stage import Levers, Stage
 from remediator.model import Cause
 
 DEMO = SCENARIOS["reference_demo"]
+# Whose lever is known, and whose answer is to wait; the rest is played in the long run.
 FAST = ("slow_cpu_bound", "throttled_by_reservation", "poison_on_one_of_many", "producer_burst")
-"""Whose lever is known, and whose answer is to wait; the rest is played in the long run."""
 LONG_SEEDS = range(3)
 
 

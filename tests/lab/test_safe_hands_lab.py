@@ -45,8 +45,8 @@ from tests.lab.acting import (
 
 NO_FACTOR = ("remedies:", "  raise_parallelization_factor: {autonomy: off}")
 OURS = 'streams_of_ours: ["*"]'
+# Until the plant has finished with a mapping or a stream.
 SETTLES_SECONDS = 150
-"""Until the plant has finished with a mapping or a stream."""
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_rollback_leaves_the_old_settings_but_for_what_keeps_records(
 
 
 KEEPS_RECORDS = ("retention_hours", "on_failure_destination")
+# What a rollback leaves in place, since it would lose records, and says so.
 KEPT = {
     "retention_hours": ["retention_hours"],  # the oldest unread record is older than it was
     "maximum_retry_attempts": ["on_failure_destination"],  # the record still fails
 }
-"""What a rollback leaves in place, since it would lose records, and says so."""
 
 
 def without(shot: Snapshot, stays: Sequence[str]) -> Snapshot:
@@ -201,10 +201,10 @@ def test_shards_are_split_over_several_looks_and_merged_to_the_very_same_ranges(
 
 
 FLAPPING_HOURS = 3
+# What stands behind the function is down for six minutes, again and again.
 OUTAGES = tuple(
     Outage(from_seconds=start, to_seconds=start + 360) for start in range(900, 10_800, 1080)
 )
-"""What stands behind the function is down for six minutes, again and again."""
 
 
 def test_an_alarm_that_flaps_changes_a_mapping_no_oftener_than_is_allowed() -> None:
@@ -267,8 +267,8 @@ def test_a_mapping_that_a_human_disables_in_mid_incident_stays_so() -> None:
 
 NEIGHBOURS = 115
 TIGHT = AccountSpec(concurrency_limit=160)
+# The template's default.
 OWN_RESERVATION = 5
-"""The template's default."""
 
 
 FUNCTION = "consumer"

@@ -16,10 +16,10 @@ from lab.stage import Levers
 from remediator.model import Cause, RemedyName
 
 EVERY = [pytest.param(scenario, id=name) for name, scenario in INCIDENTS.items()]
+# These begin with their trouble.
 SUDDEN = {"reference_demo", "expiry_near"}
-"""These begin with their trouble."""
+# Until then every other one is healthy.
 QUIET_SECONDS = 880.0
-"""Until then every other one is healthy."""
 WANTED = {
     "slow I/O-bound": "slow_io_bound",
     "slow CPU-bound": "slow_cpu_bound",

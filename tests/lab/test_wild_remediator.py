@@ -9,6 +9,7 @@ from lab.play import staged
 from lab.run import Job, incident
 from lab.scenarios import WILD
 
+# One seed of each in every run; more seeds, of all of them, in the long one.
 ANSWERED = (
     "broken_for_one_stream",
     "poison_first_of_its_batch",
@@ -29,7 +30,6 @@ ANSWERED = (
     "early_or_late_metrics",
     "lost_minutes_of_errors",
 )
-"""One seed of each in every run; more seeds, of all of them, in the long one."""
 
 
 @pytest.mark.parametrize("name", ANSWERED)

@@ -27,16 +27,16 @@ from lab.wild.truth import Sample, Witness, ends_soon, right_causes
 from remediator.model import Cause
 from tests.lab.plant_worlds import START
 
+# Seeds of every run; `make wild` plays a thousand others.
 SMALL_DRAW = (3, 9, 17, 29)
-"""Seeds of every run; `make wild` plays a thousand others."""
+# A world with a poison record among others, that a lever of ours isolates.
 ISOLATED = 67
-"""A world with a poison record among others, that a lever of ours isolates."""
+# A world in which an update waits for somebody, who comes.
 APPROVED = 54
-"""A world in which an update waits for somebody, who comes."""
+# Where nothing is saturated before somebody pushes.
 PUSHED = {"saturates_when_pushed", "pushed_with_few_lanes"}
-"""Where nothing is saturated before somebody pushes."""
+# These take a simulated day; what binds in them binds in others, too.
 DAYS = {"expiry_near", "untagged_stream_expiry_near"}
-"""These take a simulated day; what binds in them binds in others, too."""
 
 
 @cache

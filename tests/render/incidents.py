@@ -59,6 +59,7 @@ LANES = Change(
 )
 
 
+# As it might be: what is foreseen is not what these tests are about.
 FORECAST = (
     Option(option="nothing", drains_in_seconds=504, backlog_records=454, arrival_per_second=0.1),
     Option(
@@ -74,7 +75,6 @@ FORECAST = (
         note="the present backlog stays in the parent shards and does not drain faster",
     ),
 )
-"""As it might be: what is foreseen is not what these tests are about."""
 
 
 def planned(pipeline: str) -> Report:

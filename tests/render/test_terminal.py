@@ -19,8 +19,8 @@ from tests.render.test_html import TEMPLATE
 
 LONG = "a-function-whose-name-is-as-long-as-aws-allows-" + "x" * 17
 
+# A phone's shell, a terminal, a wide one; in a pipe, where COLUMNS says nothing.
 WIDTHS = (60, 80, 120, PLAIN_WIDTH)
-"""A phone's shell, a terminal, a wide one; in a pipe, where COLUMNS says nothing."""
 
 
 def history() -> Page:
@@ -52,8 +52,8 @@ def shown(page: Page, width: int) -> str:
     return out.getvalue()
 
 
+# The tables of the rules stand in docs/, generated.
 KEPT = [name for name in PAGES if name not in {"tree", "policy"}]
-"""The tables of the rules stand in docs/, generated."""
 
 
 @pytest.mark.parametrize("width", WIDTHS)

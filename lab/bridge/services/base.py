@@ -31,8 +31,8 @@ class Aws:
         return f"arn:aws:{service}:{spec.region}:{spec.account_id}:{resource}"
 
 
+# ``None``: it is not the plant's; moto is asked.
 Operation = Callable[[Aws, Params], dict[str, Any] | None]
-"""``None``: it is not the plant's; moto is asked."""
 
 
 def page(items: Sequence[T], token: str | None, size: int) -> tuple[list[T], str | None]:

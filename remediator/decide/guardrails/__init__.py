@@ -110,8 +110,8 @@ def _not_opted_in(ask: Inquiry) -> Word:
     return block("the function was not seen to carry the tag remediator=managed")
 
 
+# What does not depend on how a function is scaled.
 _LOSSLESS = frozenset({RemedyName.ISOLATE_POISON, RemedyName.EXTEND_RETENTION})
-"""What does not depend on how a function is scaled."""
 
 
 def _managed_instances(ask: Inquiry) -> Word:
@@ -238,8 +238,8 @@ GUARDRAILS: Mapping[str, Callable[[Inquiry], Word]] = {
     "autonomy": _autonomy,
 }
 
+# Guardrails whose "no" ends by itself: worth another look later.
 PASSING = frozenset({"cooldown", "resource_busy", "human_change", "maintenance_window", "budget"})
-"""Guardrails whose "no" ends by itself: worth another look later."""
 
 _SEVERITY = (Decision.ALLOW, Decision.CLIP, Decision.APPROVE, Decision.BLOCK)
 

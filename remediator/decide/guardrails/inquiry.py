@@ -86,8 +86,8 @@ class Clip(NamedTuple):
     reason: str
 
 
+# What a guardrail says: a decision with its reason, a clip, or nothing against it.
 Word = Said | Clip | None
-"""What a guardrail says: a decision with its reason, a clip, or nothing against it."""
 
 
 def block(reason: str, until: datetime | None = None) -> Said:

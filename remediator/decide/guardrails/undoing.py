@@ -29,17 +29,17 @@ class Undo(StrEnum):
     """A person asks for it."""
 
 
+# Do not hold for a value that was the owner's own before, and that the approval of the change has
+# covered: what may be lost by it is asked below.
 _THEIRS = frozenset(
     {"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy", "opted_in"}
 )
-"""Do not hold for a value that was the owner's own before, and that the approval of the change
-has covered: what may be lost by it is asked below."""
+# Are for what is done of ourselves and can wait.
 _PACE = frozenset({"cooldown", "budget"})
-"""Are for what is done of ourselves and can wait."""
+# Keep us from acting by ourselves; a person's word stands above them.
 _HUMAN = frozenset(
     {"freeze", "maintenance_window", "unknown_policy", "human_change", "tumbling_window"}
 )
-"""Keep us from acting by ourselves; a person's word stands above them."""
 LIFTED: Mapping[Undo, frozenset[str]] = {
     Undo.RESTORE: _THEIRS,
     Undo.HARM: _THEIRS | _PACE,
@@ -79,8 +79,8 @@ def checks(why: Undo, guardrails: Checks, captured: Sequence[TrackedChange] = ()
     }
 
 
+# May pass in a quieter moment.
 WAITING = frozenset({"destination_in_use", "record_age_returns"})
-"""May pass in a quieter moment."""
 
 
 # --- what would be lost --------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def _why_retention_is_needed(ask: Inquiry, captured: Sequence[TrackedChange]) ->
     return None
 
 
+# Of the shorter retention: so far behind a reader may be, and none of its records near the end.
 _SAFE_SHARE = 0.5
-"""Of the shorter retention: so far behind a reader may be, and none of its records near the end."""
 
 
 def _unseen_reader(evidence: Evidence) -> str | None:

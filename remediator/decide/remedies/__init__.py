@@ -48,6 +48,8 @@ REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
     Cause.UNKNOWN: (poison.REMEDY,),
 }
 
+# Which levers may go together in one plan, each sized for the others: taken where the forecast says
+# that those alone do not reach the target.
 TOGETHER: Mapping[Cause, tuple[tuple[Remedy, ...], ...]] = {
     # What a wider reservation is for: the lanes that drain what waits.
     Cause.THROTTLING: ((parallelization.REMEDY, concurrency.REMEDY),),
@@ -58,11 +60,9 @@ TOGETHER: Mapping[Cause, tuple[tuple[Remedy, ...], ...]] = {
         (batches.LARGER, parallelization.REMEDY),
     ),
 }
-"""Which levers may go together in one plan, each sized for the others: taken where the forecast
-says that those alone do not reach the target."""
 
+# Causes that need neither a lever nor a person.
 QUIET_CAUSES = frozenset({Cause.RECOVERING})
-"""Causes that need neither a lever nor a person."""
 
 __all__ = [
     "FIRST_AID",

@@ -19,12 +19,12 @@ SMALLER_CAVEATS = (
     "the mapping restarts: several minutes without polling",
     "smaller batches make more invocations",
 )
+# Share of the batch size from which batches count as full: only then can they be larger.
 _FULL = 0.9
-"""Share of the batch size from which batches count as full: only then can they be larger."""
 _WORTH_IT = 1.2
 _TIMES = (2, 5, 10, 20, 50, 100)
+# Of the function's timeout that a batch may take by the forecast.
 _OF_THE_TIMEOUT = 0.5
-"""Of the function's timeout that a batch may take by the forecast."""
 _QUARTER = 4
 
 

@@ -16,8 +16,8 @@ CAVEATS = (
     "what is reserved here is taken from the pool of all other functions",
     "what stands behind the function sees more calls at once",
 )
+# Lambda's own concurrency may briefly exceed shards × factor (Lambda docs: with-kinesis).
 SLACK = 1.2
-"""Lambda's own concurrency may briefly exceed shards × factor (Lambda docs: with-kinesis)."""
 
 
 def propose(here: Case) -> tuple[Change, ...] | Pass:

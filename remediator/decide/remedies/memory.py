@@ -15,8 +15,8 @@ CAVEATS = (
     "new execution environments start cold",
 )
 SIZES_MB = (256, 512, 768, 1024, 1280, 1536, ONE_VCPU_MB)
+# Times as fast, below which it is not worth its price.
 _WORTH_IT = 1.2
-"""Times as fast, below which it is not worth its price."""
 
 
 def propose(here: Case) -> tuple[Change, ...] | Pass:

@@ -120,8 +120,8 @@ def _second_lane(here: Case, mapping: MappingState) -> Wanted:
     return {PARALLELIZATION_FACTOR: _LANES}
 
 
+# Enough to tell; what drains the backlog is another remedy's question.
 _LANES = 2
-"""Enough to tell; what drains the backlog is another remedy's question."""
 
 
 def _proven(here: Case, mapping: MappingState) -> tuple[Change, ...] | Pass:

@@ -140,8 +140,8 @@ def _enough(here: Case, shards: int) -> int:
     return max(shards + 1, ceil(min(needed, _NO_STREAM_HAS)))
 
 
+# Shards; more are not worth counting, and what hardly moves would need infinitely many.
 _NO_STREAM_HAS = 1_000_000
-"""Shards; more are not worth counting, and what hardly moves would need infinitely many."""
 
 
 REMEDY = Remedy(

@@ -15,8 +15,8 @@ from remediator.render.html.geometry import (
 from remediator.render.story import Mark, Story
 from remediator.render.words import duration
 
+# Points further apart are not joined, unless they are looks of the journal.
 _GAP = timedelta(minutes=5)
-"""Points further apart are not joined, unless they are looks of the journal."""
 _TABLE_ROWS = 12
 
 

@@ -11,12 +11,12 @@ from math import ceil, floor, log10
 from operator import itemgetter
 from typing import TypeAlias
 
+# A time in seconds and a value; ``None`` is a gap in the line.
 Point: TypeAlias = tuple[float, float | None]
-"""A time in seconds and a value; ``None`` is a gap in the line."""
 
 _MOST_POINTS = 480
+# Room for a sign of 24 pixels, in percent of the narrowest and lowest chart.
 _SIGN_WIDTH, _SIGN_HEIGHT = 8.0, 7.6
-"""Room for a sign of 24 pixels, in percent of the narrowest and lowest chart."""
 _TIME_STEPS = (
     *(1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1800),
