@@ -4,7 +4,7 @@ It raises when the world is broken or the event cannot be understood, so that La
 the dead-letter queue fills. Time, environment and waiting come in here and nowhere else.
 """
 
-from remediator import collector  # first of all, on purpose
+from remediator import cold_start  # first of all, on purpose
 
 # isort: split
 import os
@@ -27,7 +27,7 @@ from remediator.wiring import Caller, Runtime
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "remediator")
 NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "IteratorAgeRemediator")
 
-collector.resume()
+cold_start.resume()
 logger = Logger(service=SERVICE)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 

@@ -281,13 +281,13 @@ class Policy(_Section):
     version: int = Field(default=1, ge=1, le=1)
     mode: Mode = Mode.PLAN
     freeze: bool = False
-    thresholds: Thresholds = Thresholds()
-    forecast: ForecastKnobs = ForecastKnobs()
-    limits: Limits = Limits()
-    cooldown: Cooldown = Cooldown()
-    budget: Budget = Budget()
-    follow_up: FollowUps = FollowUps()
-    first_aid: FirstAid = FirstAid()
+    thresholds: Thresholds = Thresholds.model_construct()
+    forecast: ForecastKnobs = ForecastKnobs.model_construct()
+    limits: Limits = Limits.model_construct()
+    cooldown: Cooldown = Cooldown.model_construct()
+    budget: Budget = Budget.model_construct()
+    follow_up: FollowUps = FollowUps.model_construct()
+    first_aid: FirstAid = FirstAid.model_construct()
     restore: RestoreTo = RestoreTo.PRIOR
     latest_position: Freedom = Autonomy.APPROVE
     record_age: Freedom = Autonomy.APPROVE

@@ -8,7 +8,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from remediator.aws.table import Item, Key, Plain
 from remediator.errors import PermanentError
@@ -23,7 +23,7 @@ PLAIN_CHARACTERS = 100_000
 # Sorts after every digit, so after every time and version.
 LAST = "~"
 
-_ENTRIES = TypeAdapter(tuple[Entry, ...])
+_ENTRIES = TypeAdapter(tuple[Entry, ...], config=ConfigDict(defer_build=True))
 _STATE = TypeAdapter(IncidentState)
 _LEDGER = TypeAdapter(AccountLedger)
 _FREEZE = TypeAdapter(Freeze)

@@ -21,7 +21,7 @@ from remediator.policy import Policy
 from remediator.settings_table import RESERVED_CONCURRENCY, of
 
 # Before the tree's questions are.
-NOT_ASKED = Diagnosis(cause=Cause.UNKNOWN, path=())
+NOT_ASKED = Diagnosis.model_construct(cause=Cause.UNKNOWN, path=())
 
 
 class Case(NamedTuple):

@@ -55,7 +55,7 @@ class Effect(NamedTuple):
     levers: tuple[TrackedChange, ...] = ()
     minutes: int = 0
     """Whole minutes that were published since; 0: nothing of it shows yet."""
-    signals: Signals = Signals()
+    signals: Signals = Signals.model_construct()
     """Of those minutes alone."""
     overdue: bool = False
     """Whether it was made so long ago that all that may come of it is there."""

@@ -197,7 +197,7 @@ class Report(Record):
     guarded_plan: GuardedPlan | None = Field(default=None, exclude=True)
     outcome: Outcome
     verdict: Verdict | None = None
-    follow_up: FollowUp = FollowUp(decision=FollowUpDecision.NONE)
+    follow_up: FollowUp = FollowUp.model_construct(decision=FollowUpDecision.NONE)
     recovered_in_seconds: float | None = None
     """From the alarm to the end of the last minute whose age was over it."""
     forecast_error_seconds: float | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from botocore.loaders import Loader
 
 from remediator.aws.actuator import AwsActuator
 from remediator.aws.clients import Clients, default_clients
@@ -60,6 +61,25 @@ def test_the_process_s_clients_follow_the_endpoint(monkeypatch: pytest.MonkeyPat
     there = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
     monkeypatch.setenv("AWS_ENDPOINT_URL", there["AWS_ENDPOINT_URL"])
     assert default_clients(here | there).sns.meta.endpoint_url == there["AWS_ENDPOINT_URL"]
+
+
+@pytest.mark.usefixtures("default_session")
+def test_a_clients_models_are_looked_for_in_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+
+    def through_all(_: Loader, kind: str) -> list[str]:
+        listed.append(kind)
+        return []
+
+    monkeypatch.setattr(Loader, "list_available_services", through_all)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    clients = default_clients({})
+    assert clients.kinesis.can_paginate("list_shards")
+    assert listed == []
+    with pytest.raises(PermanentError, match="no-such-service"):
+        clients._client("no-such-service")
+    assert listed == ["service-2"]
 
 
 def test_a_missing_region_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ class Circumstances(NamedTuple):
     freeze: Freeze | None = None
     freeze_unreadable: str | None = None
     """Why a configured freeze switch could not be read: then nothing is changed."""
-    ledger: AccountLedger = AccountLedger()
+    ledger: AccountLedger = AccountLedger.model_construct()
     downstream: Mapping[str, str | None] = {}
     """State of each downstream alarm of the policy; ``None``: could not be seen."""
     mapping_known: bool = False
