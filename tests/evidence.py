@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import BaseModel
 
 from remediator.decide.case import Case
-from remediator.decide.planning import weighed
+from remediator.decide.caution import weighed
 from remediator.decide.tree import diagnosed
 from remediator.evidence.metrics import Metric
 from remediator.model import (

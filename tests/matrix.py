@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
+from remediator.decide.advice import advice
 from remediator.decide.guardrails import Circumstances, guard
-from remediator.decide.planning import advice
 from remediator.decide.remedies import FIRST_AID, QUIET_CAUSES, REMEDIES, Pass, Remedy
 from remediator.model import (
     Cause,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from remediator import wiring
 from remediator.decide import forecast
-from remediator.decide.forecast import Flow
+from remediator.decide.flow import Flow, observe
+from remediator.decide.spare import spare_concurrency, spare_reservation
 from remediator.evidence.signals import measure
 from remediator.model import Cause, Evidence, Incident, Watched
 from remediator.policy import ForecastKnobs, Limits, Policy
@@ -55,7 +56,7 @@ def flow(
 
 
 def seen_flow(seen: Evidence, policy: Policy = DEFAULTS) -> Flow | None:
-    return forecast.observe(seen, measure(seen, policy.thresholds), policy.thresholds)
+    return observe(seen, measure(seen, policy.thresholds), policy.thresholds)
 
 
 # --- the reference demo --------------------------------------------------------------------------
@@ -234,7 +235,7 @@ SMALL: dict[str, Any] = {"concurrency_limit": 10, "unreserved_concurrency": 10}
 
 def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
     policy = Policy(limits=Limits.model_validate(limits))
-    return forecast.spare_concurrency(seen, measure(seen, policy.thresholds), policy, claimed)
+    return spare_concurrency(seen, measure(seen, policy.thresholds), policy, claimed)
 
 
 @pytest.mark.parametrize(
@@ -298,14 +299,14 @@ def test_a_reservation_leaves_the_minimum_that_is_the_accounts_own(
 ) -> None:
     seen, policy = evidence(unreserved_concurrent_executions=1), Policy()
     signals = measure(seen, policy.thresholds)
-    assert forecast.spare_reservation(seen, signals, policy, 0, minimum) == grows_by
+    assert spare_reservation(seen, signals, policy, 0, minimum) == grows_by
 
 
 def test_the_policy_knows_an_account_with_another_minimum() -> None:
     policy = Policy(limits=Limits(unreserved_minimum=10))
     seen = evidence(unreserved_concurrent_executions=1)
     signals = measure(seen, policy.thresholds)
-    assert forecast.spare_reservation(seen, signals, policy, 0) == 1000 - 10 - 20
+    assert spare_reservation(seen, signals, policy, 0) == 1000 - 10 - 20
 
 
 # --- for any evidence ----------------------------------------------------------------------------

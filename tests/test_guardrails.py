@@ -18,8 +18,8 @@ from remediator.decide.guardrails import (
     free_at,
     guard,
     rule,
-    undo_held_back,
 )
+from remediator.decide.guardrails.allowing import undo_held_back
 from remediator.decide.tree import diagnose
 from remediator.evidence.signals import measure
 from remediator.model import (

@@ -8,17 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediator.decide.case import Case
+from remediator.decide.effects import Effect, effect, snapshot
+from remediator.decide.next_step import next_step, surer
 from remediator.decide.tree import diagnose
-from remediator.decide.verification import (
-    Effect,
-    effect,
-    gained,
-    held,
-    judge,
-    next_step,
-    snapshot,
-    surer,
-)
+from remediator.decide.verification import gained, held, judge
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals, measure
 from remediator.model import (

@@ -5,7 +5,9 @@ from datetime import datetime
 from math import prod
 from typing import NamedTuple
 
-from remediator.decide.forecast import Flow, freed, quicker, taken_of_reservation
+from remediator.decide.flow import Flow
+from remediator.decide.forecast import freed, quicker
+from remediator.decide.spare import taken_of_reservation
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Answer,
@@ -27,7 +29,7 @@ NOT_ASKED = Diagnosis.model_construct(cause=Cause.UNKNOWN, path=())
 class Case(NamedTuple):
     """What was read of a pipeline, what it means, and what of it levers turn on.
 
-    Questions see the first three; the tree adds the diagnosis, and ``planning.weighed`` the rest.
+    Questions see the first three; the tree adds the diagnosis, and ``caution.weighed`` the rest.
     """
 
     evidence: Evidence

@@ -7,7 +7,7 @@ and lets it go on. Two tables say it: what teaches, and what is outweighed then.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from remediator.decide import verification
+from remediator.decide import effects, next_step, verification
 from remediator.decide.case import Case
 from remediator.model import (
     Answer,
@@ -75,7 +75,7 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
 def told_nothing(state: IncidentState) -> list[TrackedChange]:
     """Probes that have not shown a record to be to blame. A split helps batches that time out."""
     times_out = state.diagnosis is not None and state.diagnosis.detail is Detail.TIMEOUTS
-    if times_out or not verification.probing(state):
+    if times_out or not next_step.probing(state):
         return []
     return [t for t in state.in_effect if t.change.remedy is RemedyName.ISOLATE_POISON]
 
@@ -89,7 +89,7 @@ def raised(tracked: TrackedChange) -> bool:
 
 def used_up(state: IncidentState, verdict: Verdict, case: Case) -> IncidentState:
     """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
-    seen = verification.effect(state, case.evidence, case.at, case.policy)
+    seen = effects.effect(state, case.evidence, case.at, case.policy)
     helped = verification.gained(state.before, case.at, seen)
     if helped or verdict.verdict is VerdictName.IMPROVING:
         return state

@@ -7,7 +7,17 @@ docs/concepts.md are rendered from ``TREE``. Source: docs/concepts.md, causes; t
 
 from collections.abc import Mapping
 
-from remediator.decide import contention, failing, flowing, meaning, running
+from remediator.decide import (
+    contention,
+    ending,
+    failing,
+    flowing,
+    halving,
+    meaning,
+    running,
+    saturation,
+    standing,
+)
 from remediator.decide.case import NO, UNSEEN, YES, Case, Leaf, Question
 from remediator.evidence.signals import measure
 from remediator.model import Cause, Detail, Diagnosis, Evidence, Gap, Step
@@ -72,14 +82,14 @@ TREE: Mapping[str, Question] = {
     ),
     "one_is_stuck": Question(
         "Does the oldest record stand still while other batches succeed as usual?",
-        failing.one_is_stuck,
+        standing.one_is_stuck,
         yes="own_records_succeed",
         no="times_out_here_and_there",
         unseen=Leaf(Cause.UNKNOWN),
     ),
     "own_records_succeed": Question(
         "Is it shown that this mapping's own records succeed?",
-        failing.own_records_succeed,
+        standing.own_records_succeed,
         yes="stuck_in_timeouts",
         no="just_deployed",
         unseen="changed_just_then",
@@ -100,42 +110,42 @@ TREE: Mapping[str, Question] = {
     ),
     "split_already": Question(
         "Are failed batches split already?",
-        failing.split_already,
+        halving.split_already,
         yes="halves_succeed",
         no="one_shard",
         unseen="one_shard",
     ),
     "halves_succeed": Question(
         "Has anything succeeded since batches are split?",
-        failing.halves_succeed,
+        halving.halves_succeed,
         yes=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
         no="every_lane_fails",
         unseen="every_lane_fails",
     ),
     "every_lane_fails": Question(
         "Does every one of several lanes fail, so that it cannot be one record?",
-        failing.every_lane_fails,
+        halving.every_lane_fails,
         yes="began_in_one_place",
         no="succeeds_now_and_then",
         unseen="succeeds_now_and_then",
     ),
     "one_shard": Question(
         "Is there only one shard, so that one record could fail every batch?",
-        failing.one_shard,
+        standing.one_shard,
         yes="succeeds_now_and_then",
         no="began_in_one_place",
         unseen=Leaf(Cause.UNKNOWN),
     ),
     "began_in_one_place": Question(
         "Did it fail in one place first, while others went on?",
-        failing.began_in_one_place,
+        standing.began_in_one_place,
         yes="probes_are_over",
         no=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
         unseen=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
     ),
     "succeeds_now_and_then": Question(
         "Has anything succeeded since the errors began?",
-        failing.succeeds_now_and_then,
+        halving.succeeds_now_and_then,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
         no="probes_are_over",
         unseen="probes_are_over",
@@ -149,14 +159,14 @@ TREE: Mapping[str, Question] = {
     ),
     "alone_by_now": Question(
         "Have batches been split for so long that the record must be alone by now?",
-        failing.alone_by_now,
+        halving.alone_by_now,
         yes=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
         no="good_ones_would_end",
         unseen="good_ones_would_end",
     ),
     "good_ones_would_end": Question(
         "Would a full batch of good records end in time, so that one record must hang?",
-        failing.good_ones_would_end,
+        halving.good_ones_would_end,
         yes=Leaf(Cause.POISON_RECORD, Detail.SUSPECTED),
         no=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
         unseen=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
@@ -177,7 +187,7 @@ TREE: Mapping[str, Question] = {
     ),
     "own_records_succeed_too": Question(
         "Is it shown that this mapping's own records succeed, beside those reported as failed?",
-        failing.own_records_succeed,
+        standing.own_records_succeed,
         yes=Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
         no="changed_just_then",
         unseen="changed_just_then",
@@ -191,7 +201,7 @@ TREE: Mapping[str, Question] = {
     ),
     "probes_are_over": Question(
         "Have the steps that lose nothing been made, without deciding it?",
-        failing.probes_are_over,
+        halving.probes_are_over,
         yes=Leaf(Cause.POISON_RECORD, Detail.UNDECIDED),
         no=Leaf(Cause.POISON_RECORD, Detail.SUSPECTED),
         unseen=Leaf(Cause.POISON_RECORD, Detail.SUSPECTED),
@@ -205,14 +215,14 @@ TREE: Mapping[str, Question] = {
     ),
     "over_soon": Question(
         "Will it be over soon without help?",
-        flowing.over_soon,
+        ending.over_soon,
         yes=Leaf(Cause.RECOVERING),
         no="saturates_downstream",
         unseen="saturates_downstream",
     ),
     "saturates_downstream": Question(
         "Has the duration been rising with concurrency?",
-        flowing.saturates_downstream,
+        saturation.saturates_downstream,
         yes=Leaf(Cause.DOWNSTREAM_SATURATED),
         no="keys_limit",
         unseen="keys_limit",

@@ -5,121 +5,22 @@ ages by a second a second, which says nothing of the change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 from remediator.decide.case import Case
-from remediator.evidence.signals import LAST_MINUTES, Signals, measure
-from remediator.evidence.since import back_since, minutes_of, next_minute, only_since
+from remediator.decide.effects import NOTHING_MADE, Effect, effect, snapshot
+from remediator.decide.harm import grew, harmed, more_done, slower_for_nothing
+from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
-    Detail,
-    Diagnosis,
-    Evidence,
-    FollowUp,
-    FollowUpDecision,
     Reading,
     RemedyName,
-    ResourceKind,
     Verdict,
     VerdictName,
 )
 from remediator.policy import Policy
-from remediator.settings_table import RETRIES, of
 from remediator.state import IncidentState, Snapshot, TrackedChange
-
-
-def snapshot(at: datetime, signals: Signals) -> Snapshot:
-    """The numbers that a verdict compares."""
-    return Snapshot(
-        at=at,
-        age_seconds=signals.age_seconds,
-        age_slope=signals.age_slope,
-        error_share=signals.error_share,
-        throttle_share=signals.throttle_share,
-        duration_ms=signals.duration_ms,
-        concurrency=signals.concurrency,
-        successes_per_minute=signals.successes_per_minute,
-        lane_rate=signals.lane_rate,
-        records_per_batch=signals.records_per_batch,
-        processed_per_second=signals.processed_per_second,
-        head_per_second=signals.head_per_second,
-        neighbours_throttles_per_minute=signals.account_throttles_per_minute,
-    )
-
-
-class Effect(NamedTuple):
-    """What shows of the newest turn by now: the minutes since its levers arrived, and no others."""
-
-    levers: tuple[TrackedChange, ...] = ()
-    minutes: int = 0
-    """Whole minutes that were published since; 0: nothing of it shows yet."""
-    signals: Signals = Signals.model_construct()
-    """Of those minutes alone."""
-    overdue: bool = False
-    """Whether it was made so long ago that all that may come of it is there."""
-
-    @property
-    def shows(self) -> bool:
-        """Whether anything of it can be judged."""
-        return self.minutes > 0 or self.overdue
-
-    @property
-    def isolates(self) -> bool:
-        """Whether a record is being isolated: what fails meanwhile, and gets nothing done, is no
-        doing of the lanes beside it."""
-        return any(t.change.remedy is RemedyName.ISOLATE_POISON for t in self.levers)
-
-    @property
-    def clear(self) -> bool:
-        """Whether enough is seen to say that it does nothing."""
-        prompt = all(tracked.change.remedy in _PROMPT for tracked in self.levers)
-        return self.overdue or (prompt and self.minutes >= LAST_MINUTES)
-
-
-NOTHING_MADE = Effect()
-
-# What works at once or not at all. A record that is being isolated is tried again and again first,
-# and new shards wait for what their parents hold.
-_PROMPT = frozenset(
-    {
-        RemedyName.RAISE_PARALLELIZATION_FACTOR,
-        RemedyName.RAISE_RESERVED_CONCURRENCY,
-        RemedyName.RESERVE_CONCURRENCY,
-        RemedyName.RAISE_BATCH_SIZE,
-        RemedyName.RAISE_MEMORY,
-    }
-)
-
-
-def effect(state: IncidentState, evidence: Evidence, now: datetime, policy: Policy) -> Effect:
-    """What shows of the newest turn that is in effect."""
-    made = state.levers_in_effect
-    newest = max((t.turn for t in made), default=0)
-    levers = tuple(t for t in made if t.turn == newest)
-    if not levers:
-        return Effect()
-    waited = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
-    overdue = now - max(t.at for t in levers) >= waited
-    arrived = [arrived_at(tracked, evidence) for tracked in levers]
-    since = None if None in arrived else max(at for at in arrived if at is not None)
-    if since is None:
-        return Effect(levers, overdue=overdue)
-    seen = only_since(evidence, since)
-    return Effect(levers, minutes_of(seen), measure(seen, policy.thresholds), overdue)
-
-
-def arrived_at(tracked: TrackedChange, evidence: Evidence) -> datetime | None:
-    """The first whole minute in which a change is there; ``None`` while it is on its way."""
-    match tracked.change.resource.kind:
-        case ResourceKind.EVENT_SOURCE_MAPPING:
-            return back_since(evidence, tracked.at)
-        case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
-            active = evidence.stream is not None and evidence.stream.status == "ACTIVE"
-            return next_minute(tracked.at) if active else None
-        case ResourceKind.FUNCTION:
-            return next_minute(tracked.at)
 
 
 def judge(
@@ -155,9 +56,9 @@ def judge(
         fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
         return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
-    harm = _harm(before, after, policy, seen) if ours and seen.levers else None
+    harm = harmed(before, after, policy, seen) if ours and seen.levers else None
     if harm is None and ours and not seen.isolates and seen.minutes >= _MINUTES_OF_HARM:
-        harm = _slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
+        harm = slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
     if harm:
         return told(verdict=VerdictName.WORSE, because=harm)
     works = _works(seen.levers, before, after, policy)
@@ -175,15 +76,15 @@ def judge(
 
 def _more_lanes_work(before: Snapshot, after: Snapshot, _: Policy) -> str | None:
     """More lanes get more done; or as much each, with more of them at work."""
-    if _more_done(before, after):
+    if more_done(before, after):
         return "more gets done than before"
-    wider = _grew(before.concurrency, after.concurrency, _WIDER)
+    wider = grew(before.concurrency, after.concurrency, _WIDER)
     held = before.lane_rate is not None and (after.lane_rate or 0.0) >= HELD * before.lane_rate
     return "more lanes run, and each gets as much done as before" if wider and held else None
 
 
 def _lanes_are_quicker(before: Snapshot, after: Snapshot, _: Policy) -> str | None:
-    quicker = _grew(before.lane_rate, after.lane_rate, _QUICKER)
+    quicker = grew(before.lane_rate, after.lane_rate, _QUICKER)
     return "a lane gets more done than before" if quicker else None
 
 
@@ -269,64 +170,6 @@ _MINUTES_OF_CAUSE = 2
 _MINUTES_OF_HARM = 2
 
 
-def _harm(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect) -> str | None:
-    """A side effect that makes the change worse than the illness (invariant 5).
-
-    Only what raised concurrency can do harm this way; errors go on while a poison record is
-    being isolated, and that is no harm of the isolation.
-    """
-    if before is None:
-        return None
-    limits = policy.thresholds
-    if not seen.isolates and _rose(before.error_share, after.error_share, limits.error_share):
-        return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
-    if _rose(before.throttle_share, after.throttle_share, limits.throttle_share):
-        return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
-    was = before.neighbours_throttles_per_minute or 0.0
-    now = after.neighbours_throttles_per_minute or 0.0
-    if now >= was + _STARVING_PER_MINUTE:
-        return f"throttles in the account rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
-    return None
-
-
-# Throttles in the whole account that are no accident any more.
-_STARVING_PER_MINUTE = 10.0
-
-
-def _slower_for_nothing(before: Snapshot | None, after: Snapshot, ratio: float) -> str | None:
-    """More lanes, each slower, and together no faster: what stands behind is saturated.
-
-    Only while it still lags as before: smaller batches, too, make a lane slower for its records.
-    """
-    if before is None or not _lags_as_before(before, after):
-        return None
-    if after.lane_rate is None or before.lane_rate is None:
-        return _longer_for_nothing(before, after, ratio)
-    if after.lane_rate * ratio > before.lane_rate:
-        return None
-    if _more_done(before, after):
-        return None
-    return (
-        f"a lane gets {after.lane_rate:.3g} records a second done instead of "
-        f"{before.lane_rate:.3g}, and all together no more"
-    )
-
-
-def _lags_as_before(before: Snapshot, after: Snapshot) -> bool:
-    was, now = before.records_per_batch, after.records_per_batch
-    smaller = was is not None and now is not None and now < 0.8 * was
-    falls = after.age_slope is not None and after.age_slope < 0
-    return not smaller and not falls
-
-
-def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str | None:
-    if not _grew(before.duration_ms, after.duration_ms, ratio):
-        return None
-    if _more_done(before, after):
-        return None
-    return f"duration rose from {before.duration_ms:.0f} ms to {after.duration_ms:.0f} ms"
-
-
 def held(state: IncidentState, case: Case) -> bool:
     """Whether more lanes were raised, and each of them gets as much done as when there were fewer:
     then the rest of the way needs no care."""
@@ -340,146 +183,4 @@ def held(state: IncidentState, case: Case) -> bool:
 
 def gained(before: Snapshot | None, now: datetime, seen: Effect) -> bool:
     """Whether more gets done than before the change: it helped, if perhaps not enough."""
-    return before is not None and _more_done(before, snapshot(now, seen.signals))
-
-
-def _more_done(before: Snapshot, after: Snapshot) -> bool:
-    """By the best witness that was seen both times: where the oldest record has got to, what was
-    read, what succeeded."""
-    for name in ("head_per_second", "processed_per_second", "successes_per_minute"):
-        was, now = getattr(before, name), getattr(after, name)
-        if was is not None and now is not None:
-            return _grew(was, now, 1.2)
-    return False
-
-
-def _rose(before: float | None, after: float | None, by: float) -> bool:
-    """What was not seen before counts as none: AWS may publish nothing for a count of zero."""
-    return after is not None and after - (before or 0.0) >= max(by, 0.05)
-
-
-def _grew(before: float | None, after: float | None, ratio: float) -> bool:
-    return before is not None and after is not None and before > 0 and after >= ratio * before
-
-
-def next_step(
-    state: IncidentState,
-    verdict: Verdict,
-    diagnosis: Diagnosis,
-    policy: Policy,
-    now: datetime,
-    *,
-    clear: bool = True,
-) -> FollowUp:
-    """What the follow-up decides; bounded, so that no incident is watched for ever.
-
-    ``clear``: enough was seen to say that what was done does nothing. The last look may still
-    close, restore or roll back, but it leaves nothing for another.
-    """
-    number, looks = state.follow_up_number + 1, state.looks_made + 1
-    decision, because = _decide(state, verdict, diagnosis, policy, now, clear=clear)
-    most = policy.follow_up.most
-    ends_it = decision in {FollowUpDecision.CLOSE, FollowUpDecision.RESTORE}
-    rolls_back = decision is FollowUpDecision.ROLL_BACK and looks == most
-    if looks >= most and not ends_it and not rolls_back:
-        decision, because = (
-            FollowUpDecision.ESCALATE,
-            f"{looks} looks have not seen it recover: a person should take over",
-        )
-    return FollowUp(decision=decision, because=because, number=number)
-
-
-def _decide(
-    state: IncidentState,
-    verdict: Verdict,
-    diagnosis: Diagnosis,
-    policy: Policy,
-    now: datetime,
-    *,
-    clear: bool,
-) -> tuple[FollowUpDecision, str]:
-    name, acted = verdict.verdict, bool(state.levers_in_effect)
-    if name is VerdictName.WORSE and acted:
-        return FollowUpDecision.ROLL_BACK, verdict.because
-    if name is VerdictName.RECOVERED:
-        return _after_recovery(state, policy, now, acted=bool(state.in_effect))
-    if acted and surer(state, diagnosis):
-        return FollowUpDecision.NEXT_RUNG, f"it is surer now: {diagnosis.detail}"
-    if name is VerdictName.TOO_EARLY and acted:
-        return FollowUpDecision.WAIT, verdict.because
-    if name is VerdictName.IMPROVING:
-        slow = diagnosis.cause is Cause.SLOW_CONSUMER
-        slowly = f"{verdict.because}; what waits may drain faster still"
-        rung = FollowUpDecision.NEXT_RUNG, slowly
-        return rung if slow else (FollowUpDecision.WAIT, verdict.because)
-    return _not_better(state, verdict, diagnosis, acted=acted, clear=clear)
-
-
-def _after_recovery(
-    state: IncidentState, policy: Policy, now: datetime, *, acted: bool
-) -> tuple[FollowUpDecision, str]:
-    quiet = timedelta(seconds=policy.follow_up.quiet_seconds)
-    if not acted:
-        return FollowUpDecision.CLOSE, "recovered"
-    if state.quiet_since is None or now - state.quiet_since < quiet:
-        return FollowUpDecision.WAIT, f"recovered; restored once it was quiet for {quiet}"
-    return FollowUpDecision.RESTORE, f"recovered and quiet for {quiet}"
-
-
-def _not_better(
-    state: IncidentState,
-    verdict: Verdict,
-    diagnosis: Diagnosis,
-    *,
-    acted: bool,
-    clear: bool,
-) -> tuple[FollowUpDecision, str]:
-    if diagnosis.cause is Cause.RECOVERING:
-        return FollowUpDecision.WAIT, "it recovers by itself"
-    if not acted:
-        return FollowUpDecision.NEXT_RUNG, f"cause: {diagnosis.cause}"
-    if diagnosis.cause is not state.cause or _sort(diagnosis.detail) != _sort(_detail(state)):
-        return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
-    if _made_room(state):
-        return FollowUpDecision.NEXT_RUNG, "there is room for more lanes now"
-    if not clear:
-        return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
-    return FollowUpDecision.NEXT_RUNG, verdict.because
-
-
-# Contention that shards help: which of them shows may change with the shards themselves.
-_ONE_LEVER = frozenset({Detail.BYTES, Detail.MAPPINGS, Detail.OUTSIDE_READER})
-
-
-def _sort(detail: Detail) -> Detail:
-    return Detail.BYTES if detail in _ONE_LEVER else detail
-
-
-def _made_room(state: IncidentState) -> bool:
-    """Whether all that was done for a slow consumer was to make room for the lanes it needs: a
-    wider reservation alone does nothing for it."""
-    return state.cause is Cause.SLOW_CONSUMER and all(
-        tracked.change.remedy is RemedyName.RAISE_RESERVED_CONCURRENCY
-        for tracked in state.levers_in_effect
-    )
-
-
-def surer(state: IncidentState, diagnosis: Diagnosis) -> bool:
-    """Whether a record is proven to be to blame now, or no probe has decided it, so that the same
-    remedy has more to do."""
-    undecided = diagnosis.detail is Detail.UNDECIDED and _detail(state) is not Detail.UNDECIDED
-    return probing(state) and (diagnosis.proven or undecided)
-
-
-def probing(state: IncidentState) -> bool:
-    """Whether batches are split, and retries are not bounded: nothing can be lost by it."""
-    ours = [
-        of(tracked.change)
-        for tracked in state.in_effect
-        if tracked.change.remedy is RemedyName.ISOLATE_POISON
-    ]
-    return bool(ours) and RETRIES not in ours
-
-
-def _detail(state: IncidentState) -> Detail:
-    return state.diagnosis.detail if state.diagnosis else Detail.NONE
+    return before is not None and more_done(before, snapshot(now, seen.signals))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from remediator.decide import guardrails, learned, pacing, verification
+from remediator.decide import effects, guardrails, learned, pacing
 from remediator.decide.remedies import QUIET_CAUSES
 from remediator.model import (
     ChangeResult,
@@ -96,7 +96,7 @@ def make(turn: Turn, guarded: GuardedPlan, *, refused_is_final: bool = False) ->
     turn.update(
         turn=turn.state.turn + 1,
         going_on_approved=refused_is_final,
-        before=verification.snapshot(case.at, case.signals),
+        before=effects.snapshot(case.at, case.signals),
         cause=case.diagnosis.cause,
         diagnosis=case.diagnosis,
         quiet_since=None,
@@ -154,7 +154,7 @@ def conclude(
         cause=case.diagnosis.cause,
         learned=learned.lasting(case.diagnosis, state) or state.learned,
         diagnosis=case.diagnosis,
-        before=state.before or verification.snapshot(case.at, case.signals),
+        before=state.before or effects.snapshot(case.at, case.signals),
     )
     step = step or FollowUp(
         decision=FollowUpDecision.WAIT if watching else FollowUpDecision.NONE,

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import timedelta
 
-from remediator.decide import learned, pacing, restoring, verification
+from remediator.decide import effects, learned, next_step, pacing, restoring, verification
 from remediator.decide.guardrails import Undo
 from remediator.errors import InputError, PermanentError
 from remediator.events.requests import FollowUpDue
@@ -141,7 +141,7 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
             return undoing.forget(turn, str(error))
         raise
     turn.case = learned.as_learned(turn.case, turn.state)
-    seen = verification.effect(turn.state, turn.case.evidence, turn.at, turn.case.policy)
+    seen = effects.effect(turn.state, turn.case.evidence, turn.at, turn.case.policy)
     verdict = _judged(turn, seen)
     turn.state = memory.with_quiet(turn.state, verdict, turn.at)
     turn.update(**counted)
@@ -151,13 +151,13 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
         turn.wake_up_in(pacing.interval(turn.state, turn.case, verdict))
     turn.overtaken()
     case = turn.case
-    step = verification.next_step(
+    step = next_step.next_step(
         turn.state, verdict, case.diagnosis, case.policy, turn.at, clear=seen.clear
     )
     return take(turn, step, verdict)
 
 
-def _judged(turn: Turn, seen: verification.Effect) -> Verdict:
+def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     state, case = turn.state, turn.case
     return verification.judge(
         state.before,
@@ -206,7 +206,7 @@ def next_rung(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     found = turn.case.diagnosis
     if learned.was_wrong(turn.state, found):
         return undoing.roll_back(turn, verdict, step)
-    if found.cause is turn.state.cause and not verification.surer(turn.state, found):
+    if found.cause is turn.state.cause and not next_step.surer(turn.state, found):
         turn.state = learned.used_up(turn.state, verdict, turn.case)
     guarded = turn.reserve()
     acts = guarded.mode is Mode.APPLY and guarded.allowed

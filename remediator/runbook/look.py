@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from remediator.decide import (
+    caution,
     forecast,
     guardrails,
     learned,
@@ -140,7 +141,7 @@ class Look:
 
     def weighed(self, ledger: AccountLedger, usable: bool | None = None) -> Case:
         """The case, with what levers turn on."""
-        return planning.weighed(
+        return caution.weighed(
             self.case,
             claimed=ledger.claimed_by_others(self.incident.incident_id, self.at),
             unreserved_minimum=learned.told_minimum(self.known),

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from remediator.decide import guardrails
 from remediator.decide.case import Case
-from remediator.decide.guardrails import Circumstances
+from remediator.decide.guardrails import Circumstances, allowing
 from remediator.decide.tree import diagnosed
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.model import (
@@ -145,7 +144,7 @@ class Session(NamedTuple):
             freeze=freeze,
             freeze_unreadable=unreadable,
         )
-        return guardrails.undo_held_back(policy, around)
+        return allowing.undo_held_back(policy, around)
 
     def stopped(self, target: Target, asked_at: datetime | None = None) -> str | None:
         """Why nothing may be written now: a freeze. What a person asked for at ``asked_at`` is

@@ -1,0 +1,136 @@
+"""Whether the first step is a small one, since something hints that the whole would do harm."""
+
+from datetime import timedelta
+from math import exp, lgamma, log
+
+from remediator.decide import spare
+from remediator.decide.case import Case
+from remediator.decide.flow import observe
+from remediator.evidence.metrics import Metric
+from remediator.evidence.signals import Signals
+from remediator.model import (
+    Evidence,
+    Series,
+)
+from remediator.policy import Policy
+
+
+def weighed(
+    case: Case,
+    *,
+    claimed: int = 0,
+    unreserved_minimum: int | None = None,
+    held: bool = False,
+    quarantine_arn: str | None = None,
+    destination_usable: bool | None = None,
+) -> Case:
+    """The case, with what levers turn on. ``claimed`` is concurrency promised to other incidents;
+    ``unreserved_minimum`` what AWS has told to be this account's own. ``held``: a first step has
+    cost no lane anything, so that the rest of the way needs no care."""
+    evidence, signals, policy = case.evidence, case.signals, case.policy
+    return case._replace(
+        flow=observe(evidence, signals, policy.thresholds),
+        spare_concurrency=spare.spare_concurrency(evidence, signals, policy, claimed),
+        spare_reservation=spare.spare_reservation(
+            evidence, signals, policy, claimed, unreserved_minimum
+        ),
+        unreserved_minimum=policy.limits.unreserved_minimum
+        if unreserved_minimum is None
+        else unreserved_minimum,
+        quarantine_arn=quarantine_arn,
+        destination_usable=destination_usable,
+        careful=not held and _careful(evidence, signals, policy, explained=case.diagnosis.proven),
+        warned=_warned(evidence, signals, policy),
+        untried=not held and _untried(signals, policy),
+    )
+
+
+def _careful(
+    evidence: Evidence, signals: Signals, policy: Policy, *, explained: bool = False
+) -> bool:
+    """Whether a large raise should go in steps: a lane gets less done than before, errors are
+    about that are not those of a record being given up, or somebody named alarms of what stands
+    behind."""
+    ratio, mapping = policy.thresholds.saturation_ratio, evidence.mapping
+    slower = (
+        signals.lane_rate is not None
+        and signals.usual_lane_rate is not None
+        and signals.lane_rate * ratio <= signals.usual_lane_rate
+    )
+    a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
+    downstream = (slower or a_little) and not _deployed_at_onset(evidence, signals, policy)
+    isolating = mapping is not None and mapping.bisect_on_error
+    failing = (signals.error_minutes or 0) > 0 and not isolating and not explained
+    return downstream or failing or bool(policy.downstream_alarms)
+
+
+def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
+    """Whether both signs are there: few lanes while far more comes in than usual, and invocations
+    that fail more often since, and not by chance."""
+    usual, arriving = signals.usual_arrival_per_second, evidence.metrics.get(_ARRIVING)
+    if not usual or arriving is None or (signals.lanes or 0) > _FEW_LANES:
+        return False
+    many = policy.thresholds.saturation_ratio * 60 * usual
+    loaded = {at for at, count in arriving.points if count >= many}
+    counts = dict((evidence.metrics.get(Metric.INVOCATIONS) or Series()).points)
+    errors = dict((evidence.metrics.get(Metric.ERRORS) or Series()).points)
+    seen = [at for at in counts if at in errors]
+    under = [at for at in seen if at in loaded]
+    before = [at for at in seen if at < min(loaded, default=at)]
+    if not under or not before:
+        return False
+    failed = sum(errors[at] for at in under)
+    usually = (sum(errors[at] for at in before) + 1) / (sum(counts[at] for at in before) + 1)
+    return _at_least(failed, usually * sum(counts[at] for at in under)) < _BY_CHANCE
+
+
+_ARRIVING = Metric.INCOMING_RECORDS
+
+
+_BY_CHANCE = 0.05
+
+
+def _at_least(count: float, expected: float) -> float:
+    """How likely so many are where so many were to be expected (Poisson)."""
+    if expected <= 0:
+        return 1.0
+    fewer = (exp(n * log(expected) - expected - lgamma(n + 1)) for n in range(min(int(count), 100)))
+    return 1 - sum(fewer)
+
+
+def _untried(signals: Signals, policy: Policy) -> bool:
+    """Whether a raise would go far beyond what was ever seen, and something hints that it may cost:
+    there are few lanes, more keeps coming in than ever before, and a record takes longer since, or
+    whether anything fails was not seen.
+
+    A burst that is over says nothing of it; nor do lanes that were raised already and get as much
+    done each as when they were few.
+    """
+    usual, now = signals.usual_arrival_per_second, signals.arrival_per_second
+    ratio = policy.thresholds.saturation_ratio
+    if not usual or now is None or (signals.lanes or 0) > _FEW_LANES:
+        return False
+    narrow, rate = signals.narrow_lane_rate, signals.lane_rate
+    held = narrow is not None and rate is not None and rate >= _HELD * narrow
+    hint = (signals.slowdown or 0.0) >= _A_TRACE or signals.error_minutes is None
+    return now >= ratio * usual and hint and not held
+
+
+# Up to so many, a raise multiplies what the service behind has ever seen at once.
+_FEW_LANES = 8
+
+
+# Times as long as usual: less than what counts as slower, and more than chance.
+_A_TRACE = 1.1
+
+
+# Of what a lane got done before there were more: then the raise has cost none of them anything.
+_HELD = 0.9
+
+
+def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
+    """Whether the function was changed when the lag began: then it is the code that is slow."""
+    changed = evidence.function.last_modified if evidence.function else None
+    if changed is None or signals.onset is None:
+        return False
+    return abs(signals.onset - changed) <= timedelta(minutes=policy.thresholds.deploy_minutes)

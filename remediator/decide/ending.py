@@ -1,0 +1,155 @@
+"""Whether it will be over by itself, as soon as any help would be."""
+
+from datetime import timedelta
+from math import inf
+
+from remediator.decide.case import NO, YES, Case, Finding, unseen
+from remediator.decide.contention import CLIMBS
+from remediator.decide.flow import Flow, observe
+from remediator.decide.meaning import loses_now
+from remediator.evidence.signals import LAST_MINUTES
+from remediator.model import (
+    Detail,
+)
+
+
+def over_soon(case: Case) -> Finding:
+    signals, policy = case.signals, case.policy
+    flow = observe(case.evidence, signals, policy.thresholds)
+    readings = (
+        case.reading("age_seconds", "s"),
+        case.reading("age_slope", "s/s"),
+        case.reading("late_minutes", "min"),
+        case.reading("backlog_records"),
+        case.reading("arrival_per_second", "records/s"),
+        case.reading("processed_per_second", "records/s"),
+        case.reading("head_per_second", "records/s"),
+    )
+    if loses_now(case):
+        return Finding(NO, "records are being lost: that is not waited for", readings)
+    nothing = _nothing_is_wrong(case)
+    if nothing is not None:
+        return nothing._replace(readings=readings)
+    if signals.age_seconds is None or signals.age_slope is None:
+        return unseen("the age or its slope", *readings)
+    unclear = not signals.falling and restarted_lately(case)
+    if unclear and _age_is_of_the_restart(case):
+        return Finding(YES, "the age is that of the mapping's restart, just now", readings)
+    ends, patience = _ends_in(case, flow), _patience(case, flow)
+    if ends is not None and ends <= patience:
+        return Finding(YES, f"it will be over in about {ends:.0f} s without help", readings)
+    when = "not in sight" if ends is None else f"about {ends:.0f} s away"
+    return Finding(
+        NO, f"its end is {when}, beyond the {patience:.0f} s that may be waited", readings
+    )
+
+
+def _nothing_is_wrong(case: Case) -> Finding | None:
+    """The age is of something else than records that wait; ``None`` where it is of them."""
+    signals, limits = case.signals, case.policy.thresholds
+    age = signals.age_seconds
+    if age is None:
+        return None
+    if signals.age_jump_seconds is not None and signals.age_slope is None:
+        because = "the age is that of one old record that was read: nothing waits"
+        return Finding(YES, because, detail=Detail.OLD_RECORD)
+    beyond = CLIMBS if age > signals.normal_age_seconds else 0.5
+    level = signals.age_slope is not None and signals.age_slope < beyond
+    if level and age < limits.alarm_seconds and not _will_be_late(case):
+        return Finding(YES, f"the age is {age:.0f} s, below the alarm")
+    if (level or signals.age_slope is None) and age <= signals.normal_age_seconds:
+        because = (
+            f"the age is {age:.0f} s, and without any lag a record waits for up to "
+            f"{signals.normal_age_seconds:.0f} s: for its batch to be collected, and for the one "
+            "before to end"
+        )
+        window = case.evidence.mapping and case.evidence.mapping.batching_window_seconds
+        detail = Detail.BATCHING_WINDOW if window else Detail.NONE
+        return Finding(YES, because, detail=detail)
+    if _is_a_short_spike(case):
+        because = "the age is high for less than is taken for a sign, and lanes are idle"
+        return Finding(YES, because, detail=Detail.SHORT_SPIKE)
+    return None
+
+
+_CLIMBS_FOR_GOOD, _TRIFLE_SECONDS = 10, 10.0
+
+
+def _will_be_late(case: Case) -> bool:
+    """Whether an age below the alarm has climbed minute after minute, while every lane is busy and
+    more comes in than is done."""
+    signals, limits = case.signals, case.policy.thresholds
+    arrives, done = signals.arrival_per_second, signals.processed_per_second
+    return (
+        (signals.age_seconds or 0.0) >= _TRIFLE_SECONDS
+        and (signals.age_slope or 0.0) > 0
+        and (signals.climbing_minutes or 0) >= _CLIMBS_FOR_GOOD
+        and (signals.busy_share or 0.0) >= limits.busy_share
+        and arrives is not None
+        and done is not None
+        and arrives > done
+    )
+
+
+def _is_a_short_spike(case: Case) -> bool:
+    """Whether the age has been high for a minute only, while lanes had time for more."""
+    signals, limits = case.signals, case.policy.thresholds
+    idle = signals.busy_share is not None and signals.busy_share < limits.busy_share
+    late, most = signals.late_minutes, limits.alarm_seconds + 60 * limits.sustained_minutes
+    brief = late is not None and 0 < late < limits.sustained_minutes
+    brief = brief and (signals.age_slope or 0.0) < CLIMBS
+    return idle and brief and (signals.age_seconds or 0.0) < most
+
+
+def _ends_in(case: Case, flow: Flow | None) -> float | None:
+    """Seconds until it is over by itself, by the age's own fall or by the forecast.
+
+    While a burst's equally old records are worked off, their age still climbs by a second a
+    second: there the forecast speaks, if every lane is busy with it, and if the burst was seen.
+    """
+    signals = case.signals
+    if signals.falling and signals.age_slope:
+        return (signals.age_seconds or 0.0) / -signals.age_slope
+    busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
+    seen = (signals.age_seconds or 0.0) < case.evidence.window_seconds
+    done = signals.head_per_second if seen else None
+    if done is None and seen:
+        done = signals.processed_per_second
+    if flow is None or done is None or not busy:
+        return None
+    drains = flow.drains_in(done)
+    return None if drains in {None, inf} else drains
+
+
+# Times the patience: what lasts longer is no "soon", and has a cause, though nothing helps.
+_LONGEST_PATIENCE = 3.0
+
+
+def _patience(case: Case, flow: Flow | None) -> float:
+    """How long is waited: as long as any help would take, since help restarts the mapping."""
+    knobs = case.policy.forecast
+    if flow is None:
+        return knobs.patience_seconds
+    best = flow.capacity(case.policy.limits.parallelization_factor)
+    helped = flow.drains_in(best, flow.restart(knobs))
+    longest = _LONGEST_PATIENCE * knobs.patience_seconds
+    return max(
+        knobs.patience_seconds, 0.0 if helped in {None, inf} else min(helped or 0.0, longest)
+    )
+
+
+def restarted_lately(case: Case) -> bool:
+    """Whether the newest minutes are still, in part, those of the mapping before its change."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=LAST_MINUTES)
+    return changed is not None and case.evidence.gathered_at - changed < shows
+
+
+def _age_is_of_the_restart(case: Case) -> bool:
+    """Whether the mapping stood still for the restart, and nothing is older than that."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    age, idle = case.signals.age_seconds, case.signals.idle_minutes_since_modified
+    if changed is None or age is None or not idle:
+        return False
+    return age <= (case.evidence.gathered_at - changed).total_seconds() + 90

@@ -1,0 +1,82 @@
+"""What a change does beside what it is for, that is worse than the illness. Pure."""
+
+from remediator.decide.effects import Effect
+from remediator.policy import Policy
+from remediator.state import Snapshot
+
+
+def harmed(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect) -> str | None:
+    """A side effect that makes the change worse than the illness (invariant 5).
+
+    Only what raised concurrency can do harm this way; errors go on while a poison record is
+    being isolated, and that is no harm of the isolation.
+    """
+    if before is None:
+        return None
+    limits = policy.thresholds
+    if not seen.isolates and _rose(before.error_share, after.error_share, limits.error_share):
+        return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
+    if _rose(before.throttle_share, after.throttle_share, limits.throttle_share):
+        return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
+    was = before.neighbours_throttles_per_minute or 0.0
+    now = after.neighbours_throttles_per_minute or 0.0
+    if now >= was + _STARVING_PER_MINUTE:
+        return f"throttles in the account rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
+    return None
+
+
+# Throttles in the whole account that are no accident any more.
+_STARVING_PER_MINUTE = 10.0
+
+
+def slower_for_nothing(before: Snapshot | None, after: Snapshot, ratio: float) -> str | None:
+    """More lanes, each slower, and together no faster: what stands behind is saturated.
+
+    Only while it still lags as before: smaller batches, too, make a lane slower for its records.
+    """
+    if before is None or not _lags_as_before(before, after):
+        return None
+    if after.lane_rate is None or before.lane_rate is None:
+        return _longer_for_nothing(before, after, ratio)
+    if after.lane_rate * ratio > before.lane_rate:
+        return None
+    if more_done(before, after):
+        return None
+    return (
+        f"a lane gets {after.lane_rate:.3g} records a second done instead of "
+        f"{before.lane_rate:.3g}, and all together no more"
+    )
+
+
+def _lags_as_before(before: Snapshot, after: Snapshot) -> bool:
+    was, now = before.records_per_batch, after.records_per_batch
+    smaller = was is not None and now is not None and now < 0.8 * was
+    falls = after.age_slope is not None and after.age_slope < 0
+    return not smaller and not falls
+
+
+def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str | None:
+    if not grew(before.duration_ms, after.duration_ms, ratio):
+        return None
+    if more_done(before, after):
+        return None
+    return f"duration rose from {before.duration_ms:.0f} ms to {after.duration_ms:.0f} ms"
+
+
+def more_done(before: Snapshot, after: Snapshot) -> bool:
+    """By the best witness that was seen both times: where the oldest record has got to, what was
+    read, what succeeded."""
+    for name in ("head_per_second", "processed_per_second", "successes_per_minute"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was is not None and now is not None:
+            return grew(was, now, 1.2)
+    return False
+
+
+def _rose(before: float | None, after: float | None, by: float) -> bool:
+    """What was not seen before counts as none: AWS may publish nothing for a count of zero."""
+    return after is not None and after - (before or 0.0) >= max(by, 0.05)
+
+
+def grew(before: float | None, after: float | None, ratio: float) -> bool:
+    return before is not None and after is not None and before > 0 and after >= ratio * before

@@ -1,0 +1,140 @@
+"""Verdict → FollowUp: wait, keep, put back, or the next lever. Pure."""
+
+from datetime import datetime, timedelta
+
+from remediator.model import (
+    Cause,
+    Detail,
+    Diagnosis,
+    FollowUp,
+    FollowUpDecision,
+    RemedyName,
+    Verdict,
+    VerdictName,
+)
+from remediator.policy import Policy
+from remediator.settings_table import RETRIES, of
+from remediator.state import IncidentState
+
+
+def next_step(
+    state: IncidentState,
+    verdict: Verdict,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    now: datetime,
+    *,
+    clear: bool = True,
+) -> FollowUp:
+    """What the follow-up decides; bounded, so that no incident is watched for ever.
+
+    ``clear``: enough was seen to say that what was done does nothing. The last look may still
+    close, restore or roll back, but it leaves nothing for another.
+    """
+    number, looks = state.follow_up_number + 1, state.looks_made + 1
+    decision, because = _decide(state, verdict, diagnosis, policy, now, clear=clear)
+    most = policy.follow_up.most
+    ends_it = decision in {FollowUpDecision.CLOSE, FollowUpDecision.RESTORE}
+    rolls_back = decision is FollowUpDecision.ROLL_BACK and looks == most
+    if looks >= most and not ends_it and not rolls_back:
+        decision, because = (
+            FollowUpDecision.ESCALATE,
+            f"{looks} looks have not seen it recover: a person should take over",
+        )
+    return FollowUp(decision=decision, because=because, number=number)
+
+
+def _decide(
+    state: IncidentState,
+    verdict: Verdict,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    now: datetime,
+    *,
+    clear: bool,
+) -> tuple[FollowUpDecision, str]:
+    name, acted = verdict.verdict, bool(state.levers_in_effect)
+    if name is VerdictName.WORSE and acted:
+        return FollowUpDecision.ROLL_BACK, verdict.because
+    if name is VerdictName.RECOVERED:
+        return _after_recovery(state, policy, now, acted=bool(state.in_effect))
+    if acted and surer(state, diagnosis):
+        return FollowUpDecision.NEXT_RUNG, f"it is surer now: {diagnosis.detail}"
+    if name is VerdictName.TOO_EARLY and acted:
+        return FollowUpDecision.WAIT, verdict.because
+    if name is VerdictName.IMPROVING:
+        slow = diagnosis.cause is Cause.SLOW_CONSUMER
+        slowly = f"{verdict.because}; what waits may drain faster still"
+        rung = FollowUpDecision.NEXT_RUNG, slowly
+        return rung if slow else (FollowUpDecision.WAIT, verdict.because)
+    return _not_better(state, verdict, diagnosis, acted=acted, clear=clear)
+
+
+def _after_recovery(
+    state: IncidentState, policy: Policy, now: datetime, *, acted: bool
+) -> tuple[FollowUpDecision, str]:
+    quiet = timedelta(seconds=policy.follow_up.quiet_seconds)
+    if not acted:
+        return FollowUpDecision.CLOSE, "recovered"
+    if state.quiet_since is None or now - state.quiet_since < quiet:
+        return FollowUpDecision.WAIT, f"recovered; restored once it was quiet for {quiet}"
+    return FollowUpDecision.RESTORE, f"recovered and quiet for {quiet}"
+
+
+def _not_better(
+    state: IncidentState,
+    verdict: Verdict,
+    diagnosis: Diagnosis,
+    *,
+    acted: bool,
+    clear: bool,
+) -> tuple[FollowUpDecision, str]:
+    if diagnosis.cause is Cause.RECOVERING:
+        return FollowUpDecision.WAIT, "it recovers by itself"
+    if not acted:
+        return FollowUpDecision.NEXT_RUNG, f"cause: {diagnosis.cause}"
+    if diagnosis.cause is not state.cause or _sort(diagnosis.detail) != _sort(_detail(state)):
+        return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
+    if _made_room(state):
+        return FollowUpDecision.NEXT_RUNG, "there is room for more lanes now"
+    if not clear:
+        return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
+    return FollowUpDecision.NEXT_RUNG, verdict.because
+
+
+# Contention that shards help: which of them shows may change with the shards themselves.
+_ONE_LEVER = frozenset({Detail.BYTES, Detail.MAPPINGS, Detail.OUTSIDE_READER})
+
+
+def _sort(detail: Detail) -> Detail:
+    return Detail.BYTES if detail in _ONE_LEVER else detail
+
+
+def _made_room(state: IncidentState) -> bool:
+    """Whether all that was done for a slow consumer was to make room for the lanes it needs: a
+    wider reservation alone does nothing for it."""
+    return state.cause is Cause.SLOW_CONSUMER and all(
+        tracked.change.remedy is RemedyName.RAISE_RESERVED_CONCURRENCY
+        for tracked in state.levers_in_effect
+    )
+
+
+def surer(state: IncidentState, diagnosis: Diagnosis) -> bool:
+    """Whether a record is proven to be to blame now, or no probe has decided it, so that the same
+    remedy has more to do."""
+    undecided = diagnosis.detail is Detail.UNDECIDED and _detail(state) is not Detail.UNDECIDED
+    return probing(state) and (diagnosis.proven or undecided)
+
+
+def probing(state: IncidentState) -> bool:
+    """Whether batches are split, and retries are not bounded: nothing can be lost by it."""
+    ours = [
+        of(tracked.change)
+        for tracked in state.in_effect
+        if tracked.change.remedy is RemedyName.ISOLATE_POISON
+    ]
+    return bool(ours) and RETRIES not in ours
+
+
+def _detail(state: IncidentState) -> Detail:
+    return state.diagnosis.detail if state.diagnosis else Detail.NONE

@@ -1,0 +1,108 @@
+"""Whether what stands behind the function is saturated: more lanes, each of them slower."""
+
+from datetime import timedelta
+
+from remediator.decide.case import NO, YES, Case, Finding, unseen, when
+from remediator.evidence.metrics import Metric
+from remediator.evidence.signals import LAST_MINUTES, Signals
+from remediator.model import (
+    Answer,
+)
+
+
+def saturates_downstream(case: Case) -> Finding:
+    """A longer duration alone says little: batches grow with the backlog. A lane that gets less
+    done since more of them run does."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    readings = (
+        case.reading("lane_rate", "records/s"),
+        case.reading("usual_lane_rate", "records/s"),
+        case.reading("narrow_lane_rate", "records/s"),
+        case.reading("concurrency"),
+        case.reading("usual_concurrency"),
+        case.reading("busy_lanes"),
+        case.reading("usual_busy_lanes"),
+        case.reading("duration_ms", "ms"),
+        case.reading("usual_duration_ms", "ms"),
+        case.reading("duration_max_ms", "ms"),
+        case.reading("usual_duration_max_ms", "ms"),
+        case.reading("slowdown"),
+        case.reading("peak_arrival_per_second", "records/s"),
+        case.reading("usual_arrival_per_second", "records/s"),
+    )
+    rate, usual = signals.lane_rate, signals.usual_lane_rate
+    running, before = signals.concurrency, signals.usual_concurrency
+    yes = "a lane gets less done since more of them run"
+    if _slow_since_a_deploy(case):
+        return Finding(
+            NO, "the function was changed as it began to lag: the code is slow", readings
+        )
+    if _as_quick_as_ever(signals, ratio):
+        return Finding(NO, "the longest invocation takes no longer than before", readings)
+    if _slower_under_more_load(case):
+        return Finding(YES, yes, readings)
+    if rate is None or usual is None or running is None or before is None:
+        return unseen("the course of a lane's work and of concurrency", *readings)
+    slower = rate * ratio <= min(usual, signals.narrow_lane_rate or usual)
+    wider = running >= ratio * max(1.0, before)
+    no = "a lane gets as much done as before, or no more of them run"
+    return when(slower and wider, yes if slower and wider else no, *readings)
+
+
+def _slower_under_more_load(case: Case) -> bool:
+    """Whether more came in, so that lanes rest less, and each record takes longer since, even if
+    every batch was full: so half of the growth will do. Where no more came in, something else has
+    made it slow."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    return (
+        (signals.slowdown or 0.0) >= (1 + ratio) / 2
+        and _times(signals.busy_lanes, signals.usual_busy_lanes, ratio)
+        and _times(signals.peak_arrival_per_second, signals.usual_arrival_per_second, ratio)
+    )
+
+
+def _as_quick_as_ever(signals: Signals, ratio: float) -> bool:
+    """Whether the longest invocations, which are full batches if any is, take no longer."""
+    longest, usual = signals.duration_max_ms, signals.usual_duration_max_ms
+    return longest is not None and bool(usual) and longest < (1 + ratio) / 2 * (usual or 0.0)
+
+
+def _slow_since_a_deploy(case: Case) -> bool:
+    """Whether the function was changed, as far as the readings show, when it began to lag."""
+    changed = case.evidence.function.last_modified if case.evidence.function else None
+    onset, window = case.signals.onset, case.policy.thresholds.deploy_minutes
+    if changed is None or onset is None:
+        return False
+    return onset - timedelta(minutes=window) <= changed <= onset + timedelta(minutes=LAST_MINUTES)
+
+
+def _times(now: float | None, usual: float | None, ratio: float) -> bool:
+    return now is not None and bool(usual) and now >= ratio * (usual or 0.0)
+
+
+def maybe_saturated(case: Case) -> bool:
+    """Whether lanes look slower, and a reading that would tell why is missing."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    blind = case.evidence.readers is None or any(
+        metric not in case.evidence.metrics
+        for metric in (Metric.READ_RECORDS, Metric.CONCURRENT_EXECUTIONS)
+    )
+    if not blind or saturates_downstream(case).answer is not Answer.UNSEEN:
+        return False
+    running, before = signals.concurrency, signals.usual_concurrency
+    wider = running is None or before is None or running >= ratio * max(1.0, before)
+    if signals.slowdown is not None and _batches_are_full(case):
+        return wider and signals.slowdown >= (1 + ratio) / 2
+    return wider and _times(signals.duration_ms, signals.usual_duration_ms, ratio)
+
+
+def _batches_are_full(case: Case) -> bool:
+    """Whether enough waits for a full batch in every lane."""
+    mapping, lanes, waiting = (
+        case.evidence.mapping,
+        case.signals.lanes,
+        case.signals.backlog_records,
+    )
+    if mapping is None or lanes is None or waiting is None:
+        return False
+    return waiting >= lanes * mapping.batch_size

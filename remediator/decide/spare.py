@@ -1,0 +1,98 @@
+"""What may run at once besides: the account's free concurrency, and what may be reserved of it."""
+
+from math import ceil
+
+from remediator.evidence.signals import Signals
+from remediator.model import (
+    AccountState,
+    Evidence,
+)
+from remediator.policy import Policy
+
+
+def spare_concurrency(
+    evidence: Evidence, signals: Signals, policy: Policy, claimed: int
+) -> int | None:
+    """How many more invocations may run at once without starving a neighbour (invariant 4).
+
+    Inside a reservation that is what the lanes leave that there are, at work or not; else what is
+    really free, less what neighbours may come to need and what other incidents have claimed. AWS's
+    minimum is not among it: that limits reservations, and not use. Where the use was not seen, a
+    small share. ``None``:
+    the account was not seen, or whether the function has a reservation.
+    """
+    reserved = evidence.function.reserved_concurrency if evidence.function else None
+    if reserved is not None:
+        return max(0, reserved - taken_of_reservation(evidence, signals))
+    account = evidence.account
+    if account is None or evidence.lacks("reserved_concurrency"):
+        return None
+    free = _free(account, signals)
+    if free is None:
+        floor = policy.limits.unreserved_minimum + policy.limits.concurrency_margin + claimed
+        unused = account.unreserved_concurrency - floor
+        return max(0, int(unused * policy.limits.unseen_pool_share))
+    return max(0, int(free) - claimed - neighbours_margin(account, signals, policy))
+
+
+def taken_of_reservation(evidence: Evidence, signals: Signals) -> int:
+    """How much of its own reservation the mapping may take: lanes that rest come back to work once
+    something waits for them."""
+    mapping, shards = evidence.mapping, evidence.open_shards
+    lanes = shards * mapping.parallelization_factor if mapping and shards else 0
+    return max(lanes, ceil(signals.busy_lanes or signals.concurrency or 0.0))
+
+
+def _free(account: AccountState, signals: Signals) -> float | None:
+    """What nobody uses or has set aside, by the scarcest count; ``None``: the use was not seen.
+
+    Claimed is what is in use without a reservation, all reservations, and what is provisioned
+    (Lambda Developer Guide: monitoring-concurrency).
+    """
+    counts = []
+    if signals.claimed_concurrency is not None:
+        counts.append(account.concurrency_limit - signals.claimed_concurrency)
+    used = signals.unreserved_in_use
+    if used is None and signals.claimed_concurrency is None:
+        used = signals.account_concurrency
+    if used is not None:
+        counts.append(account.unreserved_concurrency - used)
+    return min(counts, default=None)
+
+
+def neighbours_margin(account: AccountState, signals: Signals, policy: Policy) -> int:
+    """Concurrency that stays free for the neighbours: their present use may grow by a share."""
+    limits = policy.limits
+    used = signals.unreserved_in_use
+    if used is None and signals.claimed_concurrency is not None:
+        reserved = account.concurrency_limit - account.unreserved_concurrency
+        used = signals.claimed_concurrency - reserved
+    if used is None:
+        used = signals.account_concurrency or 0.0
+    theirs = max(0.0, used - (signals.concurrency or 0.0))
+    least = min(limits.concurrency_margin, account.concurrency_limit // _FIFTH)
+    return max(least, ceil(limits.neighbour_growth * theirs))
+
+
+# Of a small account's limit: more than that is not kept free for its own sake.
+_FIFTH = 5
+
+
+def spare_reservation(
+    evidence: Evidence, signals: Signals, policy: Policy, claimed: int, minimum: int | None = None
+) -> int | None:
+    """By how much this function's reservation may grow (invariant 4; AWS's own rule and more).
+
+    AWS wants a minimum left unreserved, which is the account's own (``minimum``: as AWS has told
+    it); neighbours also need what they are using now, and more. ``None``: the account was not seen.
+    """
+    account = evidence.account
+    if account is None:
+        return None
+    pool = account.unreserved_concurrency
+    margin = neighbours_margin(account, signals, policy)
+    wanted = policy.limits.unreserved_minimum if minimum is None else minimum
+    by_rule = pool - wanted - min(margin, policy.limits.concurrency_margin)
+    free = _free(account, signals)
+    by_use = pool - margin if free is None else int(free) - margin
+    return max(0, min(by_rule, by_use) - claimed)
