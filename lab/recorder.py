@@ -1,7 +1,10 @@
 """Watches a world from inside: the truth, not its metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import inf
+from typing import Any
 
 from lab.episode import Setting, Timeline
 from lab.plant import Ledger, World
@@ -45,6 +48,8 @@ class Recorder:
         self._persons = [(h.at_seconds, *h.sets) for h in happenings if h.sets]
         self._stood: set[str] = set()
         self._world = world
+        self._retries = world.mappings[MAPPING].settings.maximum_retry_attempts
+        self._bounded_at = inf
         self._columns = _Columns()
         self._errors = self._peak = self._refused = 0
         self._since = from_seconds
@@ -90,16 +95,23 @@ class Recorder:
         return Ledger(**{name: sum(getattr(part, name) for part in parts) for name in names})
 
     def captured_good(self) -> int:
-        """Records at a destination that could have been processed."""
+        """Records at a destination that could have been processed, less those that the owner's
+        own bound of the retries gave up."""
         mapping = self._world.mappings[MAPPING]
         shards = mapping.stream.shards
         good = 0
         for messages in self._world.destinations.values():
             for message in messages:
                 batch = message.get("KinesisBatchInfo") or message["DDBStreamBatchInfo"]
-                if batch["streamArn"] == mapping.stream.arn:
+                if batch["streamArn"] == mapping.stream.arn and not self._by_the_owner(message):
                     good += batch["batchSize"] - _poison_in(shards[batch["shardId"]], batch)
         return good
+
+    def _by_the_owner(self, message: Mapping[str, Any]) -> bool:
+        """Whether it was given up for its retries while those were as their owner has set them."""
+        given_up = datetime.fromisoformat(message["timestamp"])
+        before = (given_up - self._world.start).total_seconds() < self._bounded_at
+        return before and message["requestContext"]["condition"] == "RetryAttemptsExhausted"
 
     def _ended(self, _shard: Shard, _records: list[int], _began: float, ending: Ending) -> None:
         self._errors += ending in _FAILED
@@ -110,6 +122,7 @@ class Recorder:
         self.ages.append((now, age))
         self._peak = max(self._peak, world.functions[CONSUMER].running)
         self._watch_persons(now)
+        self._watch_retries(now)
         account = world.account
         wanted, refused = account.neighbours_want(now), account.refused - self._refused
         self._refused = account.refused
@@ -139,6 +152,11 @@ class Recorder:
                 self._stood.add(setting)
             elif setting in self._stood:
                 self.overridden.add(setting)
+
+    def _watch_retries(self, now: float) -> None:
+        """From when on they are not as their owner has set them."""
+        if self._world.mappings[MAPPING].settings.maximum_retry_attempts != self._retries:
+            self._bounded_at = min(self._bounded_at, now - SAMPLE_SECONDS)
 
     def _competes(self) -> bool:
         return self._world.neighbours[NEIGHBOUR].reserved_concurrency is None

@@ -137,7 +137,8 @@ class Lane:
             return
         batch.invocations += 1
         batch.throttles = 0
-        self.held_by = Invocation(self, batch, now).run.blame
+        run = Invocation(self, batch, now).run
+        self.held_by = "" if mapping.takes_as_success(run.ending) else run.blame
 
     def _after(self, seconds: float, callback: Callable[[simpy.Event], None]) -> None:
         self.cursor.world.after(seconds, callback)

@@ -160,10 +160,19 @@ def _right(played: Played, at: float) -> tuple[str, ...]:
     delay = played.world.drawn.undocumented.metric_delay
     threshold = scenario.threshold_seconds
     right = set(right_causes(played.samples, at, delay, threshold))
-    untouched = all(change.at_seconds >= at for change in played.ours.changes)
-    if untouched and ends_soon(played.nothing.samples, at, threshold):
+    if ends_soon(_left_alone(played, at), at, threshold):
         right.add(Cause.RECOVERING)
     return tuple(sorted(map(str, right)))
+
+
+def _left_alone(played: Played, at: float) -> Sequence[Sample]:
+    """What becomes of it with nothing done from a time on, as far as that was played: before our
+    first change that is the world with nothing, and after it ours, until the next one."""
+    changed = [change.at_seconds for change in played.ours.changes]
+    if all(moment >= at for moment in changed):
+        return played.nothing.samples
+    until = min((moment for moment in changed if moment >= at), default=inf)
+    return [sample for sample in played.samples if sample.at < until]
 
 
 def _held_by(played: Played) -> dict[str, float]:

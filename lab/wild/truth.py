@@ -109,14 +109,15 @@ class Witness:
     def _held_by(self, cursor: Cursor, now: float) -> str:
         """What holds a shard, as far as anybody could tell who does not see into the plant: where
         nothing has succeeded in any shard, records that each hold one look like a function that
-        fails; and where there is but one shard, that looks like a record."""
+        fails; and where but one shard has anything to do, that looks like a record."""
         word = held_by(cursor, now)
         if word == "reads" and _mapping(cursor).stream.spec.account_id is not None:
             return UNSEEN_READS
         if word not in FAILS:
             return word
         others = [other for other in _mapping(cursor).cursors.values() if not other.drained]
-        alike = word == "poison" or len(others) == 1
+        waiting = [other for other in others if other.oldest_arrival(now) is not None]
+        alike = word == "poison" or len(waiting) == 1
         return ALL_FAILS if alike and all(self._stands(other, now) for other in others) else word
 
     def _stands(self, cursor: Cursor, now: float) -> bool:
@@ -287,7 +288,8 @@ def right_causes(
         if share >= RIGHT_SHARE
         for cause in RIGHT[word]
     }
-    if not right or _falls(samples, at) or age_at(samples, at) < threshold:
+    falls = _falls(samples, at) or _falls(samples, read)
+    if not right or falls or age_at(samples, at) < threshold:
         right.add(Cause.RECOVERING)
     return frozenset(right)
 

@@ -12,10 +12,25 @@ from typer.testing import CliRunner
 
 from lab.baselines import NOTHING
 from lab.cli import app
-from lab.plant import AccountSpec, Keys, Knobs, ProducerSpec, StreamSpec, World
+from lab.plant import (
+    AccountSpec,
+    Behaviour,
+    DestinationSpec,
+    FunctionSpec,
+    Keys,
+    Knobs,
+    MappingSettings,
+    MappingSpec,
+    NeighbourSpec,
+    ProducerSpec,
+    StreamSpec,
+    World,
+)
 from lab.plant.rates import constant
 from lab.play import alarm_at, staged
-from lab.scenarios import INCIDENTS, SCENARIOS, WILD
+from lab.recorder import Recorder
+from lab.scenarios import CONSUMER, INCIDENTS, MAPPING, NEIGHBOUR, SCENARIOS, WILD
+from lab.scenarios.blueprint import STREAM
 from lab.wild import slices
 from lab.wild.dice import drawn
 from lab.wild.draw import wild
@@ -25,7 +40,7 @@ from lab.wild.scores import Outcome, Word, free_of_holders, from_json, outcome, 
 from lab.wild.sweep import Job, sweep
 from lab.wild.truth import Sample, Witness, ends_soon, right_causes
 from remediator.model import Cause
-from tests.lab.plant_worlds import START
+from tests.lab.plant_worlds import QUEUE, START
 
 # Seeds of every run; `make wild` plays a thousand others.
 SMALL_DRAW = (3, 9, 17, 29)
@@ -142,6 +157,14 @@ def test_what_holds_for_a_moment_beside_what_only_waits_is_no_right_answer() -> 
     assert right_causes(samples, 500.0, 120.0, 60.0) == {Cause.RECOVERING}
 
 
+def test_what_fell_in_the_minutes_that_could_be_read_was_recovering() -> None:
+    ages = [500.0 - 10 * n if n < 38 else 120.0 + 10 * (n - 38) for n in range(60)]
+    samples = [Sample(10.0 * n, age, (("lanes", 1),)) for n, age in enumerate(ages)]
+    assert right_causes(samples, 590.0, 10.0, 60.0) == {Cause.SLOW_CONSUMER}
+    late = right_causes(samples, 590.0, 220.0, 60.0)
+    assert late == {Cause.SLOW_CONSUMER, Cause.RECOVERING}
+
+
 def test_a_lane_that_keeps_up_with_long_batches_is_slow_and_may_be_left_alone() -> None:
     samples = [Sample(10.0 * n, 100.0 + 10 * n, (("works", 1),)) for n in range(60)]
     right = right_causes(samples, 500.0, 120.0, 60.0)
@@ -151,6 +174,28 @@ def test_a_lane_that_keeps_up_with_long_batches_is_slow_and_may_be_left_alone() 
 def test_where_nothing_succeeds_at_all_a_record_and_the_function_look_alike() -> None:
     held = right_in("poison_first_of_its_batch")
     assert {Cause.POISON_RECORD, Cause.FUNCTION_FAILURE} <= held
+
+
+def test_what_the_owners_own_bound_gives_up_is_not_of_our_making() -> None:
+    """More is given up where more is done: only a bound that somebody else has set is theirs."""
+    plant = world()
+    plant.add_stream(StreamSpec(name=STREAM))
+    broken = FunctionSpec(name=CONSUMER, behaviour=Behaviour(error_share=1.0))
+    plant.add_function(broken)
+    settings = MappingSettings(maximum_retry_attempts=0, on_failure_destination=QUEUE)
+    arn = next(iter(plant.streams.values())).arn
+    mapping = MappingSpec(function=CONSUMER, source_arn=arn, uuid=MAPPING, settings=settings)
+    plant.add_destination(DestinationSpec(arn=QUEUE))
+    plant.add_mapping(mapping)
+    plant.add_neighbour(NeighbourSpec(name=NEIGHBOUR, concurrency=constant(0)))
+    plant.add_producer(ProducerSpec(stream=STREAM, rate=constant(1.0)))
+    recorder = Recorder(plant, 0.0)
+    plant.run_until(300)
+    assert plant.ledger(MAPPING).captured > 100
+    assert recorder.captured_good() == 0
+    plant.update_event_source_mapping(MAPPING, {"MaximumRetryAttempts": 1})
+    plant.run_until(900)
+    assert recorder.captured_good() > 100
 
 
 # --- what the plant has learned for it -----------------------------------------------------------
