@@ -86,7 +86,8 @@ class TargetFinder:
             raise
 
     def _by_function(self, named: Named, alias: str | None) -> Iterable[Answer]:
-        """By the alias, else by the function, else all mappings that name the function.
+        """By the alias; else by the function and each of its aliases, whose records are all in the
+        function's metrics; else all mappings that name the function.
 
         A listing by an unqualified name may leave out the mappings of its aliases, and one by a
         deleted function everything, so the last look goes through all.
@@ -100,8 +101,19 @@ class TargetFinder:
             names.function(name)
             seen = self._mappings(FunctionName=name)
             if any(map(_reads_stream, seen)):
-                return seen
+                return seen if qualifier else [*seen, *self._of_aliases(function)]
         return [one for one in self._mappings() if reading.feeds(one, function)] or seen
+
+    def _of_aliases(self, function: str) -> Iterator[Answer]:
+        """Without permission to list aliases, what was found already has to do."""
+        try:
+            with aws_errors("lambda"):
+                answer = self._clients.lambda_.list_aliases(FunctionName=function, MaxItems=100)
+                aliases = [one["Name"] for one in answer.get("Aliases", ())]
+        except PermanentError:
+            return
+        for name in aliases:
+            yield from self._mappings(FunctionName=f"{function}:{name}")
 
     def _by_stream(self, named: Named) -> Iterable[Answer]:
         """The stream's own mappings, and those of its registered consumers."""

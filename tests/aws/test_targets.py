@@ -114,6 +114,18 @@ def test_an_alias_s_mapping_is_found_although_the_function_s_listing_leaves_it_o
     assert find(aws, function="consumer") == [hidden["UUID"]]
 
 
+def test_an_alias_s_mapping_is_found_beside_one_that_names_the_function_alone(aws: World) -> None:
+    """The function's metrics mix both, and which one lags is seen only among all of them."""
+    plain = aws.mapping_answer(aws.stream(), "consumer", _uuid(1))
+    hidden = aws.mapping_answer(aws.stream("b"), "consumer:live", _uuid(3))
+    listed = {"consumer": [plain], "consumer:live": [hidden]}
+    aws.fakes["lambda:ListAliases"] = lambda _: {"Aliases": [{"Name": "live"}]}
+    aws.fakes["lambda:ListEventSourceMappings"] = lambda asked: {
+        "EventSourceMappings": listed[asked["FunctionName"]]
+    }
+    assert sorted(find(aws, function="consumer")) == [plain["UUID"], hidden["UUID"]]
+
+
 def test_listings_are_read_to_their_end(aws: World) -> None:
     first = aws.mapping_answer(aws.stream(), "consumer", _uuid(5))
     second = first | {"UUID": _uuid(6)}
@@ -329,9 +341,11 @@ def test_a_pipeline_is_found_in_a_region_of_any_partition(partition: str, region
         "FunctionArn": f"arn:{partition}:lambda:{place}:function:consumer",
         "State": "Enabled",
     }
-    body = AWSResponse("", 200, HTTPHeaders(), None), {"EventSourceMappings": [mapping]}
-    answered: Callable[..., Any] = lambda **_: body  # noqa: E731 - botocore's stubs say None
-    session.events.register("before-call.lambda.ListEventSourceMappings", answered)
+    answers = {"ListEventSourceMappings": {"EventSourceMappings": [mapping]}, "ListAliases": {}}
+    ok = AWSResponse("", 200, HTTPHeaders(), None)
+    answered: Callable[..., Any] = lambda model, **_: (ok, answers[model.name])  # noqa: E731 - botocore's stubs say None
+    for asked in answers:
+        session.events.register(f"before-call.lambda.{asked}", answered)
     sensor = AwsSensor(Clients(session))
     for name in ("consumer", mapping["FunctionArn"]):
         found = sensor.find_targets(Watched(function=name), NOW)
