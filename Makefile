@@ -203,6 +203,7 @@ build-RemediatorFunction: need-python ## Build into ARTIFACTS_DIR=... [LAMBDA_PY
 		--target "$(ARTIFACTS_DIR)"
 	@cp -R remediator policies "$(ARTIFACTS_DIR)"
 	@rm -rf "$(ARTIFACTS_DIR)/bin"
+	@PYTHONPATH="$(ARTIFACTS_DIR)" "$(BUILDER)" -m remediator.prepared "$(ARTIFACTS_DIR)"/policies/*.yml
 	@find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -n "$(COMPILER)" ]; then \
 		env -u PYTHONPYCACHEPREFIX "$(COMPILER)" -m compileall -q -j 0 --invalidation-mode unchecked-hash \

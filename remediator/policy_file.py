@@ -3,9 +3,10 @@ allowed there, and the line."""
 
 import hashlib
 import reprlib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -13,10 +14,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from remediator import plain_yaml
+from remediator import prepared
 from remediator.errors import FileError, InputError, Problem
 from remediator.escaping import field_path, visible
 from remediator.policy import Override, Policy
+
+if TYPE_CHECKING:
+    from remediator import plain_yaml
 
 
 class Loaded(NamedTuple):
@@ -48,21 +52,32 @@ def loaded(path: Path) -> Loaded:
 @lru_cache(maxsize=8)
 def _loaded(path: Path, _changed: int) -> Loaded:
     """Once a process for as long as the file is not changed: a policy is frozen."""
-    return from_text(path.read_bytes().decode("utf-8"), str(path))
+    text = path.read_bytes().decode("utf-8")
+    sha256 = _sha256(text)
+    with suppress(ValidationError):  # of a file that is wrong its own text tells, by line
+        values = prepared.values(path, sha256)
+        if values is not None:
+            return Loaded(Policy.model_validate(values), sha256)
+    return from_text(text, str(path))
 
 
 def from_text(text: str, name: str) -> Loaded:
     """As ``loaded``, of a text that lies somewhere else; ``name`` stands in the errors."""
-    sha256 = hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
-    return Loaded(parse(text, name), sha256)
+    return Loaded(parse(text, name), _sha256(text))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def parse(text: str, name: str = "policy") -> Policy:
     """As ``load``, from text; ``name`` stands in the errors. Raises FileError."""
+    from remediator import plain_yaml  # noqa: PLC0415 - the artifact's own file is prepared
+
     return of_document(plain_yaml.read(text, name))
 
 
-def of_document(document: plain_yaml.Document) -> Policy:
+def of_document(document: "plain_yaml.Document") -> Policy:
     """The policy that a file's content means. Raises FileError."""
     name = document.name
     if document.value is None:
@@ -92,7 +107,7 @@ _PLAINER = {
 }
 
 
-def _complaint(problem: ErrorDetails, document: plain_yaml.Document) -> Problem:
+def _complaint(problem: ErrorDetails, document: "plain_yaml.Document") -> Problem:
     """One wrong field: the line, its path, what is expected there, and what was found."""
     location = tuple(part for part in problem["loc"] if part != "[key]")
     path = field_path(location)

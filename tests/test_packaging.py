@@ -1,5 +1,6 @@
 """What is shipped: the locks, the version, and the artifact that Lambda runs."""
 
+import hashlib
 import json
 import marshal
 import os
@@ -15,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.tags import platform_tags
+
+from remediator import prepared
 
 ROOT = Path(__file__).parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -165,8 +169,10 @@ def test_the_handler_is_found_in_the_artifact_with_nothing_but_lambdas_own_besid
     assert Path(run.stdout.strip()) == artifact / "remediator/handler.py"
 
 
-def test_the_artifact_brings_the_policy_files(artifact: Path) -> None:
-    assert (artifact / "policies/guardrails.yml").is_file()
+def test_the_artifact_brings_the_policy_file_with_what_it_says_beside_it(artifact: Path) -> None:
+    file = artifact / "policies/guardrails.yml"
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert prepared.values(file, sha256) == yaml.safe_load(file.read_text())
 
 
 @pytest.mark.parametrize("name", ["tests", "lab", "boto3", "botocore", "typer", "rich", "moto"])
@@ -294,7 +300,7 @@ def imported(statement: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["aws_xray_sdk", "typer", "rich", "jinja2", "moto", "numpy", "lab"]
+    "name", ["aws_xray_sdk", "typer", "rich", "jinja2", "yaml", "moto", "numpy", "lab"]
 )
 def test_importing_the_handler_leaves_out(name: str) -> None:
     assert imported(f"import sys; print(json.dumps({{'in': {name!r} in sys.modules}}))") == {
