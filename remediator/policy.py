@@ -171,17 +171,6 @@ Clock: TypeAlias = Annotated[
 Day: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(_DAYS)})]
 
 
-# Remedies that a person approves unless the file says otherwise: they cost money, the function may
-# not be made for them, or they take from others.
-ASKED_FIRST = frozenset(
-    {
-        RemedyName.RAISE_MEMORY,
-        RemedyName.RAISE_BATCH_SIZE,
-        RemedyName.RESERVE_CONCURRENCY,
-    }
-)
-
-
 class MaintenanceWindow(_Section):
     """A time of day (UTC) in which nothing is changed. It may pass midnight."""
 
@@ -252,6 +241,7 @@ class Match(_Section):
         )
 
 
+_ASKED_FIRST = frozenset(name for name in RemedyName if name.asked_first)
 _GLOBAL_ONLY = ("version", "overrides")
 
 
@@ -307,15 +297,14 @@ class Policy(_Section):
             return remedies
         return {
             name: {"autonomy": Autonomy.APPROVE.value, **said}
-            if name in ASKED_FIRST and isinstance(said, Mapping)
+            if name in _ASKED_FIRST and isinstance(said, Mapping)
             else said
             for name, said in remedies.items()
         }
 
     def remedy(self, name: RemedyName) -> RemedyPolicy:
         """The freedom of one remedy; the default where the file says nothing of it."""
-        asks = name in ASKED_FIRST
-        usual = RemedyPolicy(autonomy=Autonomy.APPROVE) if asks else RemedyPolicy()
+        usual = RemedyPolicy(autonomy=Autonomy.APPROVE if name.asked_first else Autonomy.AUTO)
         return self.remedies.get(name, usual)
 
     def is_ours_alone(self, stream: str) -> bool:

@@ -1,7 +1,7 @@
 """Words that code may decide by, and the base of every record."""
 
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -73,17 +73,27 @@ def _known(detail: Any) -> Any:
 
 
 class RemedyName(StrEnum):
-    """Every lever that this version can plan."""
+    """Every lever that this version can plan, and which of them a person approves unless the policy
+    says otherwise: they cost money, the function may not be made for them, or they take from
+    others."""
+
+    asked_first: bool
+
+    def __new__(cls, name: str, asked_first: bool = False) -> Self:  # noqa: FBT002
+        """A lever by its name."""
+        lever = str.__new__(cls, name)
+        lever._value_, lever.asked_first = name, asked_first
+        return lever
 
     RAISE_PARALLELIZATION_FACTOR = "raise_parallelization_factor"
     ISOLATE_POISON = "isolate_poison"
     SPLIT_SHARDS = "split_shards"
     RAISE_RESERVED_CONCURRENCY = "raise_reserved_concurrency"
     EXTEND_RETENTION = "extend_retention"
-    RAISE_MEMORY = "raise_memory"
-    RAISE_BATCH_SIZE = "raise_batch_size"
+    RAISE_MEMORY = "raise_memory", True
+    RAISE_BATCH_SIZE = "raise_batch_size", True
     LOWER_BATCH_SIZE = "lower_batch_size"
-    RESERVE_CONCURRENCY = "reserve_concurrency"
+    RESERVE_CONCURRENCY = "reserve_concurrency", True
     ESCALATE = "escalate"
 
 
