@@ -46,6 +46,17 @@ _CONFIGURATION = Api(
 )
 
 
+class TemplateNames(NamedTuple):
+    """What a setting is called beside CloudFormation, and how CDK wraps its value.
+
+    Sources: the Terraform AWS provider, the CDK's aws-lambda-event-sources.
+    """
+
+    terraform: str
+    cdk: str
+    wrapped: str = "{}"
+
+
 class Setting(NamedTuple):
     """One row."""
 
@@ -54,6 +65,8 @@ class Setting(NamedTuple):
     kind: ResourceKind
     field: str = ""
     """As AWS's calls and templates name it; dots lead into structures."""
+    templates: TemplateNames | None = None
+    """As other templates name it; ``None``: none can say it."""
     bounds: tuple[int, int] | None = None
     """Of a whole number, as AWS takes it."""
     default: Value = None
@@ -132,6 +145,7 @@ _of_mapping = partial(Setting, kind=ResourceKind.EVENT_SOURCE_MAPPING, api=_MAPP
 PARALLELIZATION_FACTOR = _of_mapping(
     "parallelization_factor",
     field="ParallelizationFactor",
+    templates=TemplateNames("parallelization_factor", "parallelizationFactor"),
     bounds=(1, 10),
     default=1,
     limit=lambda limits, _: limits.parallelization_factor,
@@ -142,6 +156,7 @@ PARALLELIZATION_FACTOR = _of_mapping(
 BATCH_SIZE = _of_mapping(
     "batch_size",
     field="BatchSize",
+    templates=TemplateNames("batch_size", "batchSize"),
     bounds=(1, 10_000),
     default=100,
     limit=lambda limits, _: limits.batch_size,
@@ -150,22 +165,28 @@ BATCH_SIZE = _of_mapping(
 BATCHING_WINDOW = _of_mapping(
     "batching_window_seconds",
     field="MaximumBatchingWindowInSeconds",
+    templates=TemplateNames(
+        "maximum_batching_window_in_seconds", "maxBatchingWindow", "Duration.seconds({})"
+    ),
     bounds=(0, 300),
     default=0,
 )
 BISECT = _of_mapping(
     "bisect_on_error",
     field="BisectBatchOnFunctionError",
+    templates=TemplateNames("bisect_batch_on_function_error", "bisectBatchOnError"),
     default=False,
 )
 DESTINATION = _of_mapping(
     "on_failure_destination",
     field="DestinationConfig.OnFailure.Destination",
+    templates=TemplateNames("destination_config", "onFailure"),
     keeps_records=True,
 )
 RETRIES = _of_mapping(
     "maximum_retry_attempts",
     field="MaximumRetryAttempts",
+    templates=TemplateNames("maximum_retry_attempts", "retryAttempts"),
     bounds=(0, 10_000),
     default=-1,
     limit=_retries,
@@ -176,6 +197,9 @@ RETRIES = _of_mapping(
 RECORD_AGE = _of_mapping(
     "maximum_record_age_seconds",
     field="MaximumRecordAgeInSeconds",
+    templates=TemplateNames(
+        "maximum_record_age_in_seconds", "maxRecordAge", "Duration.seconds({})"
+    ),
     bounds=(60, 604_800),
     default=-1,
     never=(-1, 604_800),
@@ -186,6 +210,7 @@ RESERVED_CONCURRENCY = Setting(
     "reserved_concurrency",
     ResourceKind.FUNCTION,
     "ReservedConcurrentExecutions",
+    templates=TemplateNames("reserved_concurrent_executions", "reservedConcurrentExecutions"),
     bounds=(0, 10**6),
     api=_RESERVATION,
     limit=lambda limits, _: limits.reserved_concurrency,
@@ -195,6 +220,7 @@ MEMORY = Setting(
     "memory_mb",
     ResourceKind.FUNCTION,
     "MemorySize",
+    templates=TemplateNames("memory_size", "memorySize"),
     bounds=(128, 10_240),
     default=128,
     api=_CONFIGURATION,
@@ -205,6 +231,7 @@ RETENTION = Setting(
     "retention_hours",
     ResourceKind.STREAM,
     "RetentionPeriodHours",
+    templates=TemplateNames("retention_period", "retentionPeriod", "Duration.hours({})"),
     bounds=(24, 8760),
     default=24,
     limit=lambda limits, _: limits.retention_hours,

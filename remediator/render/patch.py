@@ -13,36 +13,14 @@ from typing import NamedTuple
 from remediator.escaping import quoted, quoted_hcl, visible
 from remediator.model import Evidence, ResourceKind, SourceKind, Target, Value
 from remediator.render.page import Block
-from remediator.settings_table import SETTINGS
+from remediator.settings_table import SETTINGS, TemplateNames
 from remediator.state import IncidentState
-
-
-class Names(NamedTuple):
-    """What a setting is called beside CloudFormation, and how CDK wraps its value."""
-
-    terraform: str
-    cdk: str
-    wrapped: str = "{}"
-
 
 _SHARD_COUNT = "shard_count"
 # Every setting that a template can say; in the order in which it is said.
-NAMES: Mapping[str, Names] = {
-    "parallelization_factor": Names("parallelization_factor", "parallelizationFactor"),
-    "batch_size": Names("batch_size", "batchSize"),
-    "batching_window_seconds": Names(
-        "maximum_batching_window_in_seconds", "maxBatchingWindow", "Duration.seconds({})"
-    ),
-    "bisect_on_error": Names("bisect_batch_on_function_error", "bisectBatchOnError"),
-    "maximum_retry_attempts": Names("maximum_retry_attempts", "retryAttempts"),
-    "maximum_record_age_seconds": Names(
-        "maximum_record_age_in_seconds", "maxRecordAge", "Duration.seconds({})"
-    ),
-    "on_failure_destination": Names("destination_config", "onFailure"),
-    "memory_mb": Names("memory_size", "memorySize"),
-    "reserved_concurrency": Names("reserved_concurrent_executions", "reservedConcurrentExecutions"),
-    "retention_hours": Names("retention_period", "retentionPeriod", "Duration.hours({})"),
-    _SHARD_COUNT: Names("shard_count", "shardCount"),
+NAMES: Mapping[str, TemplateNames] = {
+    **{row.name: row.templates for row in SETTINGS.values() if row.templates},
+    _SHARD_COUNT: TemplateNames("shard_count", "shardCount"),
 }
 
 _KINDS = (ResourceKind.EVENT_SOURCE_MAPPING, ResourceKind.FUNCTION, ResourceKind.STREAM)
