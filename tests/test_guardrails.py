@@ -560,13 +560,13 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.BLOCK,
         "discard",
     ),
-    "what a restart pushes past the age is captured": (
+    "what a restart pushes past the age is captured, and good all the same": (
         FACTOR,
         slow_consumer(maximum_record_age_seconds=700, on_failure_destination=QUARANTINE),
         Policy(),
         CALM,
-        Decision.ALLOW,
-        "policy",
+        Decision.BLOCK,
+        "record_age",
     ),
     "bounded retries that capture nothing": (
         RETRIES,
@@ -713,7 +713,9 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "bounded retries on a mere suspicion": {"destination_usable": True},
     "their destination is gone": {"destination_usable": False},
     "who bounds retries isolates a record, and lowers nothing": {"destination_usable": True},
-    "what a restart pushes past the age is captured": {"destination_usable": True},
+    "what a restart pushes past the age is captured, and good all the same": {
+        "destination_usable": True
+    },
 }
 
 

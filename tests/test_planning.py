@@ -244,6 +244,14 @@ def test_a_raise_goes_in_steps_where_somebody_named_what_stands_behind() -> None
     assert wished(plan(slow_consumer(), careful)) == {"parallelization_factor": (1, 2)}
 
 
+def test_a_raise_goes_in_steps_where_more_fails_than_usual_and_not_for_what_always_fails() -> None:
+    always, since_it_lags = [2.0] * 30, [0.0] * 20 + [20.0] * 10
+    assert wished(plan(overloaded(errors=since_it_lags))) == {"parallelization_factor": (1, 2)}
+    whole = wished(plan(overloaded(errors=always)))
+    assert whole == wished(plan(overloaded()))
+    assert whole != {"parallelization_factor": (1, 2)}
+
+
 def test_what_others_were_promised_is_not_planned_with() -> None:
     seen = overloaded(unreserved_concurrent_executions=800)
     assert wished(plan(seen, claimed=32)) == {"parallelization_factor": (1, 3)}
@@ -329,6 +337,15 @@ def test_the_mappings_own_destination_is_kept() -> None:
     own = "arn:aws:sns:eu-west-1:111122223333:failed"
     found = plan(poison(on_failure_destination=own))
     assert "on_failure_destination" not in wished(found)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(50, 10), (4, None)])
+def test_a_bound_of_the_owner_that_is_far_is_brought_near(theirs: int, ours: int | None) -> None:
+    """The restart begins to count anew: fifty tries more would be slower than nothing."""
+    found = plan(poison(maximum_retry_attempts=theirs))
+    assert wished(found)["on_failure_destination"] == (None, QUARANTINE)
+    retries = wished(found).get("maximum_retry_attempts")
+    assert retries == (None if ours is None else (theirs, ours))
 
 
 def test_what_did_not_help_is_not_tried_again() -> None:

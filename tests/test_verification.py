@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot
+from remediator.decide.learned import used_up
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.tree import diagnose
 from remediator.decide.verification import gained, held, judge
@@ -52,6 +53,8 @@ FUNCTION_CHANGE = Change(
 ISOLATING = MAPPING_CHANGE.model_copy(
     update={"remedy": RemedyName.ISOLATE_POISON, "setting": "bisect_on_error"}
 )
+
+BOUNDING = ISOLATING.model_copy(update={"setting": "maximum_retry_attempts", "before": -1})
 
 
 def seconds_ago(seconds: float) -> timedelta:
@@ -322,6 +325,24 @@ def test_errors_that_a_raise_brought_show_in_the_first_whole_minute(
     assert verdict(signals(900, error_share=0.9), minutes=minutes) is told
 
 
+def test_a_single_failure_of_few_invocations_is_no_harm_before_the_next_minute() -> None:
+    few = {"error_share": 0.5, "attempts_per_second": 4 / 60}
+    assert verdict(signals(900, **few, failing_minutes=1), minutes=1) is E
+    assert verdict(signals(900, **few, failing_minutes=2), minutes=2) is W
+
+
+def test_lanes_that_are_refused_at_times_are_no_harm_where_all_together_get_more_done() -> None:
+    """Its own reservation refuses them: nobody else lacks what they do not get."""
+    refused = {"throttle_share": 0.3, "account_throttles_per_minute": 18, "attempts_per_second": 1}
+    assert verdict(signals(900, **refused, processed_per_second=3.0)) is I
+    assert verdict(signals(900, **refused, processed_per_second=1.0)) is W
+
+
+def test_throttles_beyond_the_functions_own_are_those_of_its_neighbours() -> None:
+    refused = {"throttle_share": 0.3, "account_throttles_per_minute": 30, "attempts_per_second": 1}
+    assert verdict(signals(900, **refused, processed_per_second=3.0)) is W
+
+
 def test_slower_lanes_are_not_those_of_a_cold_start() -> None:
     slower = signals(900, lane_rate=0.2)
     assert verdict(slower, minutes=1) is E
@@ -337,6 +358,32 @@ def test_a_first_step_has_held_where_each_lane_gets_as_much_done() -> None:
         assert held(state(300, before=before), case) is well
     before = BEFORE.model_copy(update={"lane_rate": 30.0})
     assert not held(state(300, FUNCTION_CHANGE, before=before), case)
+
+
+UNCHANGED = Verdict(verdict=U, because="the age went on")
+
+
+@pytest.mark.parametrize(
+    ("changes", "factor", "tried"),
+    [
+        pytest.param([MAPPING_CHANGE], 2, set(), id="raised once, and not as far as it may be"),
+        pytest.param(
+            [MAPPING_CHANGE], 10, {"raise_parallelization_factor"}, id="raised all the way"
+        ),
+        pytest.param([FUNCTION_CHANGE], 2, {"raise_reserved_concurrency"}, id="a reservation"),
+        pytest.param([ISOLATING], 2, set(), id="a record is only looked for"),
+        pytest.param([ISOLATING, BOUNDING], 2, {"isolate_poison"}, id="it is given up, and stays"),
+    ],
+)
+def test_a_remedy_is_used_up_once_all_of_it_was_tried(
+    changes: list[Change], factor: int, tried: set[str]
+) -> None:
+    seen = evidence(parallelization_factor=factor)
+    here = Case(seen, measure(seen, DEFAULTS.thresholds), DEFAULTS)
+    made = tuple(tracked(change) for change in changes)
+    before = BEFORE.model_copy(update={"processed_per_second": 1e6, "successes_per_minute": 1e6})
+    found = used_up(state(changes=made, before=before), UNCHANGED, here)
+    assert set(found.tried) == tried
 
 
 # --- what shows of a change ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Whether the first step is a small one, since something hints that the whole would do harm."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from math import exp, lgamma, log
 
 from remediator.decide import spare
@@ -48,8 +49,8 @@ def weighed(
 def _careful(
     evidence: Evidence, signals: Signals, policy: Policy, *, explained: bool = False
 ) -> bool:
-    """Whether a large raise should go in steps: a lane gets less done than before, errors are
-    about that are not those of a record being given up, or somebody named alarms of what stands
+    """Whether a large raise should go in steps: a lane gets less done than before, more fails than
+    usual and not for a record that is being given up, or somebody named alarms of what stands
     behind."""
     ratio, mapping = policy.thresholds.saturation_ratio, evidence.mapping
     slower = (
@@ -60,8 +61,18 @@ def _careful(
     a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
     downstream = (slower or a_little) and not _deployed_at_onset(evidence, signals, policy)
     isolating = mapping is not None and mapping.bisect_on_error
-    failing = (signals.error_minutes or 0) > 0 and not isolating and not explained
-    return downstream or failing or bool(policy.downstream_alarms)
+    failing = (signals.error_minutes or 0) > 0 and _fails_more(evidence, signals)
+    unexplained = failing and not isolating and not explained
+    return downstream or unexplained or bool(policy.downstream_alarms)
+
+
+def _fails_more(evidence: Evidence, signals: Signals) -> bool:
+    """Whether more fails since it lags than before, and not by chance; also where that was not
+    seen."""
+    minutes = _counted(evidence)
+    since = [at for at in minutes if signals.onset is None or at >= signals.onset]
+    before = [at for at in minutes if at not in since]
+    return not before or not since or _oftener(evidence, since, before)
 
 
 def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
@@ -72,19 +83,32 @@ def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
         return False
     many = policy.thresholds.saturation_ratio * 60 * usual
     loaded = {at for at, count in arriving.points if count >= many}
-    counts = dict((evidence.metrics.get(Metric.INVOCATIONS) or Series()).points)
-    errors = dict((evidence.metrics.get(Metric.ERRORS) or Series()).points)
-    seen = [at for at in counts if at in errors]
+    seen = _counted(evidence)
     under = [at for at in seen if at in loaded]
     before = [at for at in seen if at < min(loaded, default=at)]
-    if not under or not before:
-        return False
-    failed = sum(errors[at] for at in under)
-    usually = (sum(errors[at] for at in before) + 1) / (sum(counts[at] for at in before) + 1)
-    return _at_least(failed, usually * sum(counts[at] for at in under)) < _BY_CHANCE
+    return bool(under and before) and _oftener(evidence, under, before)
 
 
 _ARRIVING = Metric.INCOMING_RECORDS
+
+
+def _counted(evidence: Evidence) -> list[datetime]:
+    """Minutes in which both invocations and errors were counted."""
+    errors = dict(_points(evidence, Metric.ERRORS))
+    return [at for at, _ in _points(evidence, Metric.INVOCATIONS) if at in errors]
+
+
+def _points(evidence: Evidence, metric: Metric) -> Sequence[tuple[datetime, float]]:
+    return (evidence.metrics.get(metric) or Series()).points
+
+
+def _oftener(evidence: Evidence, now: Sequence[datetime], before: Sequence[datetime]) -> bool:
+    """Whether invocations fail more often in some minutes than in others, and not by chance."""
+    counts = dict(_points(evidence, Metric.INVOCATIONS))
+    errors = dict(_points(evidence, Metric.ERRORS))
+    failed = sum(errors[at] for at in now)
+    usually = (sum(errors[at] for at in before) + 1) / (sum(counts[at] for at in before) + 1)
+    return _at_least(failed, usually * sum(counts[at] for at in now)) < _BY_CHANCE
 
 
 _BY_CHANCE = 0.05

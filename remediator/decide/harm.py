@@ -9,14 +9,17 @@ def harmed(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effec
     """A side effect that makes the change worse than the illness (invariant 5).
 
     Only what raised concurrency can do harm this way; errors go on while a poison record is
-    being isolated, and that is no harm of the isolation.
+    being isolated, and that is no harm of the isolation; nor are lanes that are refused at times,
+    where all together get more done.
     """
     if before is None:
         return None
     limits = policy.thresholds
-    if not seen.isolates and _rose(before.error_share, after.error_share, limits.error_share):
+    rose = _rose(before.error_share, after.error_share, limits.error_share)
+    if rose and not seen.isolates and not _by_accident(seen):
         return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
-    if _rose(before.throttle_share, after.throttle_share, limits.throttle_share):
+    refused = _rose(before.throttle_share, after.throttle_share, limits.throttle_share)
+    if refused and not more_done(before, after):
         return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
     was = before.neighbours_throttles_per_minute or 0.0
     now = after.neighbours_throttles_per_minute or 0.0
@@ -25,7 +28,19 @@ def harmed(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effec
     return None
 
 
-# Throttles in the whole account that are no accident any more.
+def _by_accident(seen: Effect) -> bool:
+    """Whether but a few of few invocations have failed, in a single minute."""
+    tried, share = seen.signals.attempts_per_second, seen.signals.error_share
+    if seen.overdue or (seen.signals.failing_minutes or 0) >= MINUTES_OF_HARM or tried is None:
+        return False
+    return 60 * tried * (share or 0.0) < _FEW
+
+
+# Failures in a minute.
+_FEW = 3
+# Whole minutes after which what is slower is the change's doing, and not that of a cold start.
+MINUTES_OF_HARM = 2
+# Throttles of the account's other functions that are no accident any more.
 _STARVING_PER_MINUTE = 10.0
 
 

@@ -88,13 +88,27 @@ def raised(tracked: TrackedChange) -> bool:
 
 
 def used_up(state: IncidentState, verdict: Verdict, case: Case) -> IncidentState:
-    """The remedies in effect did not do it; one that gets more done may go on, a rung further."""
+    """The remedies in effect did not do it; one that gets more done, or was only a first step of
+    its way, may go on."""
     seen = effects.effect(state, case.evidence, case.at, case.policy)
     helped = verification.gained(state.before, case.at, seen)
     if helped or verdict.verdict is VerdictName.IMPROVING:
         return state
-    used = tuple(dict.fromkeys(t.change.remedy for t in state.in_effect))
+    used = (t.change.remedy for t in state.in_effect if not _only_begun(t, state, case))
     return state.model_copy(update={"tried": tuple(dict.fromkeys((*state.tried, *used)))})
+
+
+def _only_begun(tracked: TrackedChange, state: IncidentState, case: Case) -> bool:
+    """Whether more of a remedy is to come: a record was only looked for, and is not given up yet;
+    or the factor was raised once, and not as far as it may be."""
+    remedy, mapping = tracked.change.remedy, case.evidence.mapping
+    if remedy is RemedyName.ISOLATE_POISON:
+        return next_step.probing(state)
+    if remedy is not RemedyName.RAISE_PARALLELIZATION_FACTOR or mapping is None:
+        return False
+    turns = {t.turn for t in state.in_effect if t.change.remedy is remedy}
+    most = case.policy.limits.parallelization_factor
+    return len(turns) == 1 and mapping.parallelization_factor < most
 
 
 def lasting(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:

@@ -37,10 +37,13 @@ def spare_concurrency(
 
 def taken_of_reservation(evidence: Evidence, signals: Signals) -> int:
     """How much of its own reservation the mapping may take: lanes that rest come back to work once
-    something waits for them."""
+    something waits for them. Where other mappings feed the function, as many as ever ran at once
+    lately."""
     mapping, shards = evidence.mapping, evidence.open_shards
     lanes = shards * mapping.parallelization_factor if mapping and shards else 0
-    return max(lanes, ceil(signals.busy_lanes or signals.concurrency or 0.0))
+    busy, peak = signals.busy_lanes, signals.concurrency
+    at_work = max(busy or 0.0, peak or 0.0) if evidence.sibling_mappings else busy or peak or 0.0
+    return max(lanes, ceil(at_work))
 
 
 def _free(account: AccountState, signals: Signals) -> float | None:

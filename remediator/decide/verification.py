@@ -10,7 +10,13 @@ from functools import partial
 
 from remediator.decide.case import Case
 from remediator.decide.effects import NOTHING_MADE, Effect, effect, snapshot
-from remediator.decide.harm import grew, harmed, more_done, slower_for_nothing
+from remediator.decide.harm import (
+    MINUTES_OF_HARM,
+    grew,
+    harmed,
+    more_done,
+    slower_for_nothing,
+)
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
@@ -57,7 +63,7 @@ def judge(
         return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
     harm = harmed(before, after, policy, seen) if ours and seen.levers else None
-    if harm is None and ours and not seen.isolates and seen.minutes >= _MINUTES_OF_HARM:
+    if harm is None and ours and not seen.isolates and seen.minutes >= MINUTES_OF_HARM:
         harm = slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
     if harm:
         return told(verdict=VerdictName.WORSE, because=harm)
@@ -166,8 +172,6 @@ def _readings(before: Snapshot | None, after: Snapshot) -> tuple[Reading, ...]:
 
 # Whole minutes from which it may be said that a change does nothing yet, and what shows beside.
 _MINUTES_OF_CAUSE = 2
-# Whole minutes after which slower lanes are the change's doing, and not those of a cold start.
-_MINUTES_OF_HARM = 2
 
 
 def held(state: IncidentState, case: Case) -> bool:

@@ -59,7 +59,7 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
     """Invariant 1: a restart must not push what waits past the mapping's maximum record age."""
     if not ask.row.restarts:
         return None
-    most = drops_in_a_restart(ask.case)
+    most = drops_in_a_restart(ask.case, ask.change.remedy)
     if most is None or _captured_from_now_on(ask):
         return None
     restart = ask.policy.forecast.restart_seconds

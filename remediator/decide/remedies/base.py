@@ -72,24 +72,35 @@ def age_bound(here: Case) -> int | None:
     return None if most in RECORD_AGE.never else most
 
 
-def drops_in_a_restart(here: Case) -> int | None:
+def drops_in_a_restart(here: Case, remedy: RemedyName) -> int | None:
     """The maximum record age that what waits would pass while the mapping restarts: what is older
-    is dropped. ``None``: there is none, or it is far, or what is dropped is captured."""
+    is given up. ``None``: there is none, or it is far.
+
+    These are good records (invariant 2): that they are captured is no reason to give them up. Only
+    where a record holds its shard they wait for that age anyway, and isolating it saves the rest.
+    """
     most, mapping = age_bound(here), here.evidence.mapping
     if most is None or mapping is None:
         return None
     age = here.signals.age_seconds
-    if age is not None and age + here.policy.forecast.restart_seconds < most:
+    if age is not None and age + _LONGEST * here.policy.forecast.restart_seconds < most:
         return None
     held = mapping.on_failure_destination
-    return None if held is not None and captures(here, held) else most
+    isolates = remedy is RemedyName.ISOLATE_POISON
+    return None if isolates and held is not None and captures(here, held) else most
+
+
+# Times the restart that a policy reckons with: what waits must not depend on how long it takes.
+_LONGEST = 1.5
 
 
 def restarting(here: Case, made: tuple[Change, ...]) -> tuple[Change, ...]:
     """Changes of the mapping, with its maximum record age lifted where its restart needs that."""
-    most = drops_in_a_restart(here)
+    if not made:
+        return made
+    most = drops_in_a_restart(here, made[0].remedy)
     captured = any(of(c) is DESTINATION and captures(here, c.after) for c in made)
-    if most is None or captured or not made:
+    if most is None or captured:
         return made
     lift = made[0].model_copy(
         update={

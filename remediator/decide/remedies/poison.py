@@ -172,7 +172,8 @@ def _bounded(here: Case, mapping: MappingState) -> Wanted | Pass:
     # That splitting costs no retry is documented and was not measured: its tries come on top.
     enough = min(_MOST_OF_AWS, here.policy.limits.retry_attempts + mapping.halvings)
     return {
-        RETRIES: now if mapping.retries_bounded else enough,
+        # What counted the tries so far begins anew with the restart: a bound that is far is a wait.
+        RETRIES: min(now, enough) if mapping.retries_bounded else enough,
         DESTINATION: destination,
     }
 
