@@ -33,6 +33,8 @@ class Settings(Record):
     """Nothing is changed without; a plan by hand can do without."""
     shared_journal: str | None = None
     """Another stack's journal, which stands in the place of our own: one for account and Region."""
+    journal_claim: str | None = None
+    """The SSM parameter in which our stack says which journal it keeps; beside others' claims."""
     notices_topic_arn: str | None = None
     quarantine_queue_arn: str | None = None
     follow_up_role_arn: str | None = None

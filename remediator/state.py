@@ -282,6 +282,14 @@ class Freeze(Record):
     at: datetime
 
 
+class JournalClaim(Record):
+    """What a stack says: which journal it keeps."""
+
+    stack: str
+    journal: str
+    since: datetime
+
+
 class Claim(Record):
     """Concurrency that an incident has been promised, until metrics show its use."""
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from remediator import arns, policy_file
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
+from remediator.aws.claims import JournalClaims, claims
 from remediator.aws.clients import Clients, clients_of, default_clients
 from remediator.aws.deployed import Deployed, ask, deployed
 from remediator.aws.journal import TableJournal
@@ -105,8 +106,9 @@ def runbook(
     clients.keep_pace(
         runtime.clock, runtime.sleep, _slots(settings, caller, clients, acting=acting)
     )
+    claimed = _claims(settings, clients) if acting else None
     return Runbook(
-        sensor=AwsSensor(clients),
+        sensor=AwsSensor(clients, claimed),
         actuator=AwsActuator(clients, runtime.sleep) if acting else ReadOnlyActuator(clients),
         policy=policy,
         deployment=Deployment(
@@ -124,6 +126,7 @@ def runbook(
         scheduler=_scheduler(settings, caller, runtime, clients),
         notifier=AwsNotifier(clients, settings.notices_topic_arn),
         freeze_switch=_switch(settings, clients),
+        other_journal=claimed.other if claimed else lambda: None,
     )
 
 
@@ -219,6 +222,18 @@ def _switch(settings: Settings, clients: Clients) -> Callable[[], Freeze | None]
     return FreezeSwitch(clients, settings.freeze_parameter).frozen
 
 
+def journal_claims(clients: Clients, journal: str) -> JournalClaims:
+    """Whose journal the account has, as its stacks say it, and whether that is this one."""
+    return claims(clients, journal)
+
+
+def _claims(settings: Settings, clients: Clients) -> JournalClaims | None:
+    """Looked for where our own stack says which journal it keeps, too."""
+    if settings.journal_claim is None or settings.journal_table is None:
+        return None
+    return claims(clients, settings.journal_table)
+
+
 def _scheduler(
     settings: Settings, caller: Caller, runtime: Runtime, clients: Clients
 ) -> EventBridgeScheduler | None:
@@ -254,6 +269,7 @@ __all__ = [
     "given_up_records",
     "identity",
     "inspector",
+    "journal_claims",
     "offline",
     "policy_of",
     "quotas",

@@ -156,7 +156,10 @@ _RESOURCES: Mapping[str, Callable[[Call, Place], str]] = {
     "sns": lambda call, _: str(call.params["TopicArn"]),
     "s3": lambda call, _: f"arn:aws:s3:::{call.params['Bucket']}",
     "events": lambda _, place: place.arn("events", "event-bus/default"),
-    "ssm": lambda call, place: place.arn("ssm", f"parameter{call.params['Name']}"),
+    # A path is asked for as such, whatever lies under it.
+    "ssm": lambda call, place: place.arn(
+        "ssm", f"parameter{call.params.get('Name') or call.params['Path']}"
+    ),
     # By names here, by ids in truth; what comes later is of the session's profile.
     "appconfigdata": lambda call, place: place.arn(
         "appconfig",

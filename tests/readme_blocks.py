@@ -230,6 +230,7 @@ UNSET = {
     "policy_parameter": "the policy file's",
     "policy_configuration": "the policy file's",
     "shared_journal": "the journal is the stack's own",
+    "journal_claim": "no other stack's journal is looked for",
     "journal_table": "the function refuses to run; a plan by hand can do without",
     "notices_topic_arn": "nobody is told by SNS",
     "quarantine_queue_arn": "retries are bounded only with a destination of the mapping's own",

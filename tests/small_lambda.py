@@ -40,7 +40,7 @@ from remediator.ports import (
     Sensor,
 )
 from remediator.runbook import Deployment, Runbook
-from remediator.state import Claim, Freeze, IncidentState, Lease
+from remediator.state import Claim, Freeze, IncidentState, JournalClaim, Lease
 from tests.histories import ACCOUNT, REGION
 from tests.small_account import QUARANTINE, Author, SmallAccount
 
@@ -132,6 +132,7 @@ class Host:
         self.policy = policy
         self.mode = Mode.APPLY
         self.switch: Freeze | None = None
+        self.other_journal: JournalClaim | None = None
         self.gaps: tuple[Gap, ...] = ()
         """What cannot be seen, whatever is read."""
         self.refused: dict[str, RemediatorError] = {}
@@ -303,6 +304,7 @@ class Host:
             scheduler=cast("Scheduler", _Port(self, "scheduler", _Scheduler(self))),
             notifier=cast("Notifier", _Port(self, "notifier", _Notifier(self))),
             freeze_switch=lambda: cast("Freeze | None", self.call("switch", lambda: self.switch)),
+            other_journal=lambda: self.other_journal,
         )
 
     def freezes(self, function: str) -> list[Freeze]:

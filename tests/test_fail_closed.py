@@ -17,7 +17,7 @@ from remediator.policy import (
     Override,
     RemedyPolicy,
 )
-from remediator.state import ChangeState, Freeze, Stage
+from remediator.state import ChangeState, Freeze, JournalClaim, Stage
 from tests.histories import ACCOUNT, REGION
 from tests.lives import (
     BOUNDED,
@@ -52,6 +52,26 @@ def test_unread_tags_block_nothing_where_no_override_asks_for_them() -> None:
     host.gaps = (Gap(reading="tags", reason="denied"),)
     alarmed(host)
     assert host.reports[-1].outcome.status is Status.APPLIED
+
+
+def test_beside_another_journal_nothing_is_changed_and_a_person_is_told_what_to_do() -> None:
+    host = started(Weather.BUSY)
+    host.other_journal = JournalClaim(stack="first", journal="theirs", since=host.now)
+    alarmed(host)
+    outcome = host.reports[-1].outcome
+    assert outcome.status is Status.BLOCKED
+    assert "SharedJournal=theirs" in outcome.reason
+    assert "SharedJournal=theirs" in " ".join(host.notices[-1].text.split())
+    assert factor(host) == 1
+
+
+def test_what_is_in_effect_is_put_back_whosever_journal_it_is_now() -> None:
+    host, incident = acted(Weather.SATURATED)
+    raised = factor(host)
+    host.other_journal = JournalClaim(stack="first", journal="theirs", since=host.now)
+    for _ in range(4):
+        look(host, incident)
+    assert factor(host) == 1 != raised
 
 
 def test_an_unread_reservation_is_not_taken_for_none() -> None:

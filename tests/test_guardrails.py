@@ -46,7 +46,7 @@ from remediator.policy import (
     Policy,
     RemedyPolicy,
 )
-from remediator.state import AccountLedger, Claim, Edit, Freeze, Spent
+from remediator.state import AccountLedger, Claim, Edit, Freeze, JournalClaim, Spent
 from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
 from tests.evidence import (
     FUNCTION_ARN,
@@ -175,6 +175,14 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         CALM._replace(freeze_unreadable="denied"),
         Decision.BLOCK,
         "freeze",
+    ),
+    "another journal has the account": (
+        FACTOR,
+        slow_consumer(),
+        Policy(),
+        CALM._replace(other_journal=JournalClaim(stack="first", journal="theirs", since=NOW)),
+        Decision.BLOCK,
+        "one_journal",
     ),
     "a maintenance window": (
         FACTOR,
@@ -861,6 +869,7 @@ def test_one_plan_does_not_overspend_a_budget_by_its_second_change() -> None:
         ("a maintenance window", True),
         ("downstream is in ALARM", False),
         ("stopped on purpose stays so", False),
+        ("another journal has the account", False),
         ("nothing against it", False),
     ],
 )
@@ -962,6 +971,11 @@ def _neighbours_keep_theirs(
     if made.setting not in RAISING or seen.account is None:
         return
     reserved = seen.function.reserved_concurrency if seen.function else None
+    if made.setting == "reserved_concurrency" and made.before is None:  # from a pool used up
+        assert isinstance(made.after, int)
+        left = seen.account.unreserved_concurrency - made.after
+        assert left >= policy.limits.unreserved_minimum + policy.limits.concurrency_margin
+        return
     added = _added_concurrency(made, seen)
     claimed = around.ledger.claimed_by_others("ours", NOW)
     pool = seen.account.unreserved_concurrency - added

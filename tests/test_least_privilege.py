@@ -34,6 +34,7 @@ from lab.own_aws import make_journal_table
 from remediator.aws import neighbours
 from remediator.aws.actuator import AwsActuator
 from remediator.aws.asking import Question, ask_all
+from remediator.aws.claims import JournalClaims
 from remediator.aws.clients import Clients
 from remediator.aws.journal import TableJournal
 from remediator.aws.notifier import AwsNotifier
@@ -288,6 +289,7 @@ def come_back_and_tell(stage: Stage) -> None:
     if notifier.failed:
         raise PermanentError("news could not be sent")
     FreezeSwitch(stage.clients, "/freeze").frozen()
+    JournalClaims(stage.clients, TABLE).all()
 
 
 def read_the_policy(stage: Stage) -> None:

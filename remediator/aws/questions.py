@@ -68,7 +68,7 @@ def _of_kinesis(clients: Clients, target: Target) -> tuple[Question, ...]:
             clients.kinesis.list_shards,
             stream | {"MaxResults": _MOST_SHARDS},
             read=lambda page: reading.kinesis_shards([page]),
-            next_page=_by_token,
+            next_page=by_token,
         ),
     )
 
@@ -112,7 +112,7 @@ def _next_shards(page: Answer) -> Mapping[str, Any] | None:
     return {"ExclusiveStartShardId": last} if last else None
 
 
-def _by_token(page: Answer) -> Mapping[str, Any] | None:
+def by_token(page: Answer) -> Mapping[str, Any] | None:
     token = page.get("NextToken")
     return {"NextToken": token} if token else None
 
@@ -130,7 +130,7 @@ def consumers(clients: Clients, target: Target) -> Question:
         clients.kinesis.list_stream_consumers,
         {"StreamARN": target.source_arn, "MaxResults": _MOST_CONSUMERS},
         read=lambda page: [(one["ConsumerName"], one["ConsumerARN"]) for one in page["Consumers"]],
-        next_page=_by_token,
+        next_page=by_token,
     )
 
 
@@ -179,5 +179,5 @@ def metrics(
             "ScanBy": "TimestampAscending",
         },
         read=series.complete,
-        next_page=_by_token,
+        next_page=by_token,
     )

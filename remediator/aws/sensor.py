@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from remediator.aws import described, destinations, neighbours, questions, reading, series
 from remediator.aws.asking import ask_all
+from remediator.aws.claims import JournalClaims
 from remediator.aws.clients import Clients
 from remediator.aws.neighbours import Replies
 from remediator.aws.series import Query
@@ -33,10 +34,11 @@ from remediator.ports import DescribedAlarm
 
 
 class AwsSensor:
-    """Reads; never writes (port: Sensor)."""
+    """Reads; never writes (port: Sensor). ``claims``: asked for in the same breath."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, claims: JournalClaims | None = None) -> None:
         self._clients = clients
+        self._claims = claims
 
     def describe_alarms(self, names: Sequence[str]) -> tuple[DescribedAlarm, ...]:
         """The alarms by name or ARN, those that exist.
@@ -67,7 +69,7 @@ class AwsSensor:
         Raises PermanentError when the mapping is gone or may not be read, TemporaryError when
         reading it may work later.
         """
-        seen = _look(self._clients, target, series.window(now, window_seconds))
+        seen = _look(self._clients, target, series.window(now, window_seconds), self._claims)
         replies, given = seen.replies, series.answers(seen.asked, seen.replies["metrics"].pages)
         around = neighbours.seen(target, replies)
         return Evidence(
@@ -102,9 +104,17 @@ class _Seen(NamedTuple):
     asked: tuple[Query, ...]
 
 
-def _look(clients: Clients, target: Target, window: tuple[datetime, datetime]) -> _Seen:
+def _look(
+    clients: Clients,
+    target: Target,
+    window: tuple[datetime, datetime],
+    claims: JournalClaims | None,
+) -> _Seen:
     """Ask everything. Raises what keeps the mapping itself from being read."""
-    replies = ask_all(questions.first(clients, target))
+    beside = claims.question() if claims else None
+    replies = ask_all([*questions.first(clients, target), *([beside] if beside else [])])
+    if claims and beside:
+        claims.hear(replies.pop(beside.about))
     if error := replies["mapping"].error:
         raise error
     stream, shards = _stream(target, replies), _shards(target, replies)

@@ -171,6 +171,26 @@ def _journal(who: Patient) -> Finding:
     return _ok(f"{table}, {count} {'incident' if count == 1 else 'incidents'} open")
 
 
+def _one_journal(who: Patient) -> Finding:
+    """Whether this is the one journal of the account and Region, by what its stacks say."""
+    ours = who.settings.journal_table or ""
+    claims = wiring.journal_claims(who.office.clients, ours).all()
+    first = next(iter(claims), None)
+    if first is not None and first.journal != ours:
+        return _fail(
+            f"this account and Region have the journal {first.journal}, of stack {first.stack} "
+            f"since {first.since:%F}: beside it, nothing is changed",
+            f"Deploy this one with SharedJournal={first.journal}.",
+        )
+    apart = [claim.stack for claim in claims if claim.journal != ours]
+    if apart:
+        return _warn(
+            f"with a journal of their own, and so without changes: {', '.join(apart)}",
+            f"Deploy them with SharedJournal={ours}.",
+        )
+    return _ok("no stack of this account and Region says that it keeps another")
+
+
 def _schedule_role(who: Patient) -> Finding:
     """Whether the scheduler may take on the role in which it wakes the remediator."""
     role = who.settings.follow_up_role_arn
@@ -322,6 +342,7 @@ CHECKS: Mapping[str, Callable[[Patient], Finding]] = {
     "policy": _policy,
     "permissions": _permissions,
     "journal": _journal,
+    "one journal": _one_journal,
     "schedule role": _schedule_role,
     "alarm": _alarm,
     "quarantine": _quarantine,

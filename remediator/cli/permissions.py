@@ -82,6 +82,7 @@ SHARES: Mapping[Audience, Share] = {
         frozenset(
             {
                 "KeepJournal",
+                "ReadJournalClaims",
                 "ScheduleFollowUps",
                 "LendFollowUpRole",
                 "SendNotices",

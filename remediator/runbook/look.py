@@ -21,6 +21,7 @@ from remediator.model import (
     FollowUpDecision,
     GuardedPlan,
     Incident,
+    Mode,
     Outcome,
     Plan,
     RemedyName,
@@ -114,7 +115,10 @@ class Look:
         tried = self.known.tried if self.known else ()
         wish = approved or wish or planning.plan(self.incident.incident_id, case, tried)
         around = self._surroundings(ledger, approved=approved is not None)
-        return guardrails.guard(wish, case, around._replace(taken=self._taken_back(wish)))
+        around = around._replace(taken=self._taken_back(wish))
+        if wish.changes and around.mode is Mode.APPLY:
+            around = around._replace(other_journal=self.session.other_journal())
+        return guardrails.guard(wish, case, around)
 
     def rule_undo(
         self,

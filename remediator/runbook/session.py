@@ -25,7 +25,7 @@ from remediator.model import (
 from remediator.policy import Policy
 from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Scheduler, Sensor
 from remediator.render import announcing
-from remediator.state import Freeze, IncidentState, in_effect
+from remediator.state import Freeze, IncidentState, JournalClaim, in_effect
 
 # After one to two of each, a watch looks whether a look was missed.
 _WATCHES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
@@ -61,6 +61,8 @@ class Session(NamedTuple):
     notifier: Notifier | None = None
     freeze_switch: Callable[[], Freeze | None] = lambda: None
     """A freeze switch outside the journal. Raises when it cannot be read."""
+    other_journal: Callable[[], JournalClaim | None] = lambda: None
+    """The claim of another journal that has this account and Region, as far as that is seen."""
 
     # --- whom it is about ------------------------------------------------------------------
 

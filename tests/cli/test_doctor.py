@@ -234,6 +234,23 @@ def test_a_journal_that_is_not_there_or_is_keyed_otherwise_is_in_the_way(clinic:
     clinic.is_("journal", "fail", "other is keyed by id")
 
 
+def test_another_journal_of_the_account_is_in_the_way_and_one_that_came_later_is_not(
+    clinic: Clinic,
+) -> None:
+    ssm = clinic.at.aws.session.client("ssm")
+
+    def claim(stack: str, journal: str) -> None:
+        ssm.put_parameter(Name=f"/remediator/journals/{stack}", Value=journal, Type="String")
+
+    clinic.is_("one journal", "ok", "keeps another")
+    claim("a-first", "theirs")
+    clinic.is_("one journal", "fail", "the journal theirs, of stack a-first since")
+    ssm.delete_parameter(Name="/remediator/journals/a-first")
+    claim("a-us", JOURNAL)
+    claim("b-later", "theirs")
+    clinic.is_("one journal", "warn", "without changes: b-later")
+
+
 def test_a_follow_up_role_that_cannot_wake_it_is_in_the_way(clinic: Clinic) -> None:
     clinic.trust("lambda.amazonaws.com")
     clinic.is_("schedule role", "fail", "does not trust scheduler.amazonaws.com")

@@ -14,8 +14,9 @@ A topic's call of a function is not tried again. CloudFormation leaves out the f
 dead-letter queue and its reserved concurrency, and knows no `Fn::Split` in a condition.
 
 Its IAM lets `lambda:UpdateEventSourceMapping` and `lambda:GetAccountSettings` pass unasked,
-asks for `dynamodb:DescribeStream` on everything instead of the stream, and simulates a policy
-without its conditions, so that `remediator doctor` finds permissions lacking.
+asks for `dynamodb:DescribeStream` and `ssm:GetParametersByPath` on everything instead of the stream
+and the path, and simulates a policy without its conditions, so that `remediator doctor` finds
+permissions lacking.
 """
 
 _KINESIS_LOCAL = """

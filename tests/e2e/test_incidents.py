@@ -71,6 +71,20 @@ def test_nothing_is_changed_while_somebody_has_frozen_it(
     day.pass_until(lambda: day.setting(FACTOR) > 1, 10)
 
 
+def test_beside_another_stacks_journal_nothing_is_changed_until_that_stack_is_gone(
+    aws: MiniStack, code: dict[str, bytes]
+) -> None:
+    first = "/remediator/journals/first"
+    aws.ssm.put_parameter(Name=first, Value="its-journal", Type="String")
+    operator = Operator(aws, code, CONSUMER, **A_RESTART_IS_NO_ALARM)
+    day = alarmed(slow_day(aws))
+
+    assert day.setting(FACTOR) == 1
+    assert "SharedJournal=its-journal" in operator.pasted("report").stdout
+    aws.ssm.delete_parameter(Name=first)
+    day.pass_until(lambda: day.setting(FACTOR) > 1, 10)
+
+
 def test_what_asks_first_is_made_by_the_command_of_its_message(
     aws: MiniStack, code: dict[str, bytes]
 ) -> None:

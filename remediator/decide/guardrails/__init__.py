@@ -39,6 +39,7 @@ from remediator.state import Spent, TrackedChange
 GUARDRAILS: Mapping[str, Callable[[Inquiry], Word]] = {
     "freeze": allowing.frozen,
     "maintenance_window": allowing.maintenance,
+    "one_journal": allowing.one_journal,
     "unknown_policy": allowing.unknown_policy,
     "opted_in": allowing.not_opted_in,
     "stopped_on_purpose": allowing.stopped_by_a_human,

@@ -60,6 +60,17 @@ def undo_held_back(policy: Policy, around: Circumstances) -> str | None:
     return _why_frozen(policy, around) or _why_closed(policy, around)
 
 
+def one_journal(ask: Inquiry) -> Word:
+    """Invariants 4 and 6: one journal for an account and Region, which a second stack joins."""
+    claim = ask.around.other_journal
+    if claim is None:
+        return None
+    return block(
+        f"deploy with SharedJournal={claim.journal}: that journal, of stack {claim.stack}, has "
+        f"this account and Region since {claim.since:%F %R}, and ours is another"
+    )
+
+
 def stopped_by_a_human(ask: Inquiry) -> Word:
     """Invariant 3: a consumer that was stopped on purpose stays so."""
     if ask.case.diagnosis.cause is not Cause.CONSUMER_STOPPED:

@@ -10,7 +10,7 @@ from remediator.decide.ownership import Taken
 from remediator.model import Change, Decision, Evidence, Mode
 from remediator.policy import Policy
 from remediator.settings_table import Setting, of
-from remediator.state import AccountLedger, Edit, Freeze, Spent
+from remediator.state import AccountLedger, Edit, Freeze, JournalClaim, Spent
 
 
 class Circumstances(NamedTuple):
@@ -22,6 +22,8 @@ class Circumstances(NamedTuple):
     freeze: Freeze | None = None
     freeze_unreadable: str | None = None
     """Why a configured freeze switch could not be read: then nothing is changed."""
+    other_journal: JournalClaim | None = None
+    """The journal that has this account and Region, where it is not ours."""
     ledger: AccountLedger = AccountLedger.model_construct()
     downstream: Mapping[str, str | None] = {}
     """State of each downstream alarm of the policy; ``None``: could not be seen."""

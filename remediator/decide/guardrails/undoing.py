@@ -35,15 +35,17 @@ _THEIRS = frozenset(
     {"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy", "opted_in"}
 )
 # Are for what is done of ourselves and can wait.
+# Keeps us from more; what is ours in effect is nobody else's to put back.
+_OURS = frozenset({"one_journal"})
 _PACE = frozenset({"cooldown", "budget"})
 # Keep us from acting by ourselves; a person's word stands above them.
 _HUMAN = frozenset(
     {"freeze", "maintenance_window", "unknown_policy", "human_change", "tumbling_window"}
 )
 LIFTED: Mapping[Undo, frozenset[str]] = {
-    Undo.RESTORE: _THEIRS,
-    Undo.HARM: _THEIRS | _PACE,
-    Undo.BY_HAND: _THEIRS | _PACE | _HUMAN,
+    Undo.RESTORE: _THEIRS | _OURS,
+    Undo.HARM: _THEIRS | _OURS | _PACE,
+    Undo.BY_HAND: _THEIRS | _OURS | _PACE | _HUMAN,
 }
 
 
