@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from remediator.events.names import new_incident_id
 from remediator.events.requests import Approve, FollowUpDue, Rollback
@@ -226,6 +227,45 @@ def _shards_only() -> Host:
     return started(Weather.BUSY, BOUNDED.model_copy(update=ours))
 
 
+# What is asked for by default, and what would be done before it.
+LANES = RemedyName.RAISE_PARALLELIZATION_FACTOR
+
+
+def _lever(name: RemedyName, weather: Weather, **of_orders: Any) -> Host:
+    """A lever that is asked for by default is made by itself here, and lanes may not be added."""
+    freedom = {
+        LANES: RemedyPolicy(autonomy=Autonomy.OFF),
+        name: RemedyPolicy(autonomy=Autonomy.AUTO),
+    }
+    host = started(Weather.FAIR, BOUNDED.model_copy(update={"remedies": freedom}))
+    orders = host.account.pipelines["orders"]
+    for attribute, value in of_orders.items():
+        setattr(orders, attribute, value)
+    host.account.pass_time(1200)
+    orders.weather = weather
+    host.account.pass_time(600)
+    return host
+
+
+def _computing() -> Host:
+    return _lever(RemedyName.RAISE_MEMORY, Weather.BUSIER, computes=True)
+
+
+def _dear() -> Host:
+    """Most of an invocation's time goes by the batch."""
+    return _lever(RemedyName.RAISE_BATCH_SIZE, Weather.BUSY, once_seconds=9.0)
+
+
+def _starved() -> Host:
+    """Neighbours use all of the account's pool but one."""
+    freedom = {RemedyName.RESERVE_CONCURRENCY: RemedyPolicy(autonomy=Autonomy.AUTO)}
+    host = started(Weather.FAIR, BOUNDED.model_copy(update={"remedies": freedom}))
+    host.account.neighbours = host.account.concurrency_limit - 1
+    host.account.pipelines["orders"].weather = Weather.BUSY
+    host.account.pass_time(600)
+    return host
+
+
 def _both_busy(shares: ResourceKind | None = None, reserved: int | None = None) -> Host:
     host = started(Weather.BUSY, shares=shares)
     orders = host.account.pipelines["orders"]
@@ -249,6 +289,10 @@ LIVES = (
     Life("one stream", _both_expire, _two_at_once),
     Life("the older is rolled back first", lambda: started(Weather.BUSY), _older_first),
     Life("in mode plan meanwhile", lambda: started(Weather.POISON), _in_mode_plan_meanwhile),
+    Life("more memory", _computing, _recovers),
+    Life("larger batches", _dear, _recovers),
+    Life("smaller batches", lambda: started(Weather.LARGE), _recovers),
+    Life("a reservation of its own", _starved, _recovers),
     Life("frozen for long", lambda: started(Weather.POISON), _frozen_for_long),
 )
 

@@ -15,6 +15,7 @@ from remediator.decide import learned
 from remediator.events.requests import FollowUpDue
 from remediator.execution import FOUND
 from remediator.model import Cause, Incident, Mode, RemedyName, Resource, ResourceKind, Value
+from remediator.policy import Autonomy
 from remediator.state import (
     ChangeState,
     Claim,
@@ -202,8 +203,17 @@ class Promises:
         seen = min(account.in_use_as_seen(began), account.in_use_as_seen())
         minimum = self.host.policy.limits.unreserved_minimum
         kept = max(minimum, seen) if self._reserves(claim) else seen
+        if self._takes_a_first_reservation(claim):
+            kept = (
+                minimum  # out of a pool that others use up: they keep AWS's minimum and the margin
+            )
         free = account.pool - kept - margin
         assert claimed <= free, f"4: {claimed} claimed of {free} that are free: {ledger.claims}"
+
+    def _takes_a_first_reservation(self, claim: Claim) -> bool:
+        freedom = self.host.policy.remedies.get(RemedyName.RESERVE_CONCURRENCY)
+        allowed = freedom is not None and freedom.autonomy is Autonomy.AUTO
+        return allowed and not self._reserves(claim)
 
     def _reserves(self, claim: Claim) -> bool:
         """Whether the claim is for a reservation: only a function that has one asks for that."""

@@ -36,6 +36,9 @@ RESTART = timedelta(seconds=90)
 UNDER_WAY = timedelta(seconds=45)
 ONE_LANE_PER_SECOND = 10.0
 BATCH = 100
+# Of records in a batch, where no more wait.
+FEW = 20
+TIMEOUT_SECONDS = 300
 HISTORY_MINUTES = 30
 
 
@@ -80,9 +83,21 @@ class Weather(StrEnum):
     """Nothing comes in any more."""
     OLD = "old"
     """Busy, and the oldest record is about to expire."""
+    BUSIER = "busier"
+    """More comes in than a part of a CPU gets done, and no more than a whole one would."""
+    LARGE = "large"
+    """Each record takes so long that a full batch runs into the timeout."""
 
 
-ARRIVAL_PER_SECOND = {Weather.FAIR: 2.0, Weather.IDLE: 0.0}
+ARRIVAL_PER_SECOND = {
+    Weather.FAIR: 2.0,
+    Weather.IDLE: 0.0,
+    Weather.BUSIER: 15.0,
+    Weather.LARGE: 0.3,
+}
+# Of one record in full batches.
+LARGE_SECONDS = 4.0
+ONE_VCPU_MB = 1769
 Point = tuple[datetime, dict[Metric, float]]
 
 
@@ -107,6 +122,12 @@ class Pipeline:
     modified: datetime = NOW - timedelta(days=30)
     minutes: list[Point] = field(default_factory=list)
     gone: bool = False
+    once_seconds: float = 0.0
+    """What each invocation takes, beside its records."""
+    computes: bool = False
+    """Whether its records take CPU, of which the memory brings a part."""
+    room: int = 1000
+    """What the account's pool leaves for a function that reserves nothing."""
     starting_position: str = "TRIM_HORIZON"
     update: tuple[datetime, dict[str, Value], Author] | None = None
     """What was accepted and has not come into effect: when it will, what, and whose."""
@@ -126,6 +147,7 @@ class Pipeline:
             (mapping, "maximum_record_age_seconds"): -1,
             (mapping, "on_failure_destination"): None,
             (function, "reserved_concurrency"): None,
+            (function, "memory_mb"): 1024,
             (stream, "retention_hours"): 24,
         }
         self.settings = {key: Setting(value) for key, value in first.items()}
@@ -189,7 +211,22 @@ class Pipeline:
     def running(self) -> int:
         """How many invocations its load may have at once."""
         reserved = self.settings[ResourceKind.FUNCTION, "reserved_concurrency"].value
-        return self.lanes if reserved is None else min(self.lanes, int(reserved))
+        return min(self.lanes, self.room if reserved is None else int(reserved))
+
+    @property
+    def memory_mb(self) -> int:
+        return int(self.settings[ResourceKind.FUNCTION, "memory_mb"].value or 0)
+
+    @property
+    def batch_size(self) -> int:
+        return int(self.of_mapping("batch_size") or 1)
+
+    def takes(self, records: int) -> float:
+        """Seconds of an invocation, would it end in time."""
+        each = LARGE_SECONDS if self.weather is Weather.LARGE else 1 / ONE_LANE_PER_SECOND
+        if self.computes:
+            each *= ONE_VCPU_MB / min(ONE_VCPU_MB, self.memory_mb)
+        return self.once_seconds + each * records
 
     def come_into_effect(self, now: datetime) -> None:
         """Finish the update that is due."""
@@ -208,17 +245,21 @@ class Pipeline:
         captured = self.of_mapping("maximum_retry_attempts") != -1
         stuck = self.weather is Weather.POISON and not captured
         restarting = minute < self.modified + RESTART
-        capacity = 0.0 if restarting else 60 * ONE_LANE_PER_SECOND * self.running
+        size = self.batch_size
+        a_lane = size / self.takes(size)
+        capacity = 0.0 if restarting else 60 * a_lane * self.running
         if self.weather is Weather.SATURATED:
             capacity = min(capacity, 60 * ONE_LANE_PER_SECOND * 2)
-        failing = self.weather is Weather.BROKEN
+        times_out = self.takes(size) >= TIMEOUT_SECONDS
+        failing = self.weather is Weather.BROKEN or times_out
         moved = 0.0 if failing else min(capacity, self.backlog + arrived) / (2 if stuck else 1)
         self.backlog = max(0.0, self.backlog + arrived - moved)
         # Behind one record half of the places stands still: what moves is of the others.
         self.beside = max(0.0, self.beside + arrived - 2 * moved) if stuck else self.backlog
         busy = self.backlog > 0
-        seconds = 60 * self.running * BATCH / capacity if capacity and busy else 2.0
-        batches = 6.0 if failing else max(1.0, moved / (BATCH if busy else 20))
+        seconds = 60 * self.running * size / capacity if capacity and busy else self.takes(FEW)
+        seconds = min(seconds, TIMEOUT_SECONDS)
+        batches = 6.0 if failing else max(1.0, moved / (size if busy else FEW))
         errors = batches if failing else 4.0 if stuck else 0.0
         shown: dict[Metric, float] = {
             Metric.ITERATOR_AGE_MS: 1000 * self._age(self.backlog, arrived, stuck=stuck or failing),
@@ -234,6 +275,9 @@ class Pipeline:
             Metric.READ_RECORDS: moved,
             Metric.READ_CALLS: 60.0 * self.shards,
         }
+        if self.computes:
+            share = min(1.0, self.memory_mb / ONE_VCPU_MB)
+            shown[Metric.CPU_TOTAL_TIME_MS] = 0.97 * 1000 * seconds * share
         self.minutes = [*self.minutes[-HISTORY_MINUTES:], (minute, shown)]
 
     def _age(self, backlog: float, arrived: float, *, stuck: bool) -> float:
@@ -283,7 +327,9 @@ class SmallAccount:
     def live(self) -> None:
         """Let the pipelines live through every minute that is over."""
         while self._lived_until + MINUTE <= self.now:
+            room = self.pool - self.neighbours
             for pipeline in self.pipelines.values():
+                pipeline.room = max(1, room)
                 pipeline.live(self._lived_until)
                 pipeline.come_into_effect(self._lived_until + MINUTE)
             self._lived_until += MINUTE
@@ -336,7 +382,7 @@ class SmallAccount:
         """What can be seen of a pipeline now."""
         seen = self._seen(pipeline)
         series = {
-            metric: Series(points=tuple((at, shown[metric]) for at, shown in seen))
+            metric: Series(points=tuple((at, of[metric]) for at, of in seen if metric in of))
             for metric in seen[-1][1]
         }
         used = Series(points=((seen[-1][0], self.in_use_as_seen()),))
@@ -349,8 +395,8 @@ class SmallAccount:
             mapping=pipeline.mapping_state(),
             function=FunctionState(
                 name=pipeline.function,
-                memory_mb=1024,
-                timeout_seconds=300,
+                memory_mb=pipeline.memory_mb,
+                timeout_seconds=TIMEOUT_SECONDS,
                 last_modified=NOW - timedelta(days=30),
                 state="Active",
                 reserved_concurrency=None if reserved is None else int(reserved),

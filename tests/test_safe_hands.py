@@ -9,7 +9,7 @@ end the weather clears up, and then every incident has to be closed and every se
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from itertools import count
+from itertools import count, cycle
 from math import gcd
 
 import pytest
@@ -39,6 +39,7 @@ from tests.lives import (
     started,
     transition,
 )
+from tests.promises import settings_of
 from tests.small_account import Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
 
@@ -106,7 +107,7 @@ def try_each(life: Life, chosen: Sequence[Disturb], record: Record) -> None:
 
 
 # Histories of one life: more than there are kinds of disturbances.
-MOST = 20
+MOST = 16
 
 
 def spread(every: Sequence[Disturb]) -> Sequence[Disturb]:
@@ -140,6 +141,40 @@ def test_undisturbed_it_acts_looks_again_and_ends(life: Life) -> None:
     assert "actuator.write" in names
     assert "scheduler.schedule" in names
     live_through(life, lambda _: {})
+
+
+KILLED = (Kind.CRASH_BEFORE, Kind.CRASH_AFTER, Kind.LOST_ANSWER)
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
+def test_killed_at_any_write_a_change_is_finished_or_undone(
+    life: Life, record_property: Record
+) -> None:
+    writes = [place for place in places(life) if place[2] == "actuator.write"]
+    every = [
+        partial(_struck, delivery, Fault(kind, number))
+        for (delivery, number, _), kind in zip(writes, cycle(KILLED), strict=False)
+    ]
+    try_each(life, every, record_property)
+
+
+def held(host: Host) -> dict[tuple[str, str], Value]:
+    """Every setting of the account; a range that was never split is one shard."""
+    return {(of.id, name): setting.value for of, name, setting in settings_of(host)}
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name)
+def test_rolled_back_every_lever_leaves_the_old_settings_and_what_keeps_records(life: Life) -> None:
+    host = life.start()
+    before = held(host)
+    host.invoke(transition("orders", host.now))
+    host.pass_time(1200)
+    for _ in range(3):  # one that meets an update is carried out by a later look
+        for state in host.states():
+            host.invoke(Rollback(incident_id=state.incident_id, by="ada"))
+        host.pass_time(300)
+    changed = {key for key, value in held(host).items() if value != before.get(key, 1)}
+    assert {setting for _, setting in changed} <= {"retention_hours"}
 
 
 # --- any mixture ---------------------------------------------------------------------------------
