@@ -37,6 +37,8 @@ class Settings(Record):
     """The SSM parameter in which our stack says which journal it keeps; beside others' claims."""
     notices_topic_arn: str | None = None
     quarantine_queue_arn: str | None = None
+    capture_bucket: str | None = None
+    """Where given-up records are kept; ``None``: nowhere."""
     follow_up_role_arn: str | None = None
     freeze_parameter: str | None = None
     iterator_age_threshold_seconds: int | None = None

@@ -155,6 +155,15 @@ class FirstAid(_Section):
     extend_to_hours: int = Field(default=168, ge=25, le=8760)
 
 
+class Capture(_Section):
+    """Whether given-up records are read and kept, and how much at a time."""
+
+    enabled: bool = False
+    ranges_per_look: int = Field(default=10, ge=1, le=50)
+    reads_per_range: int = Field(default=10, ge=1, le=50)
+    megabytes_per_range: int = Field(default=16, ge=1, le=64)
+
+
 class RemedyPolicy(_Section):
     """One remedy's freedom; an unset field takes the general one."""
 
@@ -278,6 +287,7 @@ class Policy(_Section):
     budget: Budget = Budget.model_construct()
     follow_up: FollowUps = FollowUps.model_construct()
     first_aid: FirstAid = FirstAid.model_construct()
+    capture: Capture = Capture.model_construct()
     restore: RestoreTo = RestoreTo.PRIOR
     latest_position: Freedom = Autonomy.APPROVE
     record_age: Freedom = Autonomy.APPROVE

@@ -11,10 +11,12 @@ from remediator.model import (
     Record,
     Report,
     Resource,
+    SourceKind,
     Target,
     Value,
     Watched,
 )
+from remediator.policy import Capture
 from remediator.state import AccountLedger, Claim, Entry, Freeze, IncidentState, Lease, Spent
 
 
@@ -182,6 +184,33 @@ class Journal(Protocol):
 
     def freezes(self) -> tuple[Freeze, ...]:
         """All freezes, by scope."""
+        ...
+
+
+class Kept(Record):
+    """How many of a range's records are kept now, and why not all of them."""
+
+    records: int = 0
+    because: str = ""
+
+
+class RecordKeeper(Protocol):
+    """Keeps what was given up before it expires, where the policy allows it."""
+
+    def messages(self) -> tuple[str, ...]:
+        """The messages that tell of it, which stay where they are.
+
+        Raises PermanentError or TemporaryError as AWS answers, PermanentError where looking would
+        do something to them.
+        """
+        ...
+
+    def keep(self, incident_id: str, message: str, kind: SourceKind, limits: Capture) -> Kept:
+        """Keep the records of one message, once; what is kept already is never overwritten.
+
+        Raises PermanentError or TemporaryError as AWS answers, PermanentError for more than the
+        limits allow, InputError for what is no such message.
+        """
         ...
 
 

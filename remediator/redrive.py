@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from remediator.errors import InputError
@@ -33,7 +33,11 @@ class GivenUp(NamedTuple):
     condition: str
     """Why: RetryAttemptsExhausted, RecordAgeExceeded…"""
     event: Mapping[str, Any] | None = None
-    """The event itself, where the destination keeps it (S3)."""
+    """The event itself, where the destination keeps it (S3), or the remediator has."""
+    at: datetime | None = None
+    """When it was given up."""
+    arrived: datetime | None = None
+    """When the first of its records came in."""
 
     @property
     def key(self) -> str:
@@ -69,6 +73,8 @@ def read(text: str) -> GivenUp:
             batch_size=int(info["batchSize"]),
             condition=str(context.get("condition", "")),
             event=_payload(said.get("payload")),
+            at=_moment(said.get("timestamp")),
+            arrived=_moment(info.get("approximateArrivalOfFirstRecord")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
@@ -91,6 +97,25 @@ def _payload(said: object) -> Mapping[str, Any] | None:
         return None
     event = _object(said)
     return event if isinstance(event.get("Records"), list) else None
+
+
+def _moment(said: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC) if found else None
+
+
+def with_records(text: str, records: Sequence[Mapping[str, Any]]) -> str:
+    """The message as an S3 destination keeps it: with the event that holds the records.
+
+    Raises InputError for what is no message.
+    """
+    said = _object(text)
+    if said.get("Type") == "Notification":
+        said = _object(said.get("Message"))
+    return json.dumps({**said, "payload": json.dumps({"Records": list(records)})})
 
 
 def told(texts: Sequence[str], stream_arn: str) -> tuple[tuple[GivenUp, ...], int]:

@@ -117,6 +117,22 @@ class Edit(Record):
     what: str
 
 
+class Captured(Record):
+    """A range of records that was given up, and whether it is kept; never what is in them."""
+
+    key: str
+    shard_id: str
+    first: str
+    last: str
+    """Sequence numbers, both included."""
+    records: int = 0
+    """How many are kept; 0: none."""
+    because: str = ""
+    """Why not all."""
+    expires_at: datetime | None = None
+    """When the stream drops the first of them, as far as that is known."""
+
+
 class IncidentState(Record):
     """One incident's memory: a snapshot that every journal entry moves on by one version."""
 
@@ -164,6 +180,8 @@ class IncidentState(Record):
     """The mapping as the newest look saw it, to tell what somebody else has changed since."""
     edit: Edit | None = None
     """The latest such change."""
+    captured: tuple[Captured, ...] = ()
+    """What was given up, as far as the policy allows it to be kept."""
     announced: tuple[str, ...] = ()
     """Kinds of notice already sent, so that nobody is told the same thing every minute."""
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from remediator.aws.alarm_keeper import AlarmKeeper
     from remediator.aws.given_up import GivenUpRecords
     from remediator.aws.inspector import Inspector
+    from remediator.aws.keeping import AwsRecordKeeper
     from remediator.aws.quota import Quotas
 
 
@@ -115,6 +116,7 @@ def runbook(
             mode=policy.mode,
             target_function=settings.target_function,
             quarantine_arn=settings.quarantine_queue_arn,
+            capture_bucket=settings.capture_bucket,
             policy_source=source,
             **_ourselves(caller),
         ),
@@ -125,6 +127,7 @@ def runbook(
         else None,
         scheduler=_scheduler(settings, caller, runtime, clients),
         notifier=AwsNotifier(clients, settings.notices_topic_arn),
+        keeper=_keeper(settings, runtime, clients) if acting else None,
         freeze_switch=_switch(settings, clients),
         other_journal=claimed.other if claimed else lambda: None,
     )
@@ -214,6 +217,16 @@ def _slots(settings: Settings, caller: Caller, clients: Clients, *, acting: bool
     if settings.journal_table is None or not (acting or in_lambda):
         return None
     return SharedSlots(DynamoTable(clients.dynamodb, settings.journal_table)).reserve
+
+
+def _keeper(settings: Settings, runtime: Runtime, clients: Clients) -> "AwsRecordKeeper | None":
+    if settings.capture_bucket is None or settings.quarantine_queue_arn is None:
+        return None
+    from remediator.aws.keeping import AwsRecordKeeper  # noqa: PLC0415 - most have no such bucket
+
+    return AwsRecordKeeper(
+        clients, runtime.sleep, settings.quarantine_queue_arn, settings.capture_bucket
+    )
 
 
 def _switch(settings: Settings, clients: Clients) -> Callable[[], Freeze | None]:

@@ -138,6 +138,9 @@ def _of_kinesis(call: Call, place: Place) -> str:
 
 
 def _of_sqs(call: Call, place: Place) -> str:
+    if "QueueUrl" in call.params:
+        account, name = str(call.params["QueueUrl"]).split("/")[-2:]
+        return f"arn:aws:sqs:{place.region}:{account}:{name}"
     account = call.params.get("QueueOwnerAWSAccountId", place.account)
     return f"arn:aws:sqs:{place.region}:{account}:{call.params['QueueName']}"
 
@@ -154,7 +157,9 @@ _RESOURCES: Mapping[str, Callable[[Call, Place], str]] = {
     "cloudwatch": lambda *_: "*",
     "sqs": _of_sqs,
     "sns": lambda call, _: str(call.params["TopicArn"]),
-    "s3": lambda call, _: f"arn:aws:s3:::{call.params['Bucket']}",
+    "s3": lambda call, _: "/".join(
+        ["arn:aws:s3:::" + call.params["Bucket"], *filter(None, [call.params.get("Key")])]
+    ),
     "events": lambda _, place: place.arn("events", "event-bus/default"),
     # A path is asked for as such, whatever lies under it.
     "ssm": lambda call, place: place.arn(

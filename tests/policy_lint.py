@@ -21,6 +21,7 @@ _STANDS_FOR = {
     "AWS::AccountId": "111122223333",
     "TargetFunction": "orders",
     "SharedJournal": "first-journal",
+    "CaptureBucket": "captured-records",
     "FreezeParameter": "/remediator/freeze",
     "PolicyParameter": "/remediator/policy",
     "Notices": "arn:aws:sns:eu-west-1:111122223333:notices",
@@ -29,6 +30,7 @@ _STANDS_FOR = {
 _ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-west-1:111122223333:table/{}",
     "AWS::IAM::Role": "arn:aws:iam::111122223333:role/{}",
+    "AWS::S3::Bucket": "arn:aws:s3:::{}",
     "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:111122223333:{}",
     "AWS::Serverless::Function": "arn:aws:lambda:eu-west-1:111122223333:function:{}",
 }

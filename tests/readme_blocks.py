@@ -235,6 +235,7 @@ UNSET = {
     "notices_topic_arn": "nobody is told by SNS",
     "quarantine_queue_arn": "retries are bounded only with a destination of the mapping's own",
     "follow_up_role_arn": "nothing is changed, since nobody could look again",
+    "capture_bucket": "what was given up is not kept",
     "freeze_parameter": "there is no switch outside of the journal",
     "iterator_age_threshold_seconds": "the policy file's `thresholds.alarm_seconds`",
 }

@@ -36,6 +36,7 @@ from remediator.ports import (
     Journal,
     Notice,
     Notifier,
+    RecordKeeper,
     Scheduler,
     Sensor,
 )
@@ -133,6 +134,8 @@ class Host:
         self.mode = Mode.APPLY
         self.switch: Freeze | None = None
         self.other_journal: JournalClaim | None = None
+        self.keeper: RecordKeeper | None = None
+        """Keeps what was given up, where a test brings one."""
         self.gaps: tuple[Gap, ...] = ()
         """What cannot be seen, whatever is read."""
         self.refused: dict[str, RemediatorError] = {}
@@ -297,12 +300,19 @@ class Host:
             sensor=cast("Sensor", _Port(self, "sensor", _Sensor(self))),
             actuator=cast("Actuator", _Port(self, "actuator", _Actuator(self, acting=acting))),
             policy=policy,
-            deployment=Deployment(mode=self.mode, quarantine_arn=QUARANTINE),
+            deployment=Deployment(
+                mode=self.mode,
+                quarantine_arn=QUARANTINE,
+                capture_bucket="captured" if self.keeper else None,
+            ),
             clock=lambda: self.now,
             holder=f"{here.request_id}#{next(self._ids)}",
             journal=cast("Journal", _Port(self, "journal", _Watched(self))),
             scheduler=cast("Scheduler", _Port(self, "scheduler", _Scheduler(self))),
             notifier=cast("Notifier", _Port(self, "notifier", _Notifier(self))),
+            keeper=cast("RecordKeeper", _Port(self, "keeper", self.keeper))
+            if self.keeper
+            else None,
             freeze_switch=lambda: cast("Freeze | None", self.call("switch", lambda: self.switch)),
             other_journal=lambda: self.other_journal,
         )

@@ -37,6 +37,7 @@ from remediator.aws.asking import Question, ask_all
 from remediator.aws.claims import JournalClaims
 from remediator.aws.clients import Clients
 from remediator.aws.journal import TableJournal
+from remediator.aws.keeping import AwsRecordKeeper
 from remediator.aws.notifier import AwsNotifier
 from remediator.aws.policy_source import PolicyKeeper
 from remediator.aws.scheduler import EventBridgeScheduler
@@ -45,6 +46,7 @@ from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import DynamoTable
 from remediator.errors import PermanentError
 from remediator.model import Resource, ResourceKind, SourceKind, Target, Watched
+from remediator.policy import Capture
 from remediator.ports import Notice
 from tests.aws.aws_world import ACCOUNT, NOW, REGION, World, kinesis_target
 from tests.histories import claim, entry, freeze, spent, state
@@ -78,6 +80,8 @@ def place(uuid: str, stream: str) -> Place:
             "Notices": TOPIC,
             "FreezeParameter": "/freeze",
             "PolicyParameter": "/policy",
+            "CaptureBucket": "captured",
+            "Quarantine.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine",
             "DeadLetters.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
             "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator",
         },
@@ -96,6 +100,9 @@ class Stage:
         admin = World()
         self.stream = admin.stream("orders", shards=2)
         admin.function("consumer")
+        self.given_up = admin.session.client("kinesis").put_record(
+            StreamName="orders", Data=b"bad", ExplicitHashKey="0", PartitionKey="k"
+        )["SequenceNumber"]
         self.uuid = admin.mapping(self.stream)
         self.table_stream = _table_with_stream(admin.session)
         self.table_uuid = admin.mapping(self.table_stream)
@@ -179,6 +186,7 @@ def _own_things(session: boto3.Session) -> None:
     session.client("sqs").create_queue(QueueName="quarantine")
     place: Any = {"LocationConstraint": REGION}
     session.client("s3").create_bucket(Bucket="failed-records", CreateBucketConfiguration=place)
+    session.client("s3").create_bucket(Bucket="captured", CreateBucketConfiguration=place)
     session.client("ssm").put_parameter(Name="/freeze", Value="off", Type="String")
     session.client("ssm").put_parameter(Name="/policy", Value="mode: plan", Type="String")
 
@@ -299,12 +307,28 @@ def read_the_policy(stage: Stage) -> None:
             raise PermanentError(found.problem)
 
 
+def keep_what_was_given_up(stage: Stage) -> None:
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"
+    keeper = AwsRecordKeeper(stage.clients, lambda _: None, queue, "captured")
+    info = {
+        "shardId": "shardId-000000000000",
+        "startSequenceNumber": stage.given_up,
+        "endSequenceNumber": stage.given_up,
+        "batchSize": 1,
+        "streamArn": stage.stream,
+    }
+    message = json.dumps({"requestContext": {"functionArn": "f"}, "KinesisBatchInfo": info})
+    keeper.messages()
+    keeper.keep("inc-1", message, SourceKind.KINESIS, Capture(enabled=True))
+
+
 PATHS: tuple[Callable[[Stage], None], ...] = (
     read,
     change,
     keep_the_journal,
     come_back_and_tell,
     read_the_policy,
+    keep_what_was_given_up,
 )
 
 
@@ -392,6 +416,10 @@ NOT_OPTED_IN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/payments"
         Call("kinesis", "UpdateShardCount", {"StreamARN": NOT_OPTED_IN}),
         Call("kinesis", "SplitShard", {"StreamARN": OTHERS}),
         Call("kinesis", "DescribeStreamSummary", {"StreamARN": OTHERS}),
+        Call("kinesis", "GetRecords", {"StreamARN": NOT_OPTED_IN}),
+        Call("kinesis", "GetShardIterator", {"StreamARN": OTHERS}),
+        Call("s3", "PutObject", {"Bucket": "somebody-elses", "Key": "k"}),
+        Call("sqs", "ReceiveMessage", {"QueueUrl": f"https://sqs/{ACCOUNT}/somebody-elses"}),
         Call("sns", "Publish", {"TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:somebody-elses"}),
         Call("dynamodb", "PutItem", {"TableName": "orders"}),
         Call("ssm", "GetParameter", {"Name": "/password"}),
@@ -456,7 +484,7 @@ def test_a_statement_that_aws_would_not_understand_is_found(
 
 def place_of(rehearsal: Rehearsal) -> Place:
     spec, stack = rehearsal.world.account.spec, rehearsal.deployment.stack
-    own = ("Journal", "FollowUpRole", "DeadLetters", "LogGroup")
+    own = ("Journal", "FollowUpRole", "Quarantine", "DeadLetters", "LogGroup")
     arns = {f"{logical}.Arn": stack.arn(logical) for logical in own}
     function = f"arn:aws:lambda:{spec.region}:{spec.account_id}:function:{CONSUMER}"
     return Place(
@@ -465,6 +493,7 @@ def place_of(rehearsal: Rehearsal) -> Place:
         {
             "TargetFunction": CONSUMER,
             "SharedJournal": "",
+            "CaptureBucket": "",
             "Notices": stack.arn("Notices"),
             "FreezeParameter": "/remediator/freeze",
             **arns,

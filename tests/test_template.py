@@ -165,6 +165,24 @@ def test_the_quarantine_is_a_standard_queue_that_keeps_as_long_as_sqs_can() -> N
     assert "FifoQueue" not in quarantine
 
 
+def test_captured_records_lie_encrypted_private_and_no_longer_than_thirty_days() -> None:
+    bucket, over = properties("CapturedRecords"), properties("CapturedRecordsPolicy")
+    assert TEMPLATE["Parameters"]["CaptureBucket"]["Default"] == ""
+    for name in ("CapturedRecords", "CapturedRecordsPolicy", "CapturePolicy"):
+        assert RESOURCES[name]["Condition"] == "HasCaptureBucket"
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    [ends] = bucket["LifecycleConfiguration"]["Rules"]
+    assert (ends["Status"], ends["ExpirationInDays"]) == ("Enabled", 30)
+    [statement] = over["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == (
+        "Deny",
+        {"Bool": {"aws:SecureTransport": "false"}},
+    )
+    assert RESOURCES["CapturedRecords"]["DeletionPolicy"] == "Retain"
+
+
 # --- the alarms ----------------------------------------------------------------------------------
 
 
@@ -237,7 +255,7 @@ def test_the_functions_role_is_that_role_and_no_managed_policy_widens_it() -> No
 def test_a_capability_says_why_and_names_its_actions_in_order(name: str) -> None:
     capability = CAPABILITIES[name]
     assert capability["why"]
-    assert capability["access"] in {"read", "change", "own"}
+    assert capability["access"] in {"read", "change", "records", "own"}
     assert capability["actions"] == sorted(set(capability["actions"]))
     assert not any("*" in action for action in capability["actions"])
 
@@ -271,7 +289,8 @@ def test_reading_grants_no_write(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, found in CAPABILITIES.items() if found["access"] == "change"]
+    "name",
+    [name for name, found in CAPABILITIES.items() if found["access"] in {"change", "records"}],
 )
 def test_a_change_is_granted_for_opted_in_resources_only(name: str) -> None:
     scope = f"{CAPABILITIES[name]['resources']} {CAPABILITIES[name].get('conditions')}"

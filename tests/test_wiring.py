@@ -7,6 +7,7 @@ import pytest
 from remediator import wiring
 from remediator.environment import Settings
 from remediator.errors import InputError
+from remediator.model import Mode
 from remediator.wiring import Caller, Runtime
 
 QUEUE = "arn:aws:sqs:eu-west-1:111122223333:quarantine"
@@ -59,3 +60,15 @@ def test_a_threshold_that_is_no_whole_number_of_seconds_is_refused_by_name(told:
     environ = {"REMEDIATOR_ITERATOR_AGE_THRESHOLD_SECONDS": told}
     with pytest.raises(InputError, match="THRESHOLD_SECONDS: expected whole seconds"):
         Settings.from_environment(environ, needs_journal=False)
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("bucket", [None, "captured"])
+def test_records_are_kept_only_where_there_is_a_bucket_and_never_in_mode_plan(
+    mode: Mode, bucket: str | None
+) -> None:
+    now, environ = datetime(2026, 11, 23, tzinfo=UTC), {"AWS_DEFAULT_REGION": "eu-west-1"}
+    runtime = Runtime(environ, lambda: now, lambda _: None)
+    settings = Settings(mode=mode, quarantine_queue_arn=QUEUE, capture_bucket=bucket)
+    made = wiring.runbook(settings, Caller("request-1", None, "us"), runtime)
+    assert (made.keeper is not None) is (mode is Mode.APPLY and bucket is not None)

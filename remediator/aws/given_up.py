@@ -6,6 +6,7 @@ answers.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from remediator import arns
@@ -20,8 +21,7 @@ _HIDDEN_SECONDS = 30
 _MOST_POLLS = 200
 _MOST_OBJECTS = 1000
 # Between reads of one shard, which allows five calls a second to all its readers.
-_PAUSE_SECONDS = 0.25
-_MOST_READS = 500
+PAUSE_SECONDS = 0.25
 
 
 class Attempt(NamedTuple):
@@ -38,6 +38,8 @@ class GivenUpRecords(NamedTuple):
 
     clients: Clients
     sleep: Callable[[float], object]
+    most_reads: int = 500
+    """Calls of GetRecords for one range; what they do not reach is missing."""
 
     def messages(self, destination: str, mapping: str) -> tuple[str, ...]:
         """All messages that the destination holds. Nothing is removed.
@@ -48,11 +50,15 @@ class GivenUpRecords(NamedTuple):
         if where is not None and where.service == "sqs":
             return tuple(self._in_queue(where.resource, where.account_id))
         if where is not None and where.service == "s3":
-            return tuple(self._in_bucket(where.resource, mapping))
+            return tuple(self._in_bucket(where.resource, f"aws/lambda/{mapping}/"))
         raise InputError(
             f"{destination} keeps nothing that could be read: look at what subscribes to it, and "
             "name that queue or bucket with --from ARN"
         )
+
+    def captured(self, bucket: str, incident_id: str) -> tuple[str, ...]:
+        """What the remediator has kept of an incident, in the form of an S3 destination."""
+        return tuple(self._in_bucket(bucket, f"{incident_id}/"))
 
     def _in_queue(self, name: str, owner: str) -> Iterator[str]:
         sqs = self.clients.sqs
@@ -66,12 +72,12 @@ class GivenUpRecords(NamedTuple):
                     return
                 yield from (message["Body"] for message in found)
 
-    def _in_bucket(self, bucket: str, mapping: str) -> Iterator[str]:
+    def _in_bucket(self, bucket: str, prefix: str) -> Iterator[str]:
         s3 = self.clients.s3
         with aws_errors("s3"):
             pages = s3.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket,
-                Prefix=f"aws/lambda/{mapping}/",
+                Prefix=prefix,
                 PaginationConfig={"MaxItems": _MOST_OBJECTS},
             )
             for page in pages:
@@ -79,8 +85,8 @@ class GivenUpRecords(NamedTuple):
                     found = s3.get_object(Bucket=bucket, Key=entry["Key"])
                     yield found["Body"].read().decode("utf-8", "replace")
 
-    def fetch(self, one: GivenUp, kind: SourceKind) -> list[dict[str, Any]]:
-        """The range's records as they stand in an event; empty where they have expired."""
+    def read(self, one: GivenUp, kind: SourceKind) -> Iterator[dict[str, Any]]:
+        """The range's records as they stand in an event; none where they have expired."""
         client: Any = self.clients.dynamodbstreams
         service, make, where = "dynamodbstreams", table_record, {"StreamArn": one.stream_arn}
         if kind is SourceKind.KINESIS:
@@ -97,23 +103,24 @@ class GivenUpRecords(NamedTuple):
                 )["ShardIterator"]
         except PermanentError as error:
             if error.code in _EXPIRED:
-                return []
+                return
             raise
-        return list(self._range(client, service, iterator, one, make))
+        whose = {"StreamARN": one.stream_arn} if kind is SourceKind.KINESIS else {}
+        yield from self._range(partial(client.get_records, **whose), service, iterator, one, make)
 
     def _range(
         self,
-        client: Any,
+        get_records: Callable[..., Any],
         service: str,
         iterator: str | None,
         one: GivenUp,
         make: Callable[[GivenUp, Mapping[str, Any]], dict[str, Any]],
     ) -> Iterator[dict[str, Any]]:
-        for _ in range(_MOST_READS):
+        for _ in range(self.most_reads):
             if iterator is None:
                 return
             with aws_errors(service):
-                answer = client.get_records(ShardIterator=iterator)
+                answer = get_records(ShardIterator=iterator)
             for each in answer["Records"]:
                 record = make(one, each)
                 if sequence_of(record) > int(one.last):
@@ -123,7 +130,7 @@ class GivenUpRecords(NamedTuple):
                 if sequence_of(record) == int(one.last):
                     return
             iterator = answer.get("NextShardIterator")
-            self.sleep(_PAUSE_SECONDS)
+            self.sleep(PAUSE_SECONDS)
 
     def invoke(self, target: Target, records: Sequence[Mapping[str, Any]]) -> Attempt:
         """Hand a batch to the function, as the mapping would, and wait for what becomes of it."""

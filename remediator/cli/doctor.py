@@ -142,6 +142,8 @@ def _said(who: Patient) -> dict[str, str]:
         "Journal.Arn": f"arn:{here.partition}:dynamodb:{at}:table/{table}" if table else None,
         "FollowUpRole.Arn": of.follow_up_role_arn,
         "Notices": of.notices_topic_arn,
+        "Quarantine.Arn": of.quarantine_queue_arn,
+        "CaptureBucket": of.capture_bucket,
         "FreezeParameter": of.freeze_parameter,
         "PolicyParameter": of.policy_parameter,
         "PolicyConfiguration": of.policy_configuration,

@@ -66,6 +66,16 @@ ASKING: Mapping[str, Capability] = {
             "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:remediator-age-*"
         ],
     },
+    "TakeCapturedRecords": {
+        "access": "own",
+        "when": "HasCaptureBucket",
+        "why": "What the remediator has kept of what was given up (remediator redrive).",
+        "actions": ["s3:GetObject", "s3:ListBucket"],
+        "resources": [
+            "arn:${AWS::Partition}:s3:::${CaptureBucket}",
+            "arn:${AWS::Partition}:s3:::${CaptureBucket}/*",
+        ],
+    },
     "AskRemediator": {
         "access": "own",
         "why": "Approve, roll back, freeze and plan by an event of one's own.",
@@ -75,14 +85,18 @@ ASKING: Mapping[str, Capability] = {
 }
 
 SHARES: Mapping[Audience, Share] = {
-    Audience.FUNCTION: Share("the function's own role", frozenset({"read", "change", "own"})),
+    Audience.FUNCTION: Share(
+        "the function's own role", frozenset({"read", "change", "records", "own"})
+    ),
     Audience.OPERATOR: Share(
         "a person who plans, applies, approves and rolls back by the command line",
-        frozenset({"read", "change"}),
+        frozenset({"read", "change", "records"}),
         frozenset(
             {
                 "KeepJournal",
                 "ReadJournalClaims",
+                "KeepRecords",
+                "ReadQuarantine",
                 "ScheduleFollowUps",
                 "LendFollowUpRole",
                 "SendNotices",

@@ -155,7 +155,11 @@ def redrive(
         raise InputError(f"incident {which} has no target")
     keeper = wiring.given_up_records(office.clients, outside.sleep)
     folder = Folder(out or Path(which))
-    texts = keeper.messages(_destination(state, office, source), state.target.event_source_mapping)
+    bucket = office.settings.capture_bucket
+    texts = (
+        *(keeper.captured(bucket, which) if bucket else ()),
+        *keeper.messages(_destination(state, office, source), state.target.event_source_mapping),
+    )
     found, others = told(texts, state.target.source_arn)
     ranges = folder.load()
     for one in found:
@@ -216,7 +220,7 @@ class _Work(NamedTuple):
             records = (
                 list(one.event["Records"])
                 if one.event is not None
-                else self.keeper.fetch(one, self.target.kind)
+                else list(self.keeper.read(one, self.target.kind))
             )
             if not records:
                 self._moved(one.key, standing="expired", note="no longer in the stream")

@@ -143,6 +143,7 @@ _BEFORE = (
 _STAYS = (
     "The journal, with every setting's former value.",
     "The quarantine, with what is kept there of records that could not be processed.",
+    "The bucket of captured records, where the parameter CaptureBucket has made one.",
 )
 
 

@@ -20,7 +20,7 @@ from remediator.model import (
     Verdict,
     VerdictName,
 )
-from remediator.runbook import acting, memory, undoing
+from remediator.runbook import acting, capturing, memory, undoing
 from remediator.runbook.session import Session
 from remediator.runbook.turn import Turn, with_turn
 from remediator.state import IncidentState, Stage
@@ -150,6 +150,7 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
     if not early:
         turn.wake_up_in(pacing.interval(turn.state, turn.case, verdict))
     turn.overtaken()
+    capturing.capture(turn)
     case = turn.case
     step = next_step.next_step(
         turn.state, verdict, case.diagnosis, case.policy, turn.at, clear=seen.clear

@@ -23,7 +23,15 @@ from remediator.model import (
     Target,
 )
 from remediator.policy import Policy
-from remediator.ports import Actuator, DescribedAlarm, Journal, Notifier, Scheduler, Sensor
+from remediator.ports import (
+    Actuator,
+    DescribedAlarm,
+    Journal,
+    Notifier,
+    RecordKeeper,
+    Scheduler,
+    Sensor,
+)
 from remediator.render import announcing
 from remediator.state import Freeze, IncidentState, JournalClaim, in_effect
 
@@ -41,6 +49,8 @@ class Deployment(NamedTuple):
     quarantine_arn: str | None = None
     account_id: str | None = None
     region: str | None = None
+    capture_bucket: str | None = None
+    """Where given-up records are kept; ``None``: nowhere."""
     remediator: str | None = None
     """Our own function's name, for commands that people paste."""
     policy_source: PolicySource | None = None
@@ -59,6 +69,8 @@ class Session(NamedTuple):
     journal: Journal | None = None
     scheduler: Scheduler | None = None
     notifier: Notifier | None = None
+    keeper: RecordKeeper | None = None
+    """Keeps given-up records; ``None``: in mode plan, or without a bucket for them."""
     freeze_switch: Callable[[], Freeze | None] = lambda: None
     """A freeze switch outside the journal. Raises when it cannot be read."""
     other_journal: Callable[[], JournalClaim | None] = lambda: None

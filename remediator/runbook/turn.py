@@ -36,6 +36,8 @@ class Turn(Remembered):
     """One invocation's hold of an incident."""
 
     lease: Lease
+    notes: tuple[str, ...] = ()
+    """What this look has to say beside what it decides."""
 
     # --- changes ---------------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class Turn(Remembered):
         if guarded is not None and guarded.plan.undo and not guarded.changes:
             guarded = None
         report = self.report(guarded, outcome, verdict=verdict, follow_up=step)
-        report = report.model_copy(update={"notes": notes})
+        report = report.model_copy(update={"notes": (*notes, *self.notes)})
         if called:
             report = report.model_copy(update=self._what_was_tried())
         self.state, fresh = memory.announced(self.state, report, kind)

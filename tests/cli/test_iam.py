@@ -27,6 +27,7 @@ ROLE = ROOT / "docs" / "examples" / "ci-role.yml"
 ALL = {
     "FreezeParameter": "/remediator/freeze",
     "SharedJournal": "first-journal",
+    "CaptureBucket": "captured-records",
     "TaggedFunctionsOnly": "yes",
     "MemoryLever": "yes",
     "PolicyParameter": "/remediator/policy",
@@ -100,7 +101,10 @@ def test_ci_may_look_and_nothing_else() -> None:
 
 
 def test_an_operator_may_do_by_hand_what_the_function_does_but_its_own_log() -> None:
-    function, operator = actions(printed("function")), actions(printed("operator"))
+    function, operator = (
+        actions(printed(audience, "CaptureBucket=captured"))
+        for audience in ("function", "operator")
+    )
     beside = {action for of in ASKING.values() for action in of["actions"]}
     assert operator - function == beside - function
     assert {action.split(":")[0] for action in function - operator} == {"logs", "sqs", "xray"}

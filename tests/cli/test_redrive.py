@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from remediator.aws.keeping import AwsRecordKeeper
+from remediator.model import SourceKind
+from remediator.policy import Capture
 from tests.aws.aws_world import ACCOUNT, REGION
 from tests.cli.clerk import Pipeline
 from tests.cli.test_live import CONSUMER, incident_of
@@ -83,6 +86,26 @@ def test_fetched_records_are_kept_for_their_owner_alone(
     found = {r["kinesis"]["sequenceNumber"] for event in kept for r in event["Records"]}
     assert found == {*numbers[0:4], *numbers[6:10]}
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+
+
+def test_what_the_remediator_has_kept_is_taken_where_the_stream_no_longer_has_it(
+    lost: tuple[Pipeline, str, list[str]], tmp_path: Path
+) -> None:
+    world, incident, numbers = lost
+    session = world.aws.session
+    place: Any = {"LocationConstraint": REGION}
+    session.client("s3").create_bucket(Bucket="captured", CreateBucketConfiguration=place)
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:quarantine"
+    keeper = AwsRecordKeeper(world.aws.clients, lambda _: None, queue, "captured")
+    for message in keeper.messages():
+        keeper.keep(incident, message, SourceKind.KINESIS, Capture(enabled=True))
+    world.aws.refuse("kinesis:GetShardIterator", "InvalidArgumentException", "it is trimmed")
+    consumer = Consumer()
+    world.aws.fakes["lambda:Invoke"] = consumer
+    bucket = {"REMEDIATOR_CAPTURE_BUCKET": "captured"}
+    said = ("redrive", incident, "--from", QUEUE, "--out", tmp_path / "kept", "--replay", "--yes")
+    assert world.act(*said, environ=bucket).exit_code == 0
+    assert consumer.taken == [*numbers[0:4], *numbers[6:10]]
 
 
 def test_what_is_replayed_comes_in_order_and_only_once(
