@@ -196,6 +196,11 @@ def test_where_every_batch_runs_into_the_timeout_batches_become_smaller_and_are_
     }
 
 
+def test_smaller_batches_go_before_splitting_alone_since_nothing_tells_what_will_succeed() -> None:
+    made = planned(timing_out(), DEFAULTS)
+    assert {change.remedy for change in made} == {RemedyName.LOWER_BATCH_SIZE}
+
+
 def test_one_record_that_takes_longer_than_the_timeout_has_no_smaller_batch() -> None:
     assert "one record already" in str(wished(batches.smaller, timing_out(batch_size=1), TIMES_OUT))
 

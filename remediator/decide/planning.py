@@ -176,6 +176,8 @@ def _gain(change: Change, best: Candidate, alone: Mapping[RemedyName, float | No
 
 def _candidate(here: Case, made: tuple[Change, ...], *, asks: bool = False) -> Candidate:
     held_up = here.diagnosis.cause in forecast.HELD and not made
+    if made and here.diagnosis.cause is Cause.FUNCTION_FAILURE:
+        return Candidate(made, asks=asks)  # what will succeed is not known: the table's order
     after = here.after(made).flow
     if after is None or held_up:
         return Candidate(made, inf if held_up else None, asks=asks)
