@@ -5,7 +5,8 @@ and lets it go on. Two tables say it: what teaches, and what is outweighed then.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from remediator.decide import effects, next_step, verification
 from remediator.decide.case import Case
@@ -46,7 +47,7 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
         (Cause.POISON_RECORD, Detail.SUSPECTED),
         (Cause.POISON_RECORD, Detail.UNDECIDED),
     ),
-    # The account's pool was used up: more lanes would ask it for more.
+    # The account's pool is used up: more lanes would ask it for more.
     Cause.THROTTLING: _SLOW,
     # Somebody stopped it and lets it go on: how fast it catches up is theirs to say.
     Cause.CONSUMER_STOPPED: (
@@ -125,9 +126,12 @@ def lasting(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:
 
 
 def as_learned(case: Case, state: IncidentState) -> Case:
-    """A cause that this incident has shown outweighs what the readings say without it."""
+    """A cause that this incident has shown outweighs what the readings say without it, while they
+    do not show that it is over."""
     now = (case.diagnosis.cause, case.diagnosis.detail)
     if state.learned is None or now not in OUTWEIGHED.get(state.learned, ()):
+        return case
+    if state.learned in _OVER and _OVER[state.learned](case):
         return case
     step = Step(
         id="learned",
@@ -141,6 +145,39 @@ def as_learned(case: Case, state: IncidentState) -> Case:
     return case._replace(diagnosis=known)
 
 
+def _pool_is_free(case: Case) -> bool:
+    """Whether nothing is throttled any more: then more lanes are for the guardrails to say."""
+    return case.signals.throttle_share == 0
+
+
+def _has_caught_up_or_lags_anew(case: Case) -> bool:
+    """Whether it has run again for long enough to catch up, and does not."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=_CATCHING_UP)
+    runs = changed is not None and case.at - changed >= shows
+    return runs and case.signals.falling is False
+
+
+# Minutes in which what somebody lets go on is left alone to catch up.
+_CATCHING_UP = 5
+
+
+def _fails_by_itself(case: Case) -> bool:
+    """Whether nothing at all succeeds: what stands behind lets some of it through, with as many
+    lanes as it could bear before."""
+    share, limits = case.signals.error_share, case.policy.thresholds
+    return share is not None and share >= limits.total_failure_share
+
+
+# What shows that a cause which was learned is over.
+_OVER: Mapping[Cause, Callable[[Case], bool]] = {
+    Cause.THROTTLING: _pool_is_free,
+    Cause.CONSUMER_STOPPED: _has_caught_up_or_lags_anew,
+    Cause.DOWNSTREAM_SATURATED: _fails_by_itself,
+}
+
+
 def _shown_by(diagnosis: Diagnosis | None) -> str:
     """What our own change has shown, where it did harm; else the detail."""
     if diagnosis is None:
@@ -150,6 +187,15 @@ def _shown_by(diagnosis: Diagnosis | None) -> str:
 
 
 _DID_HARM = "raise_did_harm"
+
+
+def saturates(case: Case) -> bool:
+    """Whether the harm that a raise did is that of what stands behind: not of few keys, nor of a
+    limit that throttles, nor of a function of which nothing succeeds."""
+    found = case.diagnosis
+    timeouts = (found.cause, found.detail) == (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS)
+    by_itself = timeouts and _fails_by_itself(case)
+    return found.cause not in {Cause.HOT_PARTITION_KEY, Cause.THROTTLING} and not by_itself
 
 
 def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:

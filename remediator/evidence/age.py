@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
+from statistics import median
 
 from remediator.evidence.explained import normal_age_seconds, window_seconds
 from remediator.evidence.metrics import Metric
@@ -15,6 +16,7 @@ from remediator.evidence.series import (
     MINUTE,
     STREAM_FAMILY,
     counts_of,
+    known,
     long_minutes,
     metric_delay,
     minutes_seen,
@@ -61,25 +63,55 @@ _WINDS_DOWN = 3 * MINUTE
 def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
     """The mapping's iterator age now, in seconds, by minute; empty when it was not seen.
 
-    What is less than before is not seen to fall while long invocations of its minute are still
-    out: the oldest records may be in those.
+    What falls short of its course is not seen to, while invocations of its minute are still out or
+    on their way to be counted: the oldest records may be in those.
     """
-    points = _in_seconds(_age_series(evidence))
-    newest = max(minutes_seen(evidence, INVOCATION_FAMILY), default=None)
-    ended = newest - long_minutes(evidence) * MINUTE if newest else None
-    while ended and len(points) > 1 and points[-1][0] > ended and points[-1][1] < points[-2][1]:
-        points = points[:-1]
-    return _without_dips(points)
+    points, whole = _in_seconds(_age_series(evidence)), _whole_until(evidence)
+    kept = [point for point in points if whole is None or point[0] <= whole]
+    for point in points[len(kept) :]:
+        if _goes_its_course(kept, point):
+            kept.append(point)
+    points = kept
+    return _without_dips(points, normal_age_seconds(evidence))
 
 
-def _without_dips(points: list[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
+def _whole_until(evidence: Evidence) -> datetime | None:
+    """The newest minute of which all invocations have been counted, as far as that shows: long ones
+    have ended, and it has half as many as those before it."""
+    minutes = minutes_seen(evidence, INVOCATION_FAMILY)
+    counts = known(counts_of(evidence, Metric.INVOCATIONS, minutes[-1 - LAST_MINUTES :]) or ())
+    few = len(counts) > LAST_MINUTES and counts[-1] < median(counts[:-1]) / 2
+    lacking = max(long_minutes(evidence), int(few))
+    return minutes[-1] - lacking * MINUTE if minutes else None
+
+
+def _goes_its_course(
+    before: Sequence[tuple[datetime, float]], point: tuple[datetime, float]
+) -> bool:
+    """Whether an age is no less than those before it make expect, were it not to fall."""
+    if not before:
+        return True
+    (at, age), (newest, was) = point, before[-1]
+    came = slope(before[-2:]) or 0.0
+    return age >= was + max(0.0, came) * (at - newest).total_seconds() - _BEAT_SECONDS
+
+
+# Between an age and the course of those before it; a poll and a batch come now or a little later.
+_BEAT_SECONDS = 5.0
+
+
+def _without_dips(
+    points: list[tuple[datetime, float]], normal: float
+) -> list[tuple[datetime, float]]:
     """Less the minutes between two tries of the oldest record: an invocation is counted where it
-    began, so that while one is out for minutes only younger records are seen."""
+    began, so that while one is out for minutes only younger records are seen. Of no more than is
+    normal, ages come and go."""
     return [
         (at, age)
         for n, (at, age) in enumerate(points)
         if not any(
-            age < was and then - was >= _LIKE_A_CLOCK * (later - earlier - MINUTE).total_seconds()
+            max(age, normal) < was
+            and then - was >= _LIKE_A_CLOCK * (later - earlier - MINUTE).total_seconds()
             for earlier, was in points[max(0, n - _OUT_MINUTES) : n]
             for later, then in points[n + 1 : n + 1 + _OUT_MINUTES]
         )

@@ -153,9 +153,13 @@ def newest_of(evidence: Evidence, metric: Metric, minutes: int) -> tuple[float, 
 
 def long_minutes(evidence: Evidence) -> int:
     """How many of the newest minutes lack what began in them and has not ended: an invocation is
-    counted in the minute in which it began, and not before it has ended."""
+    counted in the minute in which it began, and not before it has ended. Long ones are there where
+    they are usual, or where every minute of late has one, but for the newest, which lacks them."""
     took = series_of(evidence, Metric.DURATION_MAX_MS)
-    longest = median(took.values[-_LONGEST_OF:]) / 1000 if took and took.points else 0.0
+    if took is None or not took.points:
+        return 0
+    usual, lately = median(took.values[-_LONGEST_OF:]), took.values[-1 - LAST_MINUTES : -1]
+    longest = max(usual, min(lately) if len(lately) == LAST_MINUTES else 0.0) / 1000
     return ceil(longest / 60) if longest >= _LONG_SECONDS else 0
 
 

@@ -8,7 +8,6 @@ from remediator.decide.guardrails import Undo
 from remediator.decide.restoring import Stays
 from remediator.errors import PermanentError, TemporaryError
 from remediator.model import (
-    Cause,
     ChangeResult,
     FollowUp,
     FollowUpDecision,
@@ -37,8 +36,8 @@ def roll_back(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     if not which:
         return _hold_undo(turn, verdict, step, ruled, restoring.kept_words(stays))
     worse = verdict.verdict is VerdictName.WORSE
-    saturated = worse and any(learned.raised(t) for t in which)
-    if saturated and turn.case.diagnosis.cause is not Cause.HOT_PARTITION_KEY:
+    raised = worse and any(learned.raised(t) for t in which)
+    if raised and learned.saturates(turn.case):
         found = learned.saturated(turn.case.diagnosis, verdict)
         turn.case = turn.case._replace(diagnosis=found)
     found = turn.case.diagnosis
