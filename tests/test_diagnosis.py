@@ -684,6 +684,81 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.RECOVERING,
     ),
+    "one record stands still while throttles let all others through, and something fails": (
+        throttled(
+            reserved_concurrency=3,
+            iterator_age_ms=climbing(1.0, 10),
+            throttles=since(10, 60),
+            invocations=since(10, 200, 240),
+            errors=since(10, 12),
+            duration_max_ms=500,
+            youngest_age_ms=300,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "throttles under which no record waits longer than for its batch are no trouble": (
+        throttled(iterator_age_ms=[40_000.0, 70_000.0] * 15, batching_window_seconds=120),
+        Cause.RECOVERING,
+    ),
+    "behind partial responses no shard gets on: it is no single record": (
+        behind_partial_responses(youngest_age_ms=climbing(0.95, 6)),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "far more comes in than would be done if nothing failed": (
+        overloaded(
+            iterator_age_ms=climbing(0.95, 10),
+            stream_iterator_age_ms=climbing(0.95, 10),
+            youngest_age_ms=climbing(0.9, 10),
+            errors=since(10, 60),
+            incoming_records=since(10, 240_000, 6_000),
+            read_records=since(10, 12_000, 6_000),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "a tenth more fails than is little, but four times as much comes in: the load is why": (
+        overloaded(errors=since(10, 50)),
+        Cause.SLOW_CONSUMER,
+    ),
+    "every lane is busy, yet far from full: what waits lies in one of them": (
+        hot_key(
+            batch_size=100,
+            invocations=since(10, 120, 60),
+            duration_ms=since(10, 4_500, 500),
+            duration_max_ms=since(10, 60_000, 1_000),
+            timeout_seconds=300,
+            concurrent_executions=10,
+            incoming_records=since(10, 400, 300),
+            read_records=since(10, 340, 300),
+            iterator_age_ms=climbing(0.6, 10),
+            stream_iterator_age_ms=climbing(0.6, 10),
+        ),
+        Cause.HOT_PARTITION_KEY,
+    ),
+    "reads are throttled, and the age falls so slowly that it is no backlog drained fast": (
+        read_contention(
+            iterator_age_ms=falling(0.3, 6),
+            stream_iterator_age_ms=falling(0.3, 6),
+        ),
+        Cause.READ_CONTENTION,
+    ),
+    "a record stands still, though its newest minute was cut short": (
+        poison(
+            iterator_age_ms=[*climbing(1.0, 6)[:-1], 310_000.0],
+            stream_iterator_age_ms=0,
+            errors=since(6, 60),
+            invocations=[240.0] * 29 + [40.0],
+            incoming_records=2400,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "all shards fail while another stream's batches go on: that shows nothing of this one": (
+        poison(
+            sibling_mappings=1,
+            invocations=since(10, 300, 480),
+            errors=since(10, 290),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
     "readers take each other's reads, though the age has not reached the alarm": (
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,

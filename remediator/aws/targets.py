@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import sqrt
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -34,12 +35,13 @@ _LAGS = frozenset(
 )
 
 
-# What ranks a mapping, each negative so that the most comes first; see ``_lag``.
-Lag = tuple[float, float, float, float]
+# What ranks a mapping, each such that the most comes first; see ``_lag``.
+Lag = tuple[float, float, float, bool, float]
 
-_NO_LAG: Lag = (0.0, 0.0, 0.0, 0.0)
-# Times the usual traffic, from which it is a reason to lag.
-_FAR_MORE = 1.5
+_NO_LAG: Lag = (0.0, 0.0, 0.0, True, 0.0)
+# Times the usual traffic, from which it is a reason to lag; and how many times the square root of
+# the usual count it has to be beyond it, which chance alone is not.
+_FAR_MORE, _BEYOND_CHANCE = 1.5, 4.0
 # A stream whose own age is this share of the function's explains it; one that lags less may wait
 # for what another stream's batches leave it.
 _EXPLAINS = 0.8
@@ -166,26 +168,27 @@ class TargetFinder:
     def _ordered(
         self, found: Sequence[tuple[Answer, Target]], watched: Watched, now: datetime
     ) -> tuple[Target, ...]:
-        """The named alias first, then what is enabled, then by lag, else as AWS lists them."""
-        lags = self._lags([target for _, target in found], now) if len(found) > 1 else {}
+        """The named alias first, then what is enabled or was until just now, then by lag, else as
+        AWS lists them."""
+        lags = self._lags(found, now) if len(found) > 1 else {}
         wanted = watched.qualifier
 
         def rank(pair: tuple[Answer, Target]) -> tuple[bool, bool, Lag]:
             answer, target = pair
             other = wanted is not None and target.qualifier != wanted
             lag = lags.get(target.event_source_mapping, _NO_LAG)
-            return other, not reading.is_running(answer), lag
+            return other, not (reading.is_running(answer) or _stopped_just_now(answer, now)), lag
 
         return tuple(target for _, target in sorted(found, key=rank))
 
-    def _lags(self, targets: Sequence[Target], now: datetime) -> Mapping[str, Lag]:
+    def _lags(self, found: Sequence[tuple[Answer, Target]], now: datetime) -> Mapping[str, Lag]:
         """The lag by mapping; empty when metrics may not be read.
 
         Raises TemporaryError: a guess at which mapping lags would act on the wrong one.
         """
         asked = [
             (target, query)
-            for target in targets[:_MOST_COMPARED]
+            for _, target in found[:_MOST_COMPARED]
             for query in series.queries(target)
             if query.metric in _LAGS
         ]
@@ -202,8 +205,8 @@ class TargetFinder:
             return {}
         seen = [_Seen.of(points.get(f"m{n}", {}), now) for n in range(len(asked))]
         return {
-            target.event_source_mapping: _lag(target, asked, seen)
-            for target in targets[:_MOST_COMPARED]
+            target.event_source_mapping: _lag(target, asked, seen, fails=_fails(answer))
+            for answer, target in found[:_MOST_COMPARED]
         }
 
 
@@ -223,15 +226,33 @@ class _Seen(NamedTuple):
     @property
     def growth(self) -> float:
         """How many times the usual; 1 where it is no more than that comes and goes."""
-        times = self.lately / self.usual if self.usual else 1.0
+        usual = self.usual or 0.0
+        many = self.lately - usual >= _BEYOND_CHANCE * sqrt(usual)
+        times = self.lately / usual if usual and many else 1.0
         return times if times >= _FAR_MORE else 1.0
 
 
 _NONE = _Seen(0.0, None)
 
 
+def _stopped_just_now(answer: Answer, now: datetime) -> bool:
+    """Whether it may be stopped for no longer than what an alarm tells of: then it may be what
+    lags."""
+    changed = reading.mapping(answer).last_modified
+    return changed is not None and timedelta(0) <= now - changed <= _LATELY
+
+
+def _fails(answer: Answer) -> bool:
+    """Whether its last batch went wrong; a hint only, since AWS documents no values."""
+    return (reading.mapping(answer).last_processing_result or "").startswith("PROBLEM")
+
+
 def _lag(
-    target: Target, asked: Sequence[tuple[Target, Query]], seen: Sequence[_Seen | None]
+    target: Target,
+    asked: Sequence[tuple[Target, Query]],
+    seen: Sequence[_Seen | None],
+    *,
+    fails: bool,
 ) -> Lag:
     """How far one mapping is behind, as far as metrics can tell.
 
@@ -239,7 +260,8 @@ def _lag(
     and only it tells what is not processed yet. The stream's age tells what is not *read* yet, by
     any of its readers: pollers read ahead, so that a low one excuses no mapping, while a high one
     shows which stream it is. Where none shows it, that one lags to which far more comes than usual,
-    else that to which more comes. A function that is never invoked has no age of its own.
+    else that whose last batch went wrong, else that to which more comes. A function that is never
+    invoked has no age of its own.
     """
     own: dict[Metric, _Seen] = {}
     for (owner, query), found in zip(asked, seen, strict=True):
@@ -249,7 +271,7 @@ def _lag(
     stream, arriving = own.get(witness, _NONE).lately, own.get(Metric.INCOMING_RECORDS, _NONE)
     behind = own.get(Metric.ITERATOR_AGE_MS, own.get(witness, _NONE)).lately
     shown = stream if stream >= _EXPLAINS * behind else 0.0
-    return -behind, -shown, -arriving.growth, -arriving.lately
+    return -behind, -shown, -arriving.growth, not fails, -arriving.lately
 
 
 def _reads_stream(answer: Answer) -> bool:

@@ -38,7 +38,7 @@ def reads_contended(case: Case) -> Finding:
         return Finding(NO, "reads are not throttled in a sustained way", readings)
     if keeps_up(case):
         return Finding(NO, "reads are throttled, but this mapping keeps up all the same", readings)
-    if signals.falling:
+    if signals.falling and _ends_soon(case):
         return Finding(NO, "the age falls: a backlog drained fast touches the limit", readings)
     if signals.busy_share is not None and signals.busy_share >= limits.busy_share:
         return Finding(NO, "every lane is busy: reading is not what holds it up", readings)
@@ -46,6 +46,12 @@ def reads_contended(case: Case) -> Finding:
     by = f"{others} other shared readers" if others else "a reader that AWS does not list"
     detail, limit = _limit_that_binds(case)
     return Finding(YES, f"reads are throttled, with {by}: {limit}", readings, detail)
+
+
+def _ends_soon(case: Case) -> bool:
+    """Whether at the pace at which it falls, the age is gone within what is waited for."""
+    age, gradient = case.signals.age_seconds or 0.0, case.signals.age_slope or 0.0
+    return gradient < 0 and age / -gradient <= case.policy.forecast.patience_seconds
 
 
 def keeps_up(case: Case) -> bool:

@@ -6,6 +6,7 @@ from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Reading
+from remediator.policy import Thresholds
 
 
 def failing(case: Case) -> Finding:
@@ -25,6 +26,7 @@ def failing(case: Case) -> Finding:
     repeated = (signals.error_minutes or 0) >= limits.sustained_minutes or _all_that_was_seen(case)
     all_now = (signals.newest_error_share or 0.0) >= limits.total_failure_share
     stands = stuck(case) and (signals.stands_still_by_chance or 0.0) <= LIKELY
+    stands = stands and not nothing_gets_on(case)
     if (sustained or repeated) and not all_now:
         for_long = (signals.still_minutes or 0) >= _FOR_LONG
         sure = stands and (for_long or like_a_clock(signals))
@@ -32,6 +34,9 @@ def failing(case: Case) -> Finding:
             return Finding(NO, "as much failed before anything lagged", readings)
         if _a_little_beside_the_work(case) and not sure:
             because = "little fails, and the lanes are busy with what succeeds"
+            return Finding(NO, because, readings)
+        if not sure and _would_lag_anyway(case):
+            because = "far more comes in than would be done if nothing failed"
             return Finding(NO, because, readings)
     gravely = (signals.newest_error_share or 0.0) >= _GRAVELY
     if sustained or (repeated and (all_now or gravely or stands)):
@@ -78,11 +83,34 @@ def _a_little_beside_the_work(case: Case) -> bool:
     if failed is None or not mean or longest is None:
         return False
     each = longest / mean if times_out(case).answer is YES else 1.0
-    return (signals.busy_share or 0.0) >= limits.busy_share and failed * max(each, 1) <= _A_LITTLE
+    loaded = _times(signals.peak_arrival_per_second, signals.usual_arrival_per_second, limits)
+    most = _A_LITTLE_UNDER_LOAD if loaded else _A_LITTLE
+    return (signals.busy_share or 0.0) >= limits.busy_share and failed * max(each, 1) <= most
 
 
-# Of the lanes' work.
-_A_LITTLE = 0.15
+# Of the lanes' work; where more comes in than usual, what fails may well come of that.
+_A_LITTLE, _A_LITTLE_UNDER_LOAD = 0.15, 0.3
+
+
+def _times(now: float | None, usual: float | None, limits: Thresholds) -> bool:
+    return now is not None and bool(usual) and now >= limits.saturation_ratio * (usual or 0.0)
+
+
+def _would_lag_anyway(case: Case) -> bool:
+    """Whether the lanes, busy all the time, would not get done what comes in by far, even if all
+    that fails succeeded: then it is too much, and the failures may well come of that."""
+    signals, limits = case.signals, case.policy.thresholds
+    failed, arrives = signals.error_share, signals.arrival_per_second
+    done = (
+        signals.processed_per_second if signals.head_per_second is None else signals.head_per_second
+    )
+    busy = (signals.busy_share or 0.0) >= limits.busy_share
+    if not busy or failed is None or failed > _HALF or arrives is None or done is None:
+        return False
+    return arrives * (1 - failed) >= _BY_FAR * done
+
+
+_BY_FAR, _HALF = 2.0, 0.5
 
 
 def _failed_before(signals: Signals) -> bool:
@@ -92,6 +120,12 @@ def _failed_before(signals: Signals) -> bool:
 
 
 _NO_MORE_THAN = 1.5
+
+
+def nothing_gets_on(case: Case) -> bool:
+    """Whether the youngest batches grow older as well as the oldest: then it is no single place of
+    several that stands still."""
+    return case.signals.others_move is False and (case.evidence.open_shards or 0) > 1
 
 
 def stuck(case: Case) -> bool:
@@ -167,6 +201,20 @@ def times_out(case: Case) -> Finding:
 # How likely it may be that failures at random look like one record that stands still, and yet the
 # word is of a record. It proves nothing: what is captured needs more.
 LIKELY = 0.3
+
+
+def no_place_gets_on(case: Case) -> Finding:
+    """What stands still everywhere is no record's doing, though no failure is counted."""
+    readings = (
+        case.reading("others_move"),
+        Reading(name="open_shards", value=case.evidence.open_shards),
+        Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
+    )
+    if case.signals.others_move is None:
+        return unseen("whether the youngest batches grow older as well", *readings)
+    none = nothing_gets_on(case)
+    because = "the youngest batches grow older as well" if none else "some place may get on"
+    return when(none, because, *readings)
 
 
 def stuck_in_silence(case: Case) -> Finding:

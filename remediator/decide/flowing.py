@@ -1,6 +1,6 @@
 """Questions about what flows: the end in sight, lanes, keys, capacity."""
 
-from remediator.decide.case import NO, Case, Finding, unseen, when
+from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.contention import CLIMBS
 from remediator.decide.ending import restarted_lately
 from remediator.decide.failing import stuck
@@ -38,6 +38,9 @@ def keys_limit(case: Case) -> Finding:
         return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
     if restarted_lately(case):
         return Finding(NO, "the mapping was changed just now: its lanes are not all seen", readings)
+    if _few_are_full(case, factor):
+        because = "what waits would fill the batches of all of a shard's lanes, and few of them are"
+        return Finding(YES, because, readings)
     one_each = _one_lane_of_many(case, factor) and one_lane_more(case)
     few = signals.busy_share is not None and signals.busy_share < 0.6
     reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
@@ -51,6 +54,35 @@ def keys_limit(case: Case) -> Finding:
         and few,
         f"only {signals.busy_lanes:.1f} of {signals.lanes} lanes find work: few partition keys",
         *readings,
+    )
+
+
+def _few_are_full(case: Case, factor: int) -> bool:
+    """Whether what is done is less than most of one shard's lanes do whose batches are full, and
+    most take far less than those, though what waits would fill all of them: then it lies in few
+    lanes, however busy the others are."""
+    signals, mapping, function = case.signals, case.evidence.mapping, case.evidence.function
+    waits, done = signals.backlog_records, signals.processed_per_second
+    longest, mean = signals.duration_max_ms, signals.duration_ms
+    if mapping is None or waits is None or done is None or not longest or not mean:
+        return False
+    if (signals.busy_lanes or 0.0) < _ALL_OF_IT:
+        return False
+    reserved = function is not None and function.reserved_concurrency is not None
+    enough = waits >= factor * mapping.batch_size and longest >= _FAR_LONGER * mean
+    full = done * longest / 1000 / mapping.batch_size
+    return not reserved and enough and _lags(case) and full < _MOST_OF_IT * factor
+
+
+_FAR_LONGER = 2.0
+
+
+def _lags(case: Case) -> bool:
+    """Whether records wait for longer than is normal, and not less and less."""
+    signals = case.signals
+    late = (signals.late_minutes or 0) >= case.policy.thresholds.sustained_minutes
+    return (
+        late and not signals.falling and (signals.age_seconds or 0.0) > signals.normal_age_seconds
     )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.contention import keeps_up
-from remediator.evidence.signals import LAST_MINUTES
+from remediator.decide.failing import LIKELY, like_a_clock, stuck
+from remediator.evidence.age import LONGEST_WAIT_SECONDS
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import STOPPED_STATES, Detail, Reading
 
 # Function states in which nothing is invoked (Lambda API Reference, FunctionConfiguration).
@@ -127,8 +129,31 @@ def throttled(case: Case) -> Finding:
         return unseen("the count of throttles", *readings)
     if signals.throttled_minutes < min(limits.sustained_minutes, LAST_MINUTES):
         return Finding(NO, "invocations are not throttled in a sustained way", readings)
+    if _nothing_lags(signals):
+        because = "invocations are throttled, but the age is no more than without any lag"
+        return Finding(NO, because, readings)
+    if _stands_still_all_the_same(case):
+        because = "throttles would have let the oldest record through by now, and something fails"
+        return Finding(NO, because, readings)
     detail = _who_throttles(case)
     return Finding(YES, f"invocations are throttled: {_THROTTLED_BY[detail]}", readings, detail)
+
+
+def _nothing_lags(signals: Signals) -> bool:
+    """Whether the age is no more than a record waits for its batch in any case."""
+    age, highest = signals.age_seconds, signals.highest_age_seconds or 0.0
+    return age is not None and max(age, highest) <= signals.normal_age_seconds
+
+
+def _stands_still_all_the_same(case: Case) -> bool:
+    """Whether throttles at random would hardly hold one record for so long, and something fails."""
+    signals = case.signals
+    share, still = signals.throttle_share, signals.still_minutes
+    fails = bool(signals.error_minutes or signals.failed_events_per_minute)
+    if share is None or still is None or not (fails and stuck(case) and like_a_clock(signals)):
+        return False
+    tries = still * 60 / LONGEST_WAIT_SECONDS
+    return (signals.lanes or 1) * share**tries <= LIKELY
 
 
 _THROTTLED_BY: Mapping[Detail, str] = {

@@ -1,7 +1,7 @@
 """Questions about one place that stands still: a record, and does the rest succeed?"""
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.failing import LIKELY, like_a_clock, stuck
+from remediator.decide.failing import LIKELY, like_a_clock, nothing_gets_on, stuck
 from remediator.decide.halving import halves_succeed
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
@@ -17,7 +17,10 @@ def began_in_one_place(case: Case) -> Finding:
         case.reading("failing_successes_per_minute"),
         case.reading("usual_successes_per_minute"),
         case.reading("age_slope", "s/s"),
+        Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
+    if case.evidence.sibling_mappings != 0:
+        return unseen("whether what went on is of this mapping", *readings)
     went_on, usual = signals.failing_successes_per_minute, signals.usual_successes_per_minute
     if signals.stands_still_by_chance is None or went_on is None or not usual:
         return unseen("what succeeded since it fails", *readings)
@@ -73,7 +76,7 @@ def one_is_stuck(case: Case) -> Finding:
     if by_chance is None:  # no error is counted, so that only the clock tells
         by_chance = 0.0 if like_a_clock(signals) or signals.age_slope is None else 1.0
     unlikely = signals.lanes == 1 or _shown_by_a_lane(case)
-    if signals.others_move is False and shards > 1 and not counted:
+    if nothing_gets_on(case):
         return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)
     if not unlikely and by_chance > LIKELY:
         return Finding(NO, "failures here and there could make it stand still as well", readings)

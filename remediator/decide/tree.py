@@ -196,6 +196,13 @@ TREE: Mapping[str, Question] = {
         "Was the function changed just before the oldest record stopped?",
         failing.just_deployed,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
+        no="no_place_gets_on",
+        unseen="no_place_gets_on",
+    ),
+    "no_place_gets_on": Question(
+        "Does no shard get on, so that it cannot be one record?",
+        failing.no_place_gets_on,
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
         no="probes_are_over",
         unseen="probes_are_over",
     ),

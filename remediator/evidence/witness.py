@@ -72,6 +72,10 @@ def _usual(of: Callable[[datetime], float], minutes: Sequence[datetime], since: 
     return median(before) if len(before) >= LAST_MINUTES else 0.0
 
 
+# That have to succeed before it is more than one that came between two tries.
+_FEWEST_RECORDS = 5
+
+
 def _event_share(evidence: Evidence, since: datetime) -> float | None:
     invoked = _by_minute(evidence, Metric.INVOKED_EVENTS)
     failed = _by_minute(evidence, Metric.FAILED_INVOKE_EVENTS)
@@ -83,7 +87,10 @@ def _event_share(evidence: Evidence, since: datetime) -> float | None:
         return max(0.0, invoked[at] - failed.get(at, 0.0))
 
     usual = _usual(done, minutes, since) or _usual(arrived.__getitem__, list(arrived), since)
-    return median(map(done, failing)) / usual if failing and usual else None
+    if not failing or not usual:
+        return None
+    share = median(map(done, failing)) / usual
+    return None if share and sum(map(done, failing)) < _FEWEST_RECORDS else share
 
 
 def _batches(evidence: Evidence, since: datetime, known: Signals) -> Signals:
@@ -124,8 +131,14 @@ def _others_move(evidence: Evidence, since: datetime, stuck_slope: float) -> boo
     if len(newest) < LAST_MINUTES or not lags:
         return None
     climbs = slope([(at, youngest[at] / 1000) for at in newest])
+    if climbs is None or climbs > _NO_FASTER:
+        return None  # as after a restart
     younger = all(youngest[at] <= oldest[at] / 2 for at in lags)
-    return younger and climbs is not None and climbs < stuck_slope / 2
+    return younger and climbs < stuck_slope / 2
+
+
+# Seconds of age a second: by more nothing ages, it jumps.
+_NO_FASTER = 1.5
 
 
 def _reads(evidence: Evidence, since: datetime) -> Signals:

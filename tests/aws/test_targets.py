@@ -1,6 +1,7 @@
 """From what is watched to the mapping that lags."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -280,6 +281,35 @@ def test_a_stream_that_is_read_ahead_does_not_excuse_its_mapping(aws: World) -> 
     for name, count in (("quiet", 60), ("busy", 6_000)):
         aws.metric("AWS/Kinesis", "IncomingRecords", {"StreamName": name}, count, count)
     assert find(aws, function="consumer") == [uuids["busy"], uuids["quiet"]]
+
+
+def test_what_comes_and_goes_by_chance_is_no_reason_to_lag(aws: World) -> None:
+    """Of two streams that nearly nothing comes in at, the one whose last batch went wrong lags."""
+    aws.function()
+    listed = [
+        aws.mapping_answer(f"{STREAMS}/{name}", "consumer", _uuid(digit))
+        | {"LastProcessingResult": said}
+        for name, digit, said in (("calm", 1, "OK"), ("late", 2, "PROBLEM: Function call failed"))
+    ]
+    aws.answer("lambda:ListEventSourceMappings", {"EventSourceMappings": listed})
+    aws.metric("AWS/Lambda", "IteratorAge", {"FunctionName": "consumer"}, 0, 540_000)
+    calm = [4.0] * 20 + [9.0]
+    aws.metric("AWS/Kinesis", "IncomingRecords", {"StreamName": "calm"}, *calm)
+    aws.metric("AWS/Kinesis", "IncomingRecords", {"StreamName": "late"}, *([3.0] * 21))
+    assert find(aws, function="consumer") == [_uuid(2), _uuid(1)]
+
+
+def test_a_mapping_that_was_stopped_just_now_may_be_what_lags(aws: World) -> None:
+    aws.function()
+    since = {"LastModified": NOW - timedelta(minutes=3), "State": "Disabled"}
+    listed = [
+        aws.mapping_answer(f"{STREAMS}/calm", "consumer", _uuid(1)),
+        aws.mapping_answer(f"{STREAMS}/late", "consumer", _uuid(2)) | since,
+    ]
+    aws.answer("lambda:ListEventSourceMappings", {"EventSourceMappings": listed})
+    aws.metric("AWS/Lambda", "IteratorAge", {"FunctionName": "consumer"}, 600_000)
+    _age(aws, "late", 600_000)
+    assert find(aws, function="consumer") == [_uuid(2), _uuid(1)]
 
 
 def test_where_nothing_tells_which_mapping_lags_they_stay_as_aws_lists_them(aws: World) -> None:
