@@ -152,8 +152,8 @@ def _stands_still_all_the_same(case: Case) -> bool:
     fails = bool(signals.error_minutes or signals.failed_events_per_minute)
     if share is None or still is None or not (fails and stuck(case) and like_a_clock(signals)):
         return False
-    tries = still * 60 / LONGEST_WAIT_SECONDS
-    return (signals.lanes or 1) * share**tries <= LIKELY
+    by_chance: float = share ** (still * 60 / LONGEST_WAIT_SECONDS)
+    return (signals.lanes or 1) * by_chance <= LIKELY
 
 
 _THROTTLED_BY: Mapping[Detail, str] = {
