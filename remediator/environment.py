@@ -21,7 +21,10 @@ class Settings(Record):
     mode: Mode | None = None
     """``None``: the policy file's mode."""
     target_function: str | None = None
-    """Name or pattern of what opted in; several with commas between."""
+    """Name or pattern of what opted in; beside it, up to three more."""
+    target_function_2: str | None = None
+    target_function_3: str | None = None
+    target_function_4: str | None = None
     tagged_functions_only: Literal["no", "yes"] = "no"
     """Whether a function has to carry the tag remediator=managed, too."""
     policy_file: Path = ROOT / "policies" / "guardrails.yml"
@@ -42,6 +45,22 @@ class Settings(Record):
     follow_up_role_arn: str | None = None
     freeze_parameter: str | None = None
     iterator_age_threshold_seconds: int | None = None
+
+    @property
+    def target_functions(self) -> tuple[str, ...]:
+        """Names and patterns of what opted in; empty: whatever there is."""
+        said = (
+            self.target_function,
+            self.target_function_2,
+            self.target_function_3,
+            self.target_function_4,
+        )
+        return tuple(name for name in said if name)
+
+    @property
+    def only_function(self) -> str | None:
+        """What an alarm is about that names neither function nor stream."""
+        return self.target_function if len(self.target_functions) == 1 else None
 
     @property
     def policy_source(self) -> str | None:

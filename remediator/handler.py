@@ -87,7 +87,7 @@ def _answer(event: object, caller: Caller, runtime: Runtime) -> Report:
     asked = understand(
         event,
         runtime.clock(),
-        default_function=settings.target_function,
+        default_function=settings.only_function,
         account_id=account,
         region=region,
     )

@@ -114,7 +114,7 @@ def runbook(
         policy=policy,
         deployment=Deployment(
             mode=policy.mode,
-            target_function=settings.target_function,
+            target_functions=settings.target_functions,
             quarantine_arn=settings.quarantine_queue_arn,
             capture_bucket=settings.capture_bucket,
             policy_source=source,

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from remediator.cli.permissions import OPTIONAL
+
 CAPABILITIES: Mapping[str, Any] = yaml.safe_load(
     (Path(__file__).parents[1] / "policies" / "iam.yml").read_text(encoding="utf-8")
 )["capabilities"]
@@ -97,7 +99,7 @@ _COMPARE: Mapping[str, Callable[[str, str, Place], bool]] = {
 
 def _value(name: str, place: Place) -> str:
     pseudo = {"AWS::Partition": "aws", "AWS::Region": place.region, "AWS::AccountId": place.account}
-    return (pseudo | dict(place.values))[name]
+    return (pseudo | dict.fromkeys(OPTIONAL, "") | dict(place.values))[name]
 
 
 # --- what a call asks for ------------------------------------------------------------------------

@@ -225,6 +225,9 @@ def environment() -> Mapping[str, Any]:
 UNSET = {
     "mode": "the policy file's `mode`",
     "target_function": "a plan may be about any function",
+    "target_function_2": "no other function may be changed",
+    "target_function_3": "as above",
+    "target_function_4": "as above",
     "tagged_functions_only": "the policy file's `tagged_functions_only`",
     "policy_file": "`policies/guardrails.yml`",
     "policy_parameter": "the policy file's",

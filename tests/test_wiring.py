@@ -9,6 +9,7 @@ from remediator.environment import Settings
 from remediator.errors import InputError
 from remediator.model import Mode
 from remediator.wiring import Caller, Runtime
+from tests.evidence import target
 
 QUEUE = "arn:aws:sqs:eu-west-1:111122223333:quarantine"
 
@@ -48,6 +49,19 @@ def test_where_functions_opt_in_by_a_tag_the_policy_says_so_and_never_the_other_
     assert wiring.policy_of(settings).tagged_functions_only
     with pytest.raises(InputError, match="expected no or yes, got 'true'"):
         Settings.from_environment({"REMEDIATOR_TAGGED_FUNCTIONS_ONLY": "true"}, needs_journal=False)
+
+
+def test_one_stack_may_name_several_functions_and_patterns_and_plans_for_all_others() -> None:
+    told = {"REMEDIATOR_TARGET_FUNCTION": "orders", "REMEDIATOR_TARGET_FUNCTION_3": "pay-*"}
+    environ = {"AWS_DEFAULT_REGION": "eu-west-1"}
+    runtime = Runtime(environ, lambda: datetime(2026, 11, 23, tzinfo=UTC), lambda _: None)
+    settings = Settings.from_environment(told, needs_journal=False)
+    runbook = wiring.runbook(settings, Caller("request-1", None), runtime)
+    found = {
+        name: runbook.opted_in(target().model_copy(update={"function": name}))
+        for name in ("orders", "pay-in", "stock")
+    }
+    assert found == {"orders": True, "pay-in": True, "stock": False}
 
 
 def test_a_second_stack_joins_the_first_ones_journal() -> None:

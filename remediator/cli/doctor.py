@@ -89,7 +89,7 @@ def _runs(who: Patient) -> Finding:
 
 def _mode(who: Patient) -> Finding:
     """Whether it may act, and upon what."""
-    of = who.settings.target_function or "any function"
+    of = ", ".join(who.settings.target_functions) or "any function"
     if who.settings.mode is not Mode.APPLY:
         return _ok(f"plan: it says what it would do for {of}, and changes nothing")
     return _ok(f"apply: it changes {of}, within the policy")
@@ -139,6 +139,9 @@ def _said(who: Patient) -> dict[str, str]:
         "AWS::Region": here.region,
         "AWS::AccountId": here.account_id,
         "TargetFunction": of.target_function,
+        "TargetFunction2": of.target_function_2,
+        "TargetFunction3": of.target_function_3,
+        "TargetFunction4": of.target_function_4,
         "Journal.Arn": f"arn:{here.partition}:dynamodb:{at}:table/{table}" if table else None,
         "FollowUpRole.Arn": of.follow_up_role_arn,
         "Notices": of.notices_topic_arn,
@@ -418,8 +421,8 @@ def _patient(outside: Outside, place: Place, name: str, function: str | None) ->
         raise InputError(f"{name} has no ARN")
     environ = wiring.deployed(office.clients, name).environ
     settings = Settings.from_environment(environ, needs_journal=False)
-    watched = function or settings.target_function
-    one = watched if watched and not set(watched) & set("*?[,") else None
+    watched = (function,) if function else settings.target_functions
+    one = watched[0] if len(watched) == 1 and not set(watched[0]) & set("*?[") else None
     return Patient(
         office, wiring.inspector(office.clients), office.remediator_arn, here, settings, one
     )

@@ -112,7 +112,9 @@ SHARES: Mapping[Audience, Share] = {
 }
 
 # Parameters that are empty by default: what names them is left out where they are not said.
-OPTIONAL = frozenset({"FreezeParameter", "PolicyParameter", "SharedJournal"})
+OPTIONAL = frozenset({"FreezeParameter", "PolicyParameter", "SharedJournal"}) | {
+    f"TargetFunction{number}" for number in (2, 3, 4)
+}
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")
 
@@ -150,18 +152,24 @@ def _statement(name: str, of: Capability, said: Mapping[str, str]) -> dict[str, 
         return None
     unsaid = OPTIONAL - {name for name, value in said.items() if value}
     only_where = {
-        operator: {key: value for key, value in wanted.items() if key != "when"}
+        operator: {key: _named(value, unsaid) for key, value in wanted.items() if key != "when"}
         for operator, wanted in of.get("conditions", {}).items()
         if _holds(wanted.get("when"), said)
     }
-    resources = [r for r in of["resources"] if not unsaid & set(_PLACE.findall(r))]
     statement = {
         "Sid": name,
         "Effect": "Allow",
         "Action": of["actions"],
-        "Resource": _filled(resources, said),
+        "Resource": _filled(_named(of["resources"], unsaid), said),
     }
     return statement | ({"Condition": _filled(only_where, said)} if only_where else {})
+
+
+def _named(value: Any, unsaid: frozenset[str]) -> Any:
+    """A list without what names something that was not said."""
+    if not isinstance(value, list):
+        return value
+    return [one for one in value if not unsaid & set(_PLACE.findall(one))]
 
 
 def _holds(condition: str | None, said: Mapping[str, str]) -> bool:

@@ -44,8 +44,8 @@ class Deployment(NamedTuple):
     """What the template says of this deployment."""
 
     mode: Mode
-    target_function: str | None = None
-    """The opted-in function's name or pattern; others are only planned for."""
+    target_functions: tuple[str, ...] = ()
+    """The opted-in functions' names or patterns; others are only planned for."""
     quarantine_arn: str | None = None
     account_id: str | None = None
     region: str | None = None
@@ -91,8 +91,8 @@ class Session(NamedTuple):
         return target
 
     def opted_in(self, target: Target) -> bool:
-        pattern = self.deployment.target_function
-        return pattern is None or fnmatchcase(target.function, pattern)
+        patterns = self.deployment.target_functions
+        return not patterns or any(fnmatchcase(target.function, one) for one in patterns)
 
     def mode_for(
         self, incident: Incident, target: Target | None, policy: Policy | None = None

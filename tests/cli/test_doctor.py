@@ -333,6 +333,8 @@ def test_a_dry_plan_that_sees_too_little_names_the_permission(clinic: Clinic) ->
 
 
 def test_where_several_functions_are_watched_one_is_to_be_named(clinic: Clinic) -> None:
+    clinic.set_environment(target_function_2="orders")
+    clinic.is_("dry plan", "fail", "name one with --function")
     clinic.set_environment(target_function="con*")
     clinic.is_("dry plan", "fail", "name one with --function")
     clinic.is_("dry plan", "ok", "planned", "--function", "consumer")

@@ -28,6 +28,9 @@ ALL = {
     "FreezeParameter": "/remediator/freeze",
     "SharedJournal": "first-journal",
     "CaptureBucket": "captured-records",
+    "TargetFunction2": "payments",
+    "TargetFunction3": "invoices-*",
+    "TargetFunction4": "stock",
     "TaggedFunctionsOnly": "yes",
     "MemoryLever": "yes",
     "PolicyParameter": "/remediator/policy",
@@ -52,7 +55,7 @@ def actions(found: Mapping[str, Any]) -> set[str]:
 def test_parliament_finds_nothing_in_what_is_printed(
     audience: Audience, said: dict[str, str]
 ) -> None:
-    stands_for = {"AWS::Partition": "aws", "SharedJournal": "", **said}
+    stands_for = {"AWS::Partition": "aws", **said}
     ours = {
         "RemediatorRole.Arn": "arn:aws:iam::111122223333:role/remediator",
         "AWS::Partition": "aws",
@@ -73,6 +76,10 @@ def test_what_the_template_leaves_out_by_default_is_left_out_here_too() -> None:
     assert "ReadFreeze" not in plain
     assert "Condition" not in plain["ChangeConcurrency"]
     assert [r for r in plain["KeepJournal"]["Resource"] if "SharedJournal" in r] == []
+    assert "TargetFunction2" not in json.dumps(plain)
+    second = printed("function", "TargetFunction2=payments")["Statement"]
+    granted = {one["Sid"] for one in second if ":function:payments" in json.dumps(one)}
+    assert granted == {"ReadFunction", "ChangeMappings", "ChangeConcurrency"}
     tagged = printed("function", "TaggedFunctionsOnly=yes", "FreezeParameter=/f")["Statement"]
     whole = {one["Sid"]: one for one in tagged}
     assert whole["ReadFreeze"]["Resource"][0].endswith(":parameter/f")
