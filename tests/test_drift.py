@@ -58,7 +58,11 @@ def live(**said: Any) -> Evidence:
 def standings(text: str, seen: Evidence, **how: str) -> dict[str, tuple[str, str, object]]:
     """By setting: how it stands, what the template says, what is live."""
     rows = drift(template(text, "t.yml", how), seen)
-    return {row.setting: (str(row.standing), row.template, row.live) for row in rows}
+    found: dict[str, tuple[str, str, object]] = {
+        row.setting: (str(row.standing), row.template, row.live) for row in rows
+    }
+    assert len(found) == len(rows), "a setting is compared twice"
+    return found
 
 
 def test_each_setting_of_mapping_function_and_stream_is_compared() -> None:

@@ -73,10 +73,10 @@ def _known(detail: Any) -> Any:
 
 
 class RemedyName(StrEnum):
-    """Every lever that this version can plan, and which of them a person approves unless the policy
-    says otherwise: they cost money, the function may not be made for them, or they take from
-    others."""
+    """Every lever that this version can plan."""
 
+    # Whether a person approves it unless the policy says otherwise: it costs money, the function
+    # may not be made for it, or it takes from others.
     asked_first: bool
 
     def __new__(cls, name: str, asked_first: bool = False) -> Self:  # noqa: FBT002

@@ -16,7 +16,7 @@ from remediator.model import (
     SourceKind,
 )
 from remediator.ports import Notice
-from remediator.render import message
+from remediator.render import forms, message
 
 
 def notice(report: Report, kind: str | None = None) -> Notice:
@@ -25,8 +25,8 @@ def notice(report: Report, kind: str | None = None) -> Notice:
     return Notice(
         kind=told.kind,
         subject=told.subject,
-        text=message.mail(told),
-        chat=message.chat_notification(told, report),
+        text=forms.mail(told),
+        chat=forms.chat_notification(told, report),
         incident=report.incident,
         detail=report.model_dump(mode="json", exclude={"incident"}),
     )

@@ -1,18 +1,15 @@
 """Report → what a person is told: one screen of a phone, at three in the morning. Pure.
 
-A message is rows of a label and words, commands that run as pasted, and links. Three forms:
-the mail's text, the line that is its subject, and the chat's notification. What does not fit is
-cut, and the first command that tells all of it is among those offered. Nothing of a record's
-payload is in here.
+A message is rows of a label and words, commands that run as pasted, and links; ``forms`` gives it
+the look of a mail or a chat. Nothing of a record's payload is in here.
 """
 
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-from remediator.escaping import chat, chat_code, visible
+from remediator.escaping import visible
 from remediator.model import (
     ChangeStatus,
     Decision,
@@ -35,9 +32,6 @@ from remediator.render.words import (
     setting,
 )
 
-# A screen. Commands and links stand on lines of their own, and are never broken.
-WIDTH, LINES = 64, 25
-
 
 class Row(NamedTuple):
     """A label with its words; ``most``: how many lines of the screen they may take."""
@@ -55,9 +49,10 @@ class Offer(NamedTuple):
 
 
 class Message(NamedTuple):
-    """News, free of how it looks."""
+    """News, free of how it looks; ``sign`` is what a chat shows before its subject."""
 
     kind: str
+    sign: str
     subject: str
     rows: tuple[Row, ...]
     offers: tuple[Offer, ...]
@@ -98,6 +93,7 @@ def message(report: Report, kind: str) -> Message:
     told = _NEWS.get(kind) or _NEWS.get(report.outcome.status) or _Told(name(kind))
     return Message(
         kind=kind,
+        sign=told.sign,
         subject=visible(f"remediator {told.headline}: {_about(report)}"),
         rows=tuple(row for row in _rows(report, told) if row.words),
         offers=_offers(report, kind),
@@ -280,96 +276,3 @@ def links(target: Target) -> tuple[str, ...]:
         f"{home}/lambda/home?region={region}#/functions/{function}?tab=monitoring",
         f"{home}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}",
     )
-
-
-# --- forms ---------------------------------------------------------------------------------------
-
-
-def mail(told: Message) -> str:
-    """One screen of plain text: every line harmless, none of the prose wider than the screen."""
-    head = textwrap.wrap(told.subject, WIDTH, max_lines=2, placeholder=" …")
-    offers = [visible(line) for one in told.offers for line in (f"{one.what}:", one.command)]
-    others = [part for part in (offers, list(told.links)) if part]
-    room = LINES - len(head) - sum(map(len, others)) - 1 - len(others)
-    parts = [head, _rows_within(told.rows, room), *others]
-    return "\n\n".join("\n".join(part) for part in parts)
-
-
-def _rows_within(rows: Sequence[Row], room: int) -> list[str]:
-    """The rows as lines; where there are too many, the longest row gives way."""
-    while sum(len(_row(row)) for row in rows) > room:
-        longest = max(range(len(rows)), key=lambda n: len(_row(rows[n])))
-        height = len(_row(rows[longest]))
-        if height == 1:
-            break
-        shorter = rows[longest]._replace(most=height - 1)
-        rows = [*rows[:longest], shorter, *rows[longest + 1 :]]
-    return [line for row in rows for line in _row(row)]
-
-
-def _row(row: Row) -> list[str]:
-    return textwrap.wrap(
-        f"{row.label}: {visible(row.words)}",
-        WIDTH,
-        subsequent_indent="  ",
-        max_lines=row.most,
-        placeholder=" …",
-        break_on_hyphens=False,
-    )
-
-
-def chat_notification(told: Message, report: Report) -> dict[str, Any]:
-    """The same for a chat: a custom notification of Amazon Q Developer in chat applications.
-
-    News of one incident is one thread. ``additionalContext`` has what a custom action (a button)
-    may take as its variables. Source: Amazon Q Developer in chat applications Administrator Guide,
-    "Custom notifications".
-    """
-    sign = (_NEWS.get(told.kind) or _NEWS.get(report.outcome.status) or _Told("")).sign
-    target = report.target
-    context = {
-        "kind": told.kind,
-        "incident": report.incident_id,
-        "plan": report.plan.digest,
-        "function": target.function if target else None,
-        "mapping": target.event_source_mapping if target else None,
-        "stream": target.stream if target else None,
-        "account": report.account_id,
-        "region": report.region,
-        "remediator": report.remediator,
-    }
-    return {
-        "version": "1.0",
-        "source": "custom",
-        "content": {
-            "textType": "client-markdown",
-            "title": f"{sign} {chat(_cut(told.subject, 200))}",
-            "description": "\n".join(
-                f"*{row.label}*: {chat(_cut(row.words, row.most * WIDTH * 2))}" for row in told.rows
-            ),
-            "nextSteps": [
-                *(f"{offer.what}: {chat_code(offer.command)}" for offer in told.offers),
-                *told.links,
-            ],
-            "keywords": [
-                chat(word)
-                for word in (
-                    told.kind,
-                    target.function if target else None,
-                    report.diagnosis.cause if report.diagnosis else None,
-                )
-                if word
-            ],
-        },
-        "metadata": {
-            "threadId": report.incident_id,
-            "summary": chat(_cut(told.subject, 200)),
-            "eventType": told.kind,
-            "relatedResources": [target.function_arn, target.source_arn] if target else [],
-            "additionalContext": {key: visible(value) for key, value in context.items() if value},
-        },
-    }
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 2]} …"

@@ -18,7 +18,7 @@ from lab.plant import (
     StreamSpec,
     World,
 )
-from remediator.render.message import LINES
+from remediator.render.forms import LINES
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FUNCTION = "orders-consumer"

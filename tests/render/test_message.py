@@ -36,7 +36,8 @@ from remediator.model import (
 )
 from remediator.policy import Policy
 from remediator.render.announcing import notice
-from remediator.render.message import LINES, WIDTH, links
+from remediator.render.forms import LINES, WIDTH
+from remediator.render.message import links
 from remediator.wiring import offline
 from tests.evidence import ACCOUNT, MAPPING, NOW, PIPELINES, REGION, bundle, target
 from tests.fuzz.mutating import HOSTILE

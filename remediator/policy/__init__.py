@@ -4,33 +4,20 @@ Frozen and strict: an unknown field is an error.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationInfo,
-    WithJsonSchema,
     field_validator,
-    model_validator,
 )
 
 from remediator.model import Mode, RemedyName
-
-
-class Autonomy(StrEnum):
-    """Who decides on a remedy: nobody asks, a person approves, or it is never planned."""
-
-    AUTO = "auto"
-    APPROVE = "approve"
-    OFF = "off"
+from remediator.policy.scope import MaintenanceWindow, Match
+from remediator.policy.section import Autonomy, Section
 
 
 class RestoreTo(StrEnum):
@@ -56,20 +43,7 @@ def _off(word: object) -> object:
 Freedom: TypeAlias = Annotated[Autonomy, BeforeValidator(_off)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _switches_are_no_numbers(cls, value: object, info: ValidationInfo) -> object:
-        """``true`` would else be taken for 1."""
-        field = cls.model_fields[info.field_name or ""]
-        if isinstance(value, bool) and field.annotation not in {bool, Autonomy}:
-            raise ValueError("Input should be a value, not a switch such as yes, no, on or off")
-        return value
-
-
-class Thresholds(_Section):
+class Thresholds(Section):
     """Where the questions of the decision tree turn from no to yes."""
 
     recent_minutes: int = Field(default=5, ge=2, le=60)
@@ -93,7 +67,7 @@ class Thresholds(_Section):
     stale_alarm_minutes: int = Field(default=30, ge=1, le=1440)
 
 
-class ForecastKnobs(_Section):
+class ForecastKnobs(Section):
     """The arithmetic's assumptions."""
 
     drain_target_seconds: Seconds = 60
@@ -104,7 +78,7 @@ class ForecastKnobs(_Section):
     careful_step: float = Field(default=2.0, gt=1)
 
 
-class Limits(_Section):
+class Limits(Section):
     """How far each setting may go."""
 
     parallelization_factor: int = Field(default=10, ge=1, le=10)
@@ -121,7 +95,7 @@ class Limits(_Section):
     unseen_pool_share: Share = 0.1
 
 
-class Cooldown(_Section):
+class Cooldown(Section):
     """How long one mapping is left alone after a change, in seconds."""
 
     raise_seconds: Counted = 120
@@ -129,7 +103,7 @@ class Cooldown(_Section):
     human_seconds: int = Field(default=600, ge=0, le=30 * 86_400)
 
 
-class Budget(_Section):
+class Budget(Section):
     """How many changes may be made in a sliding window."""
 
     window_seconds: Counted = 3600
@@ -137,7 +111,7 @@ class Budget(_Section):
     per_account: Count = 30
 
 
-class FollowUps(_Section):
+class FollowUps(Section):
     """How the effect is watched."""
 
     soon_seconds: int = Field(default=60, ge=60, le=86_400)
@@ -148,14 +122,14 @@ class FollowUps(_Section):
     unchanged_after_seconds: Seconds = 600
 
 
-class FirstAid(_Section):
+class FirstAid(Section):
     """When retention is extended."""
 
     expiry_near_seconds: Seconds = 4 * 3600
     extend_to_hours: int = Field(default=168, ge=25, le=8760)
 
 
-class Capture(_Section):
+class Capture(Section):
     """Whether given-up records are read and kept, and how much at a time."""
 
     enabled: bool = False
@@ -164,7 +138,7 @@ class Capture(_Section):
     megabytes_per_range: int = Field(default=16, ge=1, le=64)
 
 
-class RemedyPolicy(_Section):
+class RemedyPolicy(Section):
     """One remedy's freedom; an unset field takes the general one."""
 
     autonomy: Freedom = Autonomy.AUTO
@@ -172,89 +146,11 @@ class RemedyPolicy(_Section):
     cooldown_seconds: Counted | None = None
 
 
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Clock: TypeAlias = Annotated[
-    time, WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"})
-]
-Day: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(_DAYS)})]
-
-
-class MaintenanceWindow(_Section):
-    """A time of day (UTC) in which nothing is changed. It may pass midnight."""
-
-    name: str
-    start: Clock
-    end: Clock
-    days: tuple[Day, ...] = _DAYS
-
-    @field_validator("start", "end", mode="before")
-    @classmethod
-    def _time_of_day(cls, value: object) -> object:
-        """YAML reads a bare ``10:00`` as the number 600, which would be taken for 00:10."""
-        if isinstance(value, time) or (isinstance(value, str) and _CLOCK.fullmatch(value)):
-            return value
-        raise ValueError('Input should be a time of day (UTC) in quotes, such as "22:00"')
-
-    @field_validator("days")
-    @classmethod
-    def _known_days(cls, days: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(days) - set(_DAYS))
-        if unknown:
-            raise ValueError(f"Input should be of {', '.join(_DAYS)}; {', '.join(unknown)} is not")
-        return days
-
-    @model_validator(mode="after")
-    def _is_not_empty(self) -> Self:
-        if self.start == self.end:
-            raise ValueError("start and end should differ; to stop everything, use freeze")
-        return self
-
-    def ends(self, now: datetime) -> datetime:
-        """When the window that covers ``now`` is over."""
-        end = now.replace(
-            hour=self.end.hour, minute=self.end.minute, second=self.end.second, microsecond=0
-        )
-        return end if end > now else end + timedelta(days=1)
-
-    def covers(self, now: datetime) -> bool:
-        """Whether ``now`` (UTC) lies inside; ``start`` belongs to it, ``end`` does not."""
-        today, clock = _DAYS[now.weekday()], now.time()
-        if self.start <= self.end:
-            return today in self.days and self.start <= clock < self.end
-        yesterday = _DAYS[now.weekday() - 1]
-        return (today in self.days and clock >= self.start) or (
-            yesterday in self.days and clock < self.end
-        )
-
-
-class Match(_Section):
-    """Which targets an override is for: by name patterns and by tags, all of which must fit."""
-
-    function: str | None = None
-    stream: str | None = None
-    tags: Mapping[str, str] = {}
-
-    @model_validator(mode="after")
-    def _names_something(self) -> Self:
-        if self.function is None and self.stream is None and not self.tags:
-            raise ValueError("match needs a function, a stream or tags")
-        return self
-
-    def fits(self, function: str, stream: str, tags: Mapping[str, str]) -> bool:
-        """Whether the target fits; patterns as in a shell (``payments-*``)."""
-        return (
-            fnmatchcase(function, self.function or "*")
-            and fnmatchcase(stream, self.stream or "*")
-            and all(fnmatchcase(tags.get(key, "\0"), want) for key, want in self.tags.items())
-        )
-
-
 _ASKED_FIRST = frozenset(name for name in RemedyName if name.asked_first)
 _GLOBAL_ONLY = ("version", "overrides")
 
 
-class Override(_Section):
+class Override(Section):
     """Fields of the policy that differ for some targets.
 
     It can raise limits as well as lower them, but not the mode, and it cannot lift a freeze:
@@ -274,7 +170,7 @@ class Override(_Section):
         return fields
 
 
-class Policy(_Section):
+class Policy(Section):
     """Everything that a person allows. See ``policies/guardrails.yml`` for what each protects."""
 
     version: int = Field(default=1, ge=1, le=1)
@@ -355,3 +251,22 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for key, value in over.items()
     }
+
+
+__all__ = [
+    "Autonomy",
+    "Budget",
+    "Capture",
+    "Cooldown",
+    "FirstAid",
+    "FollowUps",
+    "ForecastKnobs",
+    "Limits",
+    "MaintenanceWindow",
+    "Match",
+    "Override",
+    "Policy",
+    "RemedyPolicy",
+    "RestoreTo",
+    "Thresholds",
+]
