@@ -8,6 +8,7 @@ from remediator.model import (
     Alarm,
     Evidence,
     Incident,
+    KeySample,
     Record,
     Report,
     Resource,
@@ -59,6 +60,16 @@ class Sensor(Protocol):
         """Whether an on-failure destination is there and of a kind that takes failed records.
 
         ``None`` when that cannot be seen, which proves nothing.
+        """
+        ...
+
+    def sample_keys(
+        self, target: Target, shard_id: str, since: datetime, records: int, *, named: bool
+    ) -> KeySample:
+        """Partition keys of some records of one shard, by one call; nothing else of them.
+
+        ``named``: the most frequent one by its name, too.
+        Raises PermanentError or TemporaryError as AWS answers.
         """
         ...
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from remediator.errors import InputError, PermanentError
 from remediator.escaping import field_path, visible
 from remediator.events import names
-from remediator.model import Bundle, Evidence, Resource, Series, Target, Value, Watched
+from remediator.model import Bundle, Evidence, KeySample, Resource, Series, Target, Value, Watched
 from remediator.ports import DescribedAlarm
 from remediator.settings_table import SETTINGS
 
@@ -40,6 +40,18 @@ class SavedSensor:
     def destination_exists(self, arn: str) -> bool | None:  # noqa: ARG002 - the port's
         """``None``: it cannot be seen from here."""
         return None
+
+    def sample_keys(
+        self,
+        target: Target,  # noqa: ARG002 - the port's
+        shard_id: str,
+        since: datetime,  # noqa: ARG002
+        records: int,  # noqa: ARG002
+        *,
+        named: bool,  # noqa: ARG002
+    ) -> KeySample:
+        """Raises PermanentError, always: what was sampled stands in the evidence."""
+        raise PermanentError(f"offline: {shard_id} cannot be read", code="Offline")
 
 
 class NoActuator:

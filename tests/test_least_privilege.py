@@ -322,6 +322,11 @@ def keep_what_was_given_up(stage: Stage) -> None:
     keeper.keep("inc-1", message, SourceKind.KINESIS, Capture(enabled=True))
 
 
+def sample_keys(stage: Stage) -> None:
+    since, shard = NOW - timedelta(minutes=1), "shardId-000000000000"
+    AwsSensor(stage.clients).sample_keys(kinesis_target(stage.uuid), shard, since, 10, named=False)
+
+
 PATHS: tuple[Callable[[Stage], None], ...] = (
     read,
     change,
@@ -329,6 +334,7 @@ PATHS: tuple[Callable[[Stage], None], ...] = (
     come_back_and_tell,
     read_the_policy,
     keep_what_was_given_up,
+    sample_keys,
 )
 
 

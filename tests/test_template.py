@@ -15,9 +15,9 @@ from remediator.environment import PREFIX, Settings
 ROOT = Path(__file__).parents[1]
 TEMPLATE: Mapping[str, Any] = load(str(ROOT / "template.yml"))
 RESOURCES: Mapping[str, Any] = TEMPLATE["Resources"]
-CAPABILITIES: Mapping[str, Any] = yaml.safe_load((ROOT / "policies/iam.yml").read_text())[
-    "capabilities"
-]
+PERMISSIONS: Mapping[str, Any] = yaml.safe_load((ROOT / "policies/iam.yml").read_text())
+CAPABILITIES: Mapping[str, Any] = PERMISSIONS["capabilities"]
+CONDITIONS: Mapping[str, Any] = PERMISSIONS["conditions"]
 
 
 def properties(logical_id: str) -> Any:
@@ -181,6 +181,16 @@ def test_captured_records_lie_encrypted_private_and_no_longer_than_thirty_days()
         {"Bool": {"aws:SecureTransport": "false"}},
     )
     assert RESOURCES["CapturedRecords"]["DeletionPolicy"] == "Retain"
+
+
+def test_records_can_be_read_only_where_a_parameter_asks_for_it() -> None:
+    reads = {"kinesis:GetRecords", "kinesis:GetShardIterator"}
+    for statement in statements_of("RemediatorRole").values():
+        assert not reads & set(statement["actions"]) or statement["when"] == "ReadsRecords"
+    defaults = {
+        name: TEMPLATE["Parameters"][name]["Default"] for name in CONDITIONS["ReadsRecords"]
+    }
+    assert defaults == {"CaptureBucket": "", "KeySampling": "no"}
 
 
 # --- the alarms ----------------------------------------------------------------------------------

@@ -13,7 +13,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from remediator.aws import described, destinations, neighbours, questions, reading, series
+from remediator.aws import (
+    described,
+    destinations,
+    neighbours,
+    questions,
+    reading,
+    sampled,
+    series,
+)
 from remediator.aws.asking import ask_all
 from remediator.aws.claims import JournalClaims
 from remediator.aws.clients import Clients
@@ -24,6 +32,7 @@ from remediator.model import (
     Evidence,
     FunctionState,
     Gap,
+    KeySample,
     Shard,
     SourceKind,
     StreamState,
@@ -62,6 +71,15 @@ class AwsSensor:
         ``None`` when that cannot be seen, which proves nothing.
         """
         return destinations.look(self._clients, arn).exists
+
+    def sample_keys(
+        self, target: Target, shard_id: str, since: datetime, records: int, *, named: bool
+    ) -> KeySample:
+        """Partition keys of some records of one shard, by one call that is not repeated.
+
+        Raises PermanentError or TemporaryError as AWS answers.
+        """
+        return sampled.keys(self._clients, target, shard_id, since, records, named=named)
 
     def read(self, target: Target, now: datetime, window_seconds: int) -> Evidence:
         """All readings of one mapping. What cannot be read becomes a Gap.

@@ -73,16 +73,24 @@ class _Range(NamedTuple):
     stream: str
     first: int
     last: int
+    middle: int
+    """Where the upper part of it begins, once it is split."""
 
 
-_RANGE = re.compile(r"(?P<stream>[^#]+)#(?P<first>\d{1,39})-(?P<last>\d{1,39})")
+_RANGE = re.compile(
+    r"(?P<stream>[^#]+)#(?P<first>\d{1,39})-(?P<last>\d{1,39})(?:@(?P<middle>\d{1,39}))?"
+)
 
 
 def _range(name: str) -> _Range:
     found = _RANGE.fullmatch(name)
     if found is None or names.stream_arn(found["stream"]) is None:
         raise refusal(f"expected a range as stream-arn#first-last, got {name[:300]!r}")
-    return _Range(found["stream"], int(found["first"]), int(found["last"]))
+    first, last = int(found["first"]), int(found["last"])
+    middle = int(found["middle"] or (first + last + 1) // 2)
+    if found["middle"] and not first < middle <= last:
+        raise refusal(f"{middle} does not lie between {first} and {last}: nothing is split there")
+    return _Range(found["stream"], first, last, middle)
 
 
 class RangeWriter:
@@ -115,7 +123,7 @@ class RangeWriter:
             self._clients.kinesis_writer.split_shard(
                 StreamARN=span.stream,
                 ShardToSplit=present[0].shard_id,
-                NewStartingHashKey=str((span.first + span.last + 1) // 2),
+                NewStartingHashKey=str(span.middle),
             )
 
     def _merge(self, span: _Range, present: tuple[Shard, ...]) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 
 from remediator.escaping import visible
-from remediator.model import Evidence, Target, Watched
+from remediator.model import Evidence, KeySample, Target, Watched
 from remediator.ports import DescribedAlarm, Sensor
 
 
@@ -85,3 +85,10 @@ class ToldSensor(NamedTuple):
         """As the sensor does."""
         with self.progress.during("Reading the destination"):
             return self.sensor.destination_exists(arn)
+
+    def sample_keys(
+        self, target: Target, shard_id: str, since: datetime, records: int, *, named: bool
+    ) -> KeySample:
+        """As the sensor does."""
+        with self.progress.during(f"Reading partition keys of {shard_id}"):
+            return self.sensor.sample_keys(target, shard_id, since, records, named=named)

@@ -53,6 +53,10 @@ _ADVICE_FOR = {
     "one beside the replication of a global table. Consolidate them: let one function pass the "
     "records on, or send the table's changes to a Kinesis stream. There is no enhanced fan-out for "
     "a table's stream.",
+    (Cause.HOT_PARTITION_KEY, Detail.ONE_KEY): "One partition key carries most of its shard. More "
+    "lanes leave it in one, and a split moves it whole. Give it a better key (a suffix, where its "
+    "records need no order among each other), let one function fan its records in to others, or "
+    "make each record cheaper: more memory, larger batches.",
     (Cause.CONSUMER_STOPPED, Detail.DEACTIVATED): "Somebody has deactivated the function. It is "
     "left alone; the records wait until they expire.",
     (Cause.CONSUMER_STOPPED, Detail.FUNCTION_GONE): "The function cannot be invoked. Its "

@@ -5,6 +5,7 @@ from remediator.decide.contention import CLIMBS
 from remediator.decide.ending import restarted_lately
 from remediator.decide.failing import stuck
 from remediator.decide.saturation import maybe_saturated
+from remediator.escaping import shortened
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import (
@@ -34,6 +35,8 @@ def keys_limit(case: Case) -> Finding:
     if _keys_do_not_matter(case):
         return Finding(NO, "the stream spreads its records without regard to keys", readings)
     factor = mapping.parallelization_factor
+    if sampled := _by_sample(case, factor):
+        return sampled
     if factor == 1:
         return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
     if restarted_lately(case):
@@ -84,6 +87,24 @@ def _lags(case: Case) -> bool:
     return (
         late and not signals.falling and (signals.age_seconds or 0.0) > signals.normal_age_seconds
     )
+
+
+def _by_sample(case: Case, factor: int) -> Finding | None:
+    """What the keys themselves say, where some were read; ``None`` where that decides nothing."""
+    signals, most = case.signals, case.policy.sampling.hot_key_share
+    share, sample = signals.hottest_key_share, case.evidence.key_sample
+    if share is None or sample is None:
+        return None
+    readings = case.reading("hottest_key_share"), case.reading("sampled_records", "records")
+    of = f"{share:.0%} of {sample.records} records that were read of {sample.shard_id}"
+    if share >= most:
+        named = f" ({shortened(sample.keys[0].name)})" if sample.keys[0].name else ""
+        return Finding(
+            YES, f"one partition key{named} carries {of}", readings, detail=Detail.ONE_KEY
+        )
+    if share * factor <= 1:
+        return Finding(NO, f"no partition key carries more than {of}", readings)
+    return None
 
 
 def _one_lane_of_many(case: Case, factor: int) -> bool:

@@ -149,6 +149,14 @@ class Signals(Record):
     """Shards whose own age climbs like a stopped clock (only with shard-level metrics)."""
     hot_shard: str | None = None
     """The shard that takes far more than its even share, where shard metrics show one."""
+    sampled_records: int | None = None
+    """Of the hot shard, whose partition keys were read; ``None`` also where they do not show."""
+    hottest_key_share: float | None = None
+    """The share of them that the most frequent partition key has."""
+    split_at: str | None = None
+    """Hash key at which a split halves what they carry, as well as it can."""
+    split_share: float | None = None
+    """What the larger part has of them then."""
     expires_in_seconds: float | None = None
     """Until the oldest unread record is lost: to the stream's retention or to the mapping's maximum
     record age, whichever is less."""

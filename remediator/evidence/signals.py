@@ -11,6 +11,7 @@ from remediator.evidence.age import alarming_ages, measure_age, measure_invocati
 from remediator.evidence.batches import measure_batches
 from remediator.evidence.explained import measure_filter, measure_losses
 from remediator.evidence.flow import measure_flow
+from remediator.evidence.keys import measure_keys
 from remediator.evidence.lost import measure_lost
 from remediator.evidence.outcomes import measure_errors, measure_throttles
 from remediator.evidence.plausible import without_contradictions
@@ -32,6 +33,7 @@ _PARTS = (
     measure_work,
     measure_reads,
     measure_shards,
+    measure_keys,
     measure_filter,
     measure_flow,
     measure_batches,

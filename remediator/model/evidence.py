@@ -123,6 +123,27 @@ class Shard(Record):
     parent: str | None = None
 
 
+class SampledKey(Record):
+    """A partition key of sampled records: where it lies, and how many of them have it."""
+
+    hash_key: int
+    """MD5 of the key, which says the shard (Kinesis API Reference, PutRecord)."""
+    records: int
+    name: str | None = None
+    """The key itself, of the most frequent one alone and only where the policy says so."""
+
+
+class KeySample(Record):
+    """The partition keys of some records of one shard; nothing else of them is kept."""
+
+    shard_id: str
+    records: int
+    keys: tuple[SampledKey, ...] = ()
+    """The most frequent one first."""
+    aggregated: int = 0
+    """Records that hold several of a producer's (KPL), whose keys do not show."""
+
+
 class Reader(Record):
     """Another consumer of the same stream."""
 
@@ -174,6 +195,8 @@ class Evidence(Record):
     """By name (``signals.METRICS``); a metric without datapoints is not in here."""
     shard_metrics: Mapping[str, Mapping[str, Series]] = {}
     """By shard id, then by name; only where enhanced monitoring is on."""
+    key_sample: KeySample | None = None
+    """Partition keys of the hot shard; ``None``: not asked for, as is usual."""
     gaps: tuple[Gap, ...] = ()
 
     def lacks(self, reading: str) -> bool:
@@ -220,7 +243,8 @@ class Evidence(Record):
 class Bundle(Record):
     """Evidence as ``remediator collect`` saves it, to plan from offline; its schema is published.
 
-    It holds settings, counts and tags, never what is in the stream's records.
+    It holds settings, counts and tags, never what is in the stream's records; of their partition
+    keys the hashes, where the policy lets them be sampled.
     """
 
     schema_version: Literal[1] = 1

@@ -82,7 +82,8 @@ class ResourceKind(StrEnum):
     FUNCTION = "function"
     STREAM = "stream"
     HASH_RANGE = "hash_range"
-    """A range of hash keys of one stream, as ``stream-arn#first-last``: a shard to split."""
+    """A range of hash keys of one stream, as ``stream-arn#first-last``: a shard to split; in the
+    middle, or where ``@key`` says that the upper part begins."""
 
 
 class Resource(Record):
@@ -93,6 +94,11 @@ class Resource(Record):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def place(self) -> str:
+        """What it is, wherever a shard of it is to be split."""
+        return f"{self.kind} {self.id.partition('@')[0]}"
 
     @property
     def counted_as(self) -> "Resource":

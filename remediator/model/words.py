@@ -65,6 +65,7 @@ class Detail(StrEnum):
     BATCHING_WINDOW = "batching_window"
     OLD_RECORD = "old_record"
     SHORT_SPIKE = "short_spike"
+    ONE_KEY = "one_key"
 
 
 def _known(detail: Any) -> Any:

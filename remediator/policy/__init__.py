@@ -138,6 +138,15 @@ class Capture(Section):
     megabytes_per_range: int = Field(default=16, ge=1, le=64)
 
 
+class Sampling(Section):
+    """Whether partition keys of a hot shard are read, and what they say."""
+
+    enabled: bool = False
+    records: int = Field(default=500, ge=50, le=2000)
+    hot_key_share: float = Field(default=0.5, gt=0, le=1)
+    key_names: bool = False
+
+
 class RemedyPolicy(Section):
     """One remedy's freedom; an unset field takes the general one."""
 
@@ -184,6 +193,7 @@ class Policy(Section):
     follow_up: FollowUps = FollowUps.model_construct()
     first_aid: FirstAid = FirstAid.model_construct()
     capture: Capture = Capture.model_construct()
+    sampling: Sampling = Sampling.model_construct()
     restore: RestoreTo = RestoreTo.PRIOR
     latest_position: Freedom = Autonomy.APPROVE
     record_age: Freedom = Autonomy.APPROVE

@@ -86,4 +86,4 @@ def _values(changes: Sequence[Change]) -> set[tuple[object, ...]]:
 
 
 def _befores(changes: Sequence[Change]) -> set[tuple[object, ...]]:
-    return {(str(c.resource), c.setting, c.before) for c in changes}
+    return {(c.resource.place, c.setting, c.before) for c in changes}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from remediator.decide import sampling
 from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, allowing
 from remediator.decide.tree import diagnosed
@@ -14,6 +15,7 @@ from remediator.model import (
     Evidence,
     FollowUp,
     FollowUpDecision,
+    Gap,
     Incident,
     Mode,
     Outcome,
@@ -37,6 +39,8 @@ from remediator.state import Freeze, IncidentState, JournalClaim, in_effect
 
 # After one to two of each, a watch looks whether a look was missed.
 _WATCHES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
+# From how far back partition keys are sampled: what comes in now is what a split is for.
+_SAMPLED = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -121,7 +125,23 @@ class Session(NamedTuple):
         tags = evidence.function.tags if evidence.function else {}
         policy = self.policy.for_target(target.function, target.stream, tags)
         policy = policy.late_after(incident.alarm.late_after_seconds if incident.alarm else None)
-        return diagnosed(evidence, policy)
+        case = diagnosed(evidence, policy)
+        wanted = sampling.wanted(case)
+        return diagnosed(self._sampled(case, wanted), policy) if wanted else case
+
+    def _sampled(self, case: Case, wanted: sampling.Wanted) -> Evidence:
+        """The evidence with the keys that the policy lets us read, or with why they are missing."""
+        evidence, named = case.evidence, case.policy.sampling.key_names
+        since = self.clock() - _SAMPLED
+        try:
+            found = self.sensor.sample_keys(
+                evidence.target, wanted.shard_id, since, wanted.records, named=named
+            )
+        except (PermanentError, TemporaryError) as error:
+            lacks = error.permission if isinstance(error, PermanentError) else None
+            gap = Gap(reading="partition_keys", reason=str(error), permission=lacks)
+            return evidence.model_copy(update={"gaps": (*evidence.gaps, gap)})
+        return evidence.model_copy(update={"key_sample": found})
 
     def tags_unseen(self, evidence: Evidence) -> bool:
         """Whether an override of the policy asks for tags that could not be read."""

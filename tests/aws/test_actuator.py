@@ -225,6 +225,27 @@ def test_a_shard_is_split_in_the_middle_and_merged_again(
     assert writes(aws) == ["kinesis:SplitShard", "kinesis:MergeShards"]
 
 
+def test_a_shard_is_split_where_it_is_said_and_merged_again(
+    aws: World, actuator: AwsActuator, mapping: Resource
+) -> None:
+    part = Resource(kind=ResourceKind.HASH_RANGE, id=f"{hash_range(0, 2**127 - 1).id}@12345")
+    actuator.write(part, {"shards": 2})
+    assert aws.params_of("kinesis:SplitShard")["NewStartingHashKey"] == "12345"
+    assert actuator.read(part, ["shards"]) == {"shards": 2}
+    actuator.write(part, {"shards": 1})
+    assert actuator.read(part, ["shards"]) == {"shards": 1}
+
+
+@pytest.mark.parametrize("at", [0, 2**127])
+def test_nothing_is_split_where_a_shard_would_be_left_empty(
+    aws: World, actuator: AwsActuator, mapping: Resource, at: int
+) -> None:
+    part = Resource(kind=ResourceKind.HASH_RANGE, id=f"{hash_range(0, 2**127 - 1).id}@{at}")
+    with pytest.raises(PermanentError, match="nothing is split there"):
+        actuator.write(part, {"shards": 2})
+    assert writes(aws) == []
+
+
 @pytest.mark.parametrize(
     ("first", "last", "shards"),
     [

@@ -82,9 +82,29 @@ def _hot_shard(here: Case) -> Shard | None:
 
 
 def _split_one(here: Case, shard: Shard) -> tuple[Change, ...] | Pass:
+    signals, why = here.signals, f"{shard.shard_id} takes far more than its share"
+    share, at = signals.hottest_key_share, _where_its_load_halves(here, shard)
     if not _can_be_split(shard):
         return Pass(f"{shard.shard_id} holds a single hash key and cannot be split")
-    return _split(here, shard, f"{shard.shard_id} takes far more than its share")
+    if share is not None and share >= here.policy.sampling.hot_key_share:
+        return Pass(
+            f"one partition key carries {share:.0%} of what {shard.shard_id} takes: a split moves "
+            "it whole"
+        )
+    if at is not None:
+        why += (
+            f"; split where its load halves: the larger part has {signals.split_share:.0%} of "
+            f"{signals.sampled_records} records that were read"
+        )
+    return _split(here, shard, why, at)
+
+
+def _where_its_load_halves(here: Case, shard: Shard) -> str | None:
+    """Where the upper part begins; ``None``: in the middle, as well as is known."""
+    sample, at = here.evidence.key_sample, here.signals.split_at
+    seen = sample is not None and sample.shard_id == shard.shard_id
+    fits = at is not None and shard.first_hash_key < int(at) <= shard.last_hash_key
+    return at if seen and fits else None
 
 
 def _split_some(here: Case, shards: int) -> tuple[Change, ...] | Pass:
@@ -113,8 +133,9 @@ def _can_be_split(shard: Shard) -> bool:
     return shard.last_hash_key > shard.first_hash_key
 
 
-def _split(here: Case, shard: Shard, why: str) -> tuple[Change, ...]:
+def _split(here: Case, shard: Shard, why: str, at: str | None = None) -> tuple[Change, ...]:
     span = f"{here.evidence.target.source_arn}#{shard.first_hash_key}-{shard.last_hash_key}"
+    span += f"@{at}" if at else ""
     split = Change(
         remedy=NAME,
         resource=Resource(kind=SHARDS.kind, id=span),
