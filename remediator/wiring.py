@@ -8,7 +8,7 @@ from uuid import uuid4
 from remediator import arns, policy_file
 from remediator.aws.actuator import AwsActuator, ReadOnlyActuator
 from remediator.aws.claims import JournalClaims, claims
-from remediator.aws.clients import Clients, clients_of, default_clients
+from remediator.aws.clients import Clients, clients_as, clients_of, default_clients
 from remediator.aws.deployed import Deployed, ask, deployed
 from remediator.aws.journal import TableJournal
 from remediator.aws.notifier import AwsNotifier
@@ -275,6 +275,7 @@ __all__ = [
     "Runtime",
     "alarm_keeper",
     "ask",
+    "clients_as",
     "clients_of",
     "come_back",
     "consumers",

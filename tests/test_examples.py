@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.api import lint_file
+from cfnlint.decode.cfn_yaml import load
 
+from remediator.cli import accounts
 from remediator.evidence.metrics import METRICS
 from remediator.model import SourceKind
 from tests.test_template import RESOURCES, TEMPLATE
 
 ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
 TERRAFORM = (ROOT / "docs" / "examples" / "terraform" / "main.tf").read_text()
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -52,6 +56,28 @@ def test_the_cdk_note_sets_parameters_of_the_template() -> None:
     (given,) = re.findall(r"parameters: \{(.*?)\}", note)
     assert set(re.findall(r"(\w+):", given)) <= set(TEMPLATE["Parameters"])
     assert set(re.findall(r'getResource\("(\w+)"\)', note)) <= set(RESOURCES)
+
+
+# --- many accounts -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["stackset.yml", "central-bus.yml", "to-central-bus.yml"])
+def test_cfn_lint_finds_nothing_in_the_examples_for_many_accounts(name: str) -> None:
+    assert [str(match) for match in lint_file(EXAMPLES / name)] == []
+
+
+def test_the_stack_set_sets_parameters_of_the_template() -> None:
+    (made,) = load(str(EXAMPLES / "stackset.yml"))["Resources"].values()
+    given = {one["ParameterKey"] for one in made["Properties"]["Parameters"]}
+    assert given <= set(TEMPLATE["Parameters"])
+
+
+def test_the_example_of_accounts_is_one_that_is_taken_and_the_role_is_the_examples() -> None:
+    listed = accounts.load(EXAMPLES / "accounts.yml")
+    (role,) = (one.role for one in listed.accounts if one.role)
+    made = load(str(EXAMPLES / "to-central-bus.yml"))["Resources"]["OperatorRole"]["Properties"]
+    pattern = made["RoleName"]["Fn::Sub"].replace("${AWS::Region}", "eu-central-1")
+    assert role.endswith(f":role/{pattern}")
 
 
 # --- costs ---------------------------------------------------------------------------------------

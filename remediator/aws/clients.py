@@ -4,6 +4,7 @@ They come from the default session, so that whoever sets it (a profile, a Region
 test) decides for all of them, and endpoints are chosen by the SDK's own means.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
@@ -184,6 +185,29 @@ def clients_of(profile: str | None, region: str | None) -> Clients:
     """
     with aws_errors("session"):
         return Clients(boto3.Session(profile_name=profile, region_name=region))
+
+
+def clients_as(
+    clients: Clients, role: str, external_id: str | None, region: str, session_name: str
+) -> Clients:
+    """Clients in a role that ``clients`` may take on (sts:AssumeRole), for an hour.
+
+    ``session_name`` stands in the other account's trail. Raises PermanentError where it is denied,
+    TemporaryError when it may work later.
+    """
+    asked: dict[str, Any] = {"ExternalId": external_id} if external_id else {}
+    name = re.sub(r"[^\w+=,.@-]", "-", session_name, flags=re.ASCII)[:64]
+    with aws_errors("sts"):
+        found = clients.sts.assume_role(RoleArn=role, RoleSessionName=name, **asked)
+        keys = found["Credentials"]
+        return Clients(
+            boto3.Session(
+                keys["AccessKeyId"],
+                keys["SecretAccessKey"],
+                keys["SessionToken"],
+                region_name=region,
+            )
+        )
 
 
 def default_clients(environ: Mapping[str, str]) -> Clients:

@@ -1,11 +1,12 @@
 """apply, approve, rollback, freeze, unfreeze: they change things, and ask first."""
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from remediator import wiring
-from remediator.cli import options, showing
+from remediator.cli import accounts, options, showing
 from remediator.cli.failures import usage
 from remediator.cli.looking import incident, one_of
 from remediator.cli.options import Command, Format
@@ -15,6 +16,7 @@ from remediator.events import names
 from remediator.events.requests import Approve, Rollback, SetFreeze
 from remediator.model import Mode, Report
 from remediator.render import incidents
+from remediator.render.page import Section
 from remediator.runbook.by_hand import find_rollback
 from remediator.state import IncidentState
 
@@ -134,11 +136,15 @@ def freeze(
     deployment: options.Deployment = None,
     profile: options.Profile = None,
     region: options.Region = None,
+    listed: options.Accounts = None,
     shown: options.Shown = Format.TEXT,
 ) -> None:
-    """Stop all changes, or those of one function, until they are let go on: unfreeze."""
+    """Stop all changes, or those of one function, until they are let go on: unfreeze.
+
+    With --accounts: in all of them. 1 where one cannot be reached; the others are stopped.
+    """
     place = Place(profile, region, None, journal, deployment)
-    _switch(context.obj, place, function, shown, on=True, reason=reason)
+    _switch(context.obj, place, listed, function, shown, on=True, reason=reason)
 
 
 def unfreeze(
@@ -148,24 +154,46 @@ def unfreeze(
     deployment: options.Deployment = None,
     profile: options.Profile = None,
     region: options.Region = None,
+    listed: options.Accounts = None,
     shown: options.Shown = Format.TEXT,
 ) -> None:
-    """Let changes go on, all or those of one function."""
+    """Let changes go on, all or those of one function; with --accounts: in all of them."""
     place = Place(profile, region, None, journal, deployment)
-    _switch(context.obj, place, function, shown, on=False, reason="")
+    _switch(context.obj, place, listed, function, shown, on=False, reason="")
 
 
 _PROPOSED = 3
 
 
 def _switch(
-    outside: Outside, place: Place, function: str | None, shown: Format, *, on: bool, reason: str
+    outside: Outside,
+    place: Place,
+    listed: Path | None,
+    function: str | None,
+    shown: Format,
+    *,
+    on: bool,
+    reason: str,
 ) -> None:
     scope = bare_function(function) if function else "all"
-    office = open_office(outside, place)
-    need_journal(office)
-    command = SetFreeze(scope=scope, on=on, reason=reason, by=office.who())
-    _show(outside, office.reader().run(command), shown)
+
+    def switched(office: Office) -> Report:
+        command = SetFreeze(scope=scope, on=on, reason=reason, by=office.who())
+        return office.reader().run(command)
+
+    if listed is None:
+        office = open_office(outside, place)
+        need_journal(office)
+        _show(outside, switched(office), shown)
+        return
+    accounts.alone(place.profile, place.region)
+    accounts.show(
+        accounts.in_all(outside, listed, switched),
+        "Frozen in" if on else "Let go on in",
+        lambda report: Section("", lines=(report.outcome.reason,)),
+        lambda report: report.model_dump(mode="json"),
+        shown,
+    )
 
 
 def _relay(office: Office, event: dict[str, Any], incident_id: str, shown: Format) -> None:

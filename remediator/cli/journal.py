@@ -1,12 +1,13 @@
 """history, frozen, freezes: what the journal knows."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from remediator import wiring
-from remediator.cli import options, showing
+from remediator.cli import accounts, options, showing
 from remediator.cli.acting import bare_function
 from remediator.cli.looking import incident, one_of
 from remediator.cli.options import Command, Format
@@ -33,10 +34,18 @@ def history(
     deployment: options.Deployment = None,
     profile: options.Profile = None,
     region: options.Region = None,
+    listed: options.Accounts = None,
     shown: options.Shown = Format.TEXT,
 ) -> None:
-    """List incidents, newest first: of one target, else of the whole account in this Region."""
+    """List incidents, newest first: of one target, else of the whole account in this Region.
+
+    With --accounts: of all of them. 1 where one cannot be reached; the others are shown.
+    """
     outside: Outside = context.obj
+    if listed is not None:
+        accounts.alone(function, mapping, stream, profile, region)
+        _of_accounts(outside, listed, days, shown, only_open=only_open)
+        return
     office = journal_office(outside, Place(profile, region, None, journal, deployment))
     if function or mapping or stream:
         named = one_of(function, mapping, stream)
@@ -51,6 +60,21 @@ def history(
         showing.data([state.model_dump(mode="json") for state in kept])
     else:
         showing.plain_page(incidents.incidents(kept, about), shown)
+
+
+def _of_accounts(
+    outside: Outside, listed: Path, days: int, shown: Format, *, only_open: bool
+) -> None:
+    found = accounts.in_all(
+        outside, listed, lambda office: _of_account(outside, office, days, only_open=only_open)[0]
+    )
+    accounts.show(
+        found,
+        "Open incidents of" if only_open else f"Incidents of the last {days} days of",
+        incidents.listed,
+        lambda states: [state.model_dump(mode="json") for state in states],
+        shown,
+    )
 
 
 def _of_account(
@@ -117,7 +141,8 @@ COMMANDS = (
         "history",
         PANEL,
         history,
-        "remediator history --function orders\nremediator history --open",
+        "remediator history --function orders\nremediator history --open\n"
+        "remediator history --open --accounts accounts.yml",
     ),
     Command("frozen", PANEL, frozen, "remediator frozen --function orders"),
     Command("freezes", PANEL, freezes, "remediator freezes --format json"),

@@ -189,6 +189,15 @@ Deployment = Annotated[
     ),
 ]
 
+Accounts = Annotated[
+    Path | None,
+    typer.Option(
+        "--accounts",
+        metavar="FILE",
+        help="In every account and Region that this file lists, side by side, in place of one.",
+    ),
+]
+
 # --- how -----------------------------------------------------------------------------------------
 
 Shown = Annotated[

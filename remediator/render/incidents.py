@@ -224,6 +224,14 @@ def relayed(incident_id: str, remediator: str | None, region: str) -> Page:
 
 def incidents(found: Iterable[IncidentState], about: str) -> Page:
     """Several incidents, one row each, as given."""
+    section = listed(found)
+    if section.table is None:
+        return Page(f"No incidents {about}", Tone.GOOD)
+    return Page(f"Incidents {about}", sections=(section,))
+
+
+def listed(found: Iterable[IncidentState]) -> Section:
+    """The same as one section of a page."""
     rows = tuple(
         (
             f"{state.opened_at:%Y-%m-%d %H:%M}",
@@ -237,8 +245,8 @@ def incidents(found: Iterable[IncidentState], about: str) -> Page:
     )
     columns = ("opened (UTC)", "incident", "function", "stage", "cause", "in effect")
     if not rows:
-        return Page(f"No incidents {about}", Tone.GOOD)
-    return Page(f"Incidents {about}", sections=(Section("", table=Table(columns, rows)),))
+        return Section("", lines=("No incidents.",))
+    return Section("", table=Table(columns, rows))
 
 
 def _kept(state: IncidentState) -> str:
