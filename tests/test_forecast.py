@@ -151,6 +151,32 @@ def test_an_age_that_climbs_is_not_over_soon_for_what_the_lanes_could_do(
     assert (forecast.nothing(flow).drains_in_seconds is None) is never
 
 
+def test_what_a_batching_window_gathers_is_no_backlog() -> None:
+    gathers = evidence(batching_window_seconds=300, iterator_age_ms=120_000)
+    assert forecast.options(gathers, measure(gathers, DEFAULTS.thresholds), DEFAULTS)[
+        0
+    ].drains_in_seconds == (0)
+
+
+def test_nothing_that_waits_is_gone_sooner_than_a_batch_takes() -> None:
+    slow = flow(backlog=1).model_copy(update={"batch_seconds": 40.0})
+    assert forecast.nothing(slow).drains_in_seconds == 40
+    assert forecast.nothing(flow(backlog=0)).drains_in_seconds == 0
+
+
+def test_a_pace_that_the_course_of_the_age_contradicts_is_not_known() -> None:
+    """The lanes are said to do ten times what arrives, nothing refuses them, and the oldest record
+    does not move: what holds it is not their number."""
+    said = {"age_slope": 1.0, "processed_per_second": 6.0, "duration_ms": 100.0}
+    seen = slow_consumer()
+    signals = measure(seen, DEFAULTS.thresholds).model_copy(update=said)
+    told = forecast.options(seen, signals, DEFAULTS)
+    more = signals.model_copy(update={"records_per_batch": 10.0})
+    doubted = forecast.options(seen, more, DEFAULTS)
+    assert "cannot be computed" not in told[0].note
+    assert all("cannot be computed" in one.note for one in doubted)
+
+
 def test_what_arrives_during_the_restart_waits_as_well() -> None:
     assert flow(arrival=0.5).drains_in(1.0, delay_seconds=100) == 100 + (1000 + 50) / 0.5
 

@@ -33,6 +33,8 @@ class Flow(Record):
     """The function's own reservation, which no factor goes beyond; ``None``: there is none."""
     done_per_second: float | None = None
     """What is done as it is, whatever keeps it from more; ``None``: that was not seen."""
+    batch_seconds: float = 0.0
+    """What a batch takes: nothing that waits is done sooner."""
     stood_still_seconds: float | None = None
     """For how long the mapping stood still when it was changed last; ``None``: not seen."""
 
@@ -91,6 +93,7 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         backlog_records=_backlog(signals),
         expires_in_seconds=signals.expires_in_seconds,
         most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
+        batch_seconds=(signals.duration_ms or 0.0) / 1000,
         stood_still_seconds=_stood_still(evidence, signals),
     )
     done = _done(evidence, signals)
@@ -126,10 +129,11 @@ def _done(evidence: Evidence, signals: Signals) -> float | None:
     lately = changed is not None and any(at < changed for at in course)
     if slope is None or lately or not signals.backlog_records:
         return None
-    if slope >= _HARDLY_MOVES and _is_a_burst(signals):
+    if slope >= HARDLY_MOVES and _is_a_burst(signals):
         return None
-    if signals.head_per_second is None and arrives is not None and _keeps_climbing(signals):
-        return arrives * (1 - min(1.0, slope))
+    if arrives is not None and _keeps_climbing(signals):
+        by_course, head = arrives * (1 - min(1.0, slope)), signals.head_per_second
+        return by_course if head is None else min(head, by_course)
     return signals.head_per_second
 
 
@@ -164,7 +168,7 @@ def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
         (signals.throttle_share, thresholds.throttle_share),
         (signals.read_throttle_share, thresholds.read_throttle_share),
     )
-    slow = (signals.age_slope or 0.0) >= _HARDLY_MOVES  # what hardly moves tells no pace
+    slow = (signals.age_slope or 0.0) >= HARDLY_MOVES  # what hardly moves tells no pace
     return slow or any(share is not None and share >= most for share, most in hindered)
 
 
@@ -193,7 +197,7 @@ def _lagging(flow: Flow, signals: Signals, thresholds: Thresholds) -> Flow:
     part, slope = flow.model_copy(update={"shards": shards}), signals.age_slope
     if shards == flow.shards or lane is None or slope is None or signals.age_seconds is None:
         return part
-    if not -1 < slope < _HARDLY_MOVES:
+    if not -1 < slope < HARDLY_MOVES:
         return part
     own = shards * factor * lane / (1 - slope)
     own = own if flow.arrival_per_second is None else min(own, flow.arrival_per_second)
@@ -203,7 +207,7 @@ def _lagging(flow: Flow, signals: Signals, thresholds: Thresholds) -> Flow:
 
 
 # Seconds of age a second, from which its course tells too little of the pace.
-_HARDLY_MOVES = 0.9
+HARDLY_MOVES = 0.9
 
 
 def _arrival(signals: Signals) -> float | None:
@@ -219,6 +223,10 @@ def _arrival(signals: Signals) -> float | None:
 
 
 def _backlog(signals: Signals) -> float | None:
+    """What waits, and not what a batching window gathers."""
+    age = signals.age_seconds
+    if age is not None and age <= signals.normal_age_seconds and not (signals.age_slope or 0.0) > 0:
+        return 0.0
     if signals.backlog_records is not None:
         return signals.backlog_records
     arrival = _arrival(signals)

@@ -10,7 +10,7 @@ children wait for (AWS-documented order of shards).
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from remediator.decide.flow import Flow, observe
+from remediator.decide.flow import HARDLY_MOVES, Flow, observe
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
@@ -121,6 +121,8 @@ def _faster(
 def batch_gain(once: float, each: float, now: int, size: int) -> float:
     """How many times as much a lane gets done with batches of ``size`` instead of ``now``, where an
     invocation costs ``once`` seconds and each of its records ``each``."""
+    if not (once or each):  # too short to be measured: nothing is to be gained
+        return 1.0
     return (size / (once + each * size)) / (now / (once + each * now))
 
 
@@ -176,6 +178,7 @@ def _option(
     name: str, flow: Flow, capacity: float | None, drains_in: float | None, note: str = ""
 ) -> Option:
     never = drains_in == inf
+    drains_in = max(drains_in, flow.batch_seconds) if drains_in else drains_in
     expires = flow.expires_in_seconds
     late = expires is not None and (expires <= 0 or (drains_in or 0.0) > expires)
     lost = expires if late else None
@@ -218,6 +221,7 @@ def options(
         return ()
     if cause is not None and cause in HELD:
         return (held(flow, HELD[cause]),)
+    flow = _as_far_as_known(flow, signals, policy)
     knobs, most = policy.forecast, policy.limits.parallelization_factor
     size = evidence.mapping.batch_size
     factors = range(flow.parallelization_factor + 1, most + 1)
@@ -228,6 +232,22 @@ def options(
         *((_larger_batch(flow, size, signals, knobs),) if full else ()),
         *((with_split(flow),) if evidence.target.kind is SourceKind.KINESIS else ()),
     )
+
+
+def _as_far_as_known(flow: Flow, signals: Signals, policy: Policy) -> Flow:
+    """The flow without a pace that its course contradicts: lanes that could do far more than is
+    done, while nothing refuses them and the oldest record does not move."""
+    could, slope = flow.as_it_is(), signals.age_slope or 0.0
+    done, refused = signals.processed_per_second, signals.throttle_share or 0.0
+    if could is None or done is None or refused >= policy.thresholds.throttle_share:
+        return flow
+    if slope >= HARDLY_MOVES and done < _FAR_LESS * could:
+        return flow.model_copy(update={"lane_capacity_per_second": None, "done_per_second": None})
+    return flow
+
+
+# Of what the lanes could do: then it is not their number that counts.
+_FAR_LESS = 0.5
 
 
 def _larger_batch(flow: Flow, size: int, signals: Signals, knobs: ForecastKnobs) -> Option:
