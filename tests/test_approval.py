@@ -6,10 +6,19 @@ from lab.memory_table import memory_journal
 from remediator.aws.journal import TableJournal
 from remediator.decide.guardrails import Circumstances, Undo, guard, guard_undo
 from remediator.decide.planning import plan
-from remediator.model import Evidence, GuardedPlan, Mode, RemedyName, Status
+from remediator.model import (
+    ChangeResult,
+    ChangeStatus,
+    Evidence,
+    GuardedPlan,
+    Mode,
+    Outcome,
+    RemedyName,
+    Status,
+)
 from remediator.policy import Autonomy, Policy, RemedyPolicy
 from remediator.replay import SavedSensor
-from remediator.runbook import acting, undoing
+from remediator.runbook import acting, memory, undoing
 from remediator.runbook.session import Deployment, Session
 from remediator.runbook.turn import Turn
 from remediator.state import IncidentState, Spent, Stage
@@ -98,6 +107,22 @@ def test_bounded_retries_that_were_approved_as_proven_are_asked_for_anew_where_i
     assert status is Status.AWAITING_APPROVAL
     assert after.pending is not None
     assert after.pending.plan.may_capture_good_records
+
+
+def test_a_plan_that_people_were_told_of_waits_on_while_a_look_sees_something_else() -> None:
+    """What it may do is ruled on when they say yes; what was made meanwhile takes it back."""
+    until = NOW + timedelta(hours=1)
+    told = state().model_copy(update={"pending": asked(proven()), "pending_until": until})
+
+    def waits(status: Status, *results: ChangeResult, at: datetime = NOW) -> bool:
+        outcome = Outcome(status=status, results=results, at=at)
+        return memory.waiting(told, POLICY, asked(undecided()), outcome, at)[0] == told.pending
+
+    made = ChangeResult(change=asked(proven()).changes[0].change, status=ChangeStatus.APPLIED)
+    assert waits(Status.NOTHING_TO_DO)
+    assert waits(Status.ESCALATED)
+    assert not waits(Status.APPLIED, made)
+    assert not waits(Status.NOTHING_TO_DO, at=until + timedelta(seconds=1))
 
 
 def test_what_may_capture_good_records_has_a_digest_of_its_own() -> None:

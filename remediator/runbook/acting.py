@@ -74,6 +74,7 @@ def hear(turn: Turn, plan: GuardedPlan, by: str, **fields: object) -> None:
 
 def _plan_anew(turn: Turn, refused: GuardedPlan | None) -> Report:
     """What was approved is not what may be made now: nothing is, and the new plan waits."""
+    turn.update(pending=None, pending_until=None)
     why = "the world has changed since: planned again"
     if refused is not None and not refused.awaiting_approval:
         why = outcomes.without_action(refused, turn.at).reason or why

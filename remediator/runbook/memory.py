@@ -33,11 +33,15 @@ def stage_of(state: IncidentState, *, watching: bool = True) -> Stage:
 def waiting(
     state: IncidentState, policy: Policy, guarded: GuardedPlan, outcome: Outcome, now: datetime
 ) -> tuple[GuardedPlan | None, datetime | None]:
-    """The plan that waits for approval, and until when."""
-    if outcome.status is not Status.AWAITING_APPROVAL:
-        return None, None
+    """The plan that waits for approval, and until when.
+
+    A look that sees something else for once does not take it back: whoever was told of it may say
+    yes, and then it is ruled on anew. What was made meanwhile does.
+    """
     there, until = state.pending, state.pending_until
     valid = there is not None and until is not None and now <= until
+    if outcome.status is not Status.AWAITING_APPROVAL:
+        return (there, until) if valid and not outcome.results else (None, None)
     if valid and there is not None and outcomes.asks_the_same(there, guarded):
         return there, until
     return guarded, now + timedelta(seconds=policy.approval_valid_seconds)

@@ -131,14 +131,14 @@ class Turn(Remembered):
     # --- the end ---------------------------------------------------------------------------
 
     def wait_for_a_person(self, guarded: GuardedPlan, outcome: Outcome) -> GuardedPlan | None:
-        """Remember the plan that waits for approval, and until when; ``None``: none does.
+        """Remember the plan that waits for approval, and until when; ``None``: none is asked for.
 
         The one that people were told of stays it for as long as it is valid and answers the same
         question; another look neither changes it under their hands nor prolongs it.
         """
         pending, until = memory.waiting(self.state, self.case.policy, guarded, outcome, self.at)
         self.update(pending=pending, pending_until=until)
-        return pending
+        return pending if outcome.status is Status.AWAITING_APPROVAL else None
 
     def end(
         self,
