@@ -1,7 +1,7 @@
 """Watches a world from inside: the truth, not its metrics."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 from typing import Any
@@ -12,6 +12,7 @@ from lab.plant.function import Ending
 from lab.plant.mapping import EventSourceMapping
 from lab.plant.shard import Shard
 from lab.scenarios import CONSUMER, MAPPING, NEIGHBOUR, Happening
+from remediator.arns import successor_name
 
 SAMPLE_SECONDS = 5.0
 # One column of the timeline for so many samples: half a minute.
@@ -59,8 +60,8 @@ class Recorder:
 
     @property
     def mappings(self) -> list[EventSourceMapping]:
-        """All mappings of the watched function."""
-        return [m for m in self._world.mappings.values() if m.function.name == CONSUMER]
+        """The mappings of the watched function that read, or should."""
+        return in_charge(self._world)
 
     def timeline(self) -> Timeline:
         """What was seen so far."""
@@ -92,7 +93,20 @@ class Recorder:
         """All mappings of the function together."""
         parts = [self._world.ledger(mapping.uuid) for mapping in self.mappings]
         names = Ledger.__slots__
-        return Ledger(**{name: sum(getattr(part, name) for part in parts) for name in names})
+        whole = Ledger(**{name: sum(getattr(part, name) for part in parts) for name in names})
+        gone = [
+            (old, new) for old in _of_the_consumer(self._world) if (new := _heir(self._world, old))
+        ]
+        captured = sum(old.captured for old, _ in gone)
+        discarded = sum(old.discarded for old, _ in gone)
+        expired = sum(old.expired + _left_out(old, new) for old, new in gone)
+        return replace(
+            whole,
+            produced=whole.produced + captured + discarded + expired,
+            captured=whole.captured + captured,
+            discarded=whole.discarded + discarded,
+            expired=whole.expired + expired,
+        )
 
     def captured_good(self) -> int:
         """Records at a destination that could have been processed, less those that the owner's
@@ -172,6 +186,39 @@ class Recorder:
         columns.errors_per_minute.append(self._errors * per_minute)
         columns.throttles_per_minute.append(throttles * per_minute)
         self._errors, self._peak, self._since = 0, 0, now
+
+
+def in_charge(world: World) -> list[EventSourceMapping]:
+    """The watched function's mappings, less those from which another one has taken over."""
+    return [mapping for mapping in _of_the_consumer(world) if _heir(world, mapping) is None]
+
+
+def _of_the_consumer(world: World) -> list[EventSourceMapping]:
+    return [mapping for mapping in world.mappings.values() if mapping.function.name == CONSUMER]
+
+
+def _heir(world: World, old: EventSourceMapping) -> EventSourceMapping | None:
+    """The mapping that has begun to read in the place of one that is disabled."""
+    if old.state != "Disabled":
+        return None
+    named = successor_name(old.uuid)
+    return next(
+        (
+            new
+            for new in _of_the_consumer(world)
+            if new.consumer is not None and new.consumer.name == named and new.cursors
+        ),
+        None,
+    )
+
+
+def _left_out(old: EventSourceMapping, new: EventSourceMapping) -> int:
+    """Records that neither has processed, since the new one began behind them."""
+    return sum(
+        max(0, cursor.start_position - old.cursors[shard].checkpoint)
+        for shard, cursor in new.cursors.items()
+        if shard in old.cursors
+    )
 
 
 def settings_of(world: World) -> dict[str, Setting]:

@@ -1,5 +1,6 @@
 """An ARN, taken apart: the only place that knows where its colons stand."""
 
+import re
 from typing import NamedTuple
 
 
@@ -14,6 +15,24 @@ class Arn(NamedTuple):
     region: str
     account_id: str
     resource: str
+
+
+def successor_name(mapping: str) -> str:
+    """The name of the registered consumer through which a mapping that takes over from ``mapping``
+    (a UUID) reads. It is how a look finds what an earlier one has begun."""
+    return f"{_OURS}{mapping}"
+
+
+def taken_over(consumer: str | None) -> str | None:
+    """The mapping from which one that reads through this consumer (an ARN, with or without the time
+    of its creation) has taken over for us; ``None``: it was not us who made it."""
+    name = (consumer or "").partition("/consumer/")[2].partition(":")[0]
+    uuid = name.removeprefix(_OURS)
+    return uuid if name.startswith(_OURS) and _UUID.fullmatch(uuid) else None
+
+
+_OURS = "remediator-"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def parsed(text: str | None) -> Arn | None:

@@ -95,7 +95,13 @@ class Setting(NamedTuple):
     @property
     def restarts(self) -> bool:
         """Whether the mapping stands still for minutes after it. All in one call restarts once."""
-        return self.kind is ResourceKind.EVENT_SOURCE_MAPPING
+        return self.kind in {ResourceKind.EVENT_SOURCE_MAPPING, ResourceKind.READER}
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether one change of it takes several writes, over several looks: then each look goes on
+        from what is there."""
+        return self.kind is ResourceKind.READER
 
     @property
     def one_by_one(self) -> bool:
@@ -239,6 +245,7 @@ RETENTION = Setting(
     keeps_records=True,
 )
 SHARDS = Setting("shards", ResourceKind.HASH_RANGE, concurrency=_lanes_of_a_shard)
+READS_BY = Setting("reads_by", ResourceKind.READER)
 
 SETTINGS: Mapping[str, Setting] = {
     row.name: row
@@ -254,6 +261,7 @@ SETTINGS: Mapping[str, Setting] = {
         MEMORY,
         RETENTION,
         SHARDS,
+        READS_BY,
     )
 }
 # By what records are given up, and what captures them.

@@ -121,21 +121,29 @@ _SIGNED_AS = {"dynamodbstreams": "dynamodb", "appconfigdata": "appconfig"}
 
 def _context(call: Call, resource: str, place: Place) -> Mapping[str, str]:
     tags = {f"aws:ResourceTag/{k}": v for k, v in place.tags.get(resource, {}).items()}
-    mapping = call.params.get("UUID", "")
-    return tags | {"lambda:FunctionArn": place.functions.get(mapping, "")}
+    created = call.params.get("FunctionName", "") if call.operation == _CREATES else ""
+    function = place.functions.get(call.params.get("UUID", ""), created)
+    return tags | {"lambda:FunctionArn": function}
+
+
+_CREATES = "CreateEventSourceMapping"
 
 
 def _of_lambda(call: Call, place: Place) -> str:
     if "UUID" in call.params:
         return place.arn("lambda", f"event-source-mapping:{call.params['UUID']}")
-    if call.operation in {"GetAccountSettings", "ListEventSourceMappings"}:
+    if call.operation in {"GetAccountSettings", "ListEventSourceMappings", _CREATES}:
         return "*"
+    if "Resource" in call.params:
+        return str(call.params["Resource"])
     version = f":{call.params['Qualifier']}" if "Qualifier" in call.params else ""
     return place.arn("lambda", f"function:{call.params['FunctionName']}{version}")
 
 
 def _of_kinesis(call: Call, place: Place) -> str:
     named = call.params.get("StreamName")
+    if "ConsumerARN" in call.params:
+        return str(call.params["ConsumerARN"])
     return place.arn("kinesis", f"stream/{named}") if named else str(call.params["StreamARN"])
 
 
@@ -216,8 +224,16 @@ def _batch(call: Call, place: Place) -> list[Ask]:
     return [Ask("dynamodb:BatchGetItem", place.arn("dynamodb", f"table/{name}")) for name in tables]
 
 
+def _creation(call: Call, place: Place) -> list[Ask]:
+    """With tags it needs TagResource as well, on what does not exist yet."""
+    made = Ask(f"lambda:{_CREATES}", "*", _context(call, "*", place))
+    tagged = Ask("lambda:TagResource", place.arn("lambda", "event-source-mapping:new"))
+    return [made, tagged] if call.params.get("Tags") else [made]
+
+
 _SPECIAL: Mapping[str, Callable[[Call, Place], Iterable[Ask]]] = {
     "lambda:GetFunction": _function_with_tags,
+    f"lambda:{_CREATES}": _creation,
     "scheduler:CreateSchedule": _schedule,
     "dynamodb:TransactWriteItems": _transaction,
     "dynamodb:BatchGetItem": _batch,

@@ -349,7 +349,7 @@ def setting_table() -> str:
         (
             (
                 f"`{row.name}`",
-                f"`{row.field}`" if row.field else "SplitShard, MergeShards",
+                f"`{row.field}`" if row.field else _CALLS[row.kind],
                 f"{row.kind}".replace("_", " "),
                 _felt(row),
                 f"`{row.captured_by.name}`" if row.captured_by else "gives up none by itself",
@@ -359,12 +359,20 @@ def setting_table() -> str:
     )
 
 
+# Of what no setting of AWS's own holds.
+_CALLS = {
+    ResourceKind.HASH_RANGE: "SplitShard, MergeShards",
+    ResourceKind.READER: "RegisterStreamConsumer, CreateEventSourceMapping",
+}
+
+
 def _felt(row: Setting) -> str:
     felt = {
         ResourceKind.EVENT_SOURCE_MAPPING: "the mapping, which restarts",
         ResourceKind.FUNCTION: "whoever invokes the function",
         ResourceKind.STREAM: "every reader of the stream",
         ResourceKind.HASH_RANGE: "every reader and writer of the stream",
+        ResourceKind.READER: "the mapping, from which another one takes over",
     }[row.kind]
     return felt + (", and the account's pool of concurrency" if row.concurrency else "")
 

@@ -53,6 +53,7 @@ ODD = {
     "  raise_memory: {autonomy: off}\n"
     "  raise_batch_size: {autonomy: off}\n"
     "  lower_batch_size: {autonomy: off}\n"
+    "  enhanced_fan_out: {autonomy: off}\n"
     "  extend_retention: {autonomy: off}": "every remedy is off",
     "remedies: {escalate: {autonomy: off}}": "called whatever stands here",
     "remedies: {split_shards: {per_target: 7}}": "one remedy may have more changes",

@@ -31,6 +31,7 @@ from moto.core.authorization import enable_iam_authentication
 from lab.bridge import Conditions, Rehearsal
 from lab.first_write import CONSUMER, clogging
 from lab.own_aws import make_journal_table
+from remediator.arns import successor_name
 from remediator.aws import neighbours
 from remediator.aws.actuator import AwsActuator
 from remediator.aws.asking import Question, ask_all
@@ -45,6 +46,7 @@ from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import DynamoTable
 from remediator.errors import PermanentError
+from remediator.execution.takeover import Step, through_fan_out, written
 from remediator.model import Resource, ResourceKind, SourceKind, Target, Watched
 from remediator.policy import Capture
 from remediator.ports import Notice
@@ -68,7 +70,6 @@ GRANTED = frozenset(action for one in CAPABILITIES.values() for action in one["a
 
 def place(uuid: str, stream: str) -> Place:
     """The stack whose one opted-in function is ``consumer``, and the stream that opted in."""
-    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:consumer"
     return Place(
         ACCOUNT,
         REGION,
@@ -86,7 +87,7 @@ def place(uuid: str, stream: str) -> Place:
             "LogGroup.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:remediator",
         },
         tags={stream: {"remediator": "managed"}},
-        functions={uuid: function},
+        functions={uuid: _FUNCTION},
     )
 
 
@@ -106,6 +107,7 @@ class Stage:
         self.uuid = admin.mapping(self.stream)
         self.table_stream = _table_with_stream(admin.session)
         self.table_uuid = admin.mapping(self.table_stream)
+        self.spare = admin.mapping(admin.stream("spare"), Enabled=False)
         _own_things(admin.session)
         self.calls: list[Call] = []
         self.clients = Clients(self._session_of_role(admin.session, actions))
@@ -130,7 +132,16 @@ class Stage:
         for call, answer in _NOT_IN_MOTO.items():
             answered: Callable[..., Any] = partial(_answered, answer)
             session.events.register(f"before-call.{call}", answered)
+        through: Callable[..., Any] = self._through
+        session.events.register("before-call.lambda.ListEventSourceMappings", through)
         return session
+
+    def _through(self, params: Mapping[str, Any], **_: Any) -> object:
+        """What reads through a registered consumer: moto lets no mapping do so."""
+        if "/consumer/" not in params["query_string"].get("EventSourceArn", ""):
+            return None
+        spare = {"UUID": self.spare, "FunctionArn": _FUNCTION, "State": "Disabled"}
+        return _answered({"EventSourceMappings": [spare]})
 
     def _keep(self, params: Any, model: Any, **_: Any) -> None:
         service = {"dynamodb-streams": "dynamodbstreams", "eventbridge": "events"}.get(
@@ -140,13 +151,17 @@ class Stage:
 
     @property
     def place(self) -> Place:
-        return place(self.uuid, self.stream)
+        there = place(self.uuid, self.stream)
+        return there._replace(functions=dict.fromkeys((self.uuid, self.spare), _FUNCTION))
 
 
+_FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:consumer"
 _NOT_IN_MOTO: Mapping[str, Mapping[str, Any]] = {
     "lambda.GetAccountSettings": {
         "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
     },
+    "lambda.CreateEventSourceMapping": {"UUID": "new"},
+    "lambda.ListTags": {"Tags": {"team": "orders"}},
     "dynamodb-streams.DescribeStream": {
         "StreamDescription": {"StreamStatus": "ENABLED", "Shards": []}
     },
@@ -266,6 +281,16 @@ def change(stage: Stage) -> None:
             actuator.settled(resource)
 
 
+def hand_over(stage: Stage) -> None:
+    """Every step of a takeover, there and back."""
+    actuator = AwsActuator(stage.clients, lambda _: None)
+    name = f"{stage.stream}/consumer/{successor_name(stage.uuid)}"
+    reader = Resource(kind=ResourceKind.READER, id=name)
+    for step in Step:
+        actuator.read(reader, ["reads_by"])
+        actuator.write(reader, written(step, through_fan_out(NOW)))
+
+
 def keep_the_journal(stage: Stage) -> None:
     journal = TableJournal(DynamoTable(stage.clients.dynamodb, TABLE))
     lease = journal.acquire("mapping-1", "me", NOW, 180)
@@ -330,6 +355,7 @@ def sample_keys(stage: Stage) -> None:
 PATHS: tuple[Callable[[Stage], None], ...] = (
     read,
     change,
+    hand_over,
     keep_the_journal,
     come_back_and_tell,
     read_the_policy,
@@ -359,6 +385,7 @@ JUDGED_BY_MOTO = sorted(
     GRANTED
     - {action for name in NOT_CALLED_BY_US for action in CAPABILITIES[name]["actions"]}
     - {"lambda:GetAccountSettings", "dynamodb:DescribeStream"}
+    - {"lambda:CreateEventSourceMapping", "lambda:TagResource"}
     - {"appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"}
     - {"lambda:ListTags", "iam:PassRole"}  # asked for beside a call of another name
 )
@@ -409,6 +436,7 @@ def test_reading_needs_only_what_a_role_for_plans_has() -> None:
 
 
 OTHERS = "arn:aws:kinesis:eu-west-1:999999999999:stream/orders"
+OTHER_FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:payments"
 NOT_OPTED_IN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/payments"
 
 
@@ -416,6 +444,12 @@ NOT_OPTED_IN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/payments"
     "call",
     [
         Call("lambda", "UpdateEventSourceMapping", {"UUID": "of another function"}),
+        Call("lambda", "DeleteEventSourceMapping", {"UUID": "of another function"}),
+        Call("lambda", "CreateEventSourceMapping", {"FunctionName": OTHER_FUNCTION}),
+        Call("kinesis", "RegisterStreamConsumer", {"StreamARN": NOT_OPTED_IN}),
+        Call(
+            "kinesis", "DeregisterStreamConsumer", {"ConsumerARN": f"{NOT_OPTED_IN}/consumer/a:1"}
+        ),
         Call("lambda", "PutFunctionConcurrency", {"FunctionName": "payments"}),
         Call("lambda", "DeleteFunctionConcurrency", {"FunctionName": "payments"}),
         Call("lambda", "GetFunction", {"FunctionName": "payments"}),

@@ -36,6 +36,7 @@ def test_what_costs_money_or_may_surprise_the_function_is_asked_for_unless_said_
         RemedyName.RAISE_MEMORY,
         RemedyName.RAISE_BATCH_SIZE,
         RemedyName.RESERVE_CONCURRENCY,
+        RemedyName.ENHANCED_FAN_OUT,
     }
     counted = parse("remedies: {raise_memory: {per_target: 1}}")
     assert counted.remedy(RemedyName.RAISE_MEMORY).autonomy is Autonomy.APPROVE

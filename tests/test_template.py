@@ -303,9 +303,14 @@ def test_reading_grants_no_write(name: str) -> None:
     [name for name, found in CAPABILITIES.items() if found["access"] in {"change", "records"}],
 )
 def test_a_change_is_granted_for_opted_in_resources_only(name: str) -> None:
-    scope = f"{CAPABILITIES[name]['resources']} {CAPABILITIES[name].get('conditions')}"
-    assert "${TargetFunction}" in scope or "aws:ResourceTag/remediator" in scope
-    assert "*" not in CAPABILITIES[name]["resources"]
+    """Or, of what AWS scopes by neither: of our own names, and where a parameter asks for it."""
+    found = CAPABILITIES[name]
+    scope = f"{found['resources']} {found.get('conditions')}"
+    scoped = "${TargetFunction}" in scope or "aws:ResourceTag/remediator" in scope
+    asked_for = found.get("when") == "HasFanOutLever"
+    assert scoped or (asked_for and name in {"CarryTags", "DeregisterConsumers"})
+    of_one_function = "lambda:FunctionArn" in found.get("conditions", {}).get("ArnLike", {})
+    assert "*" not in found["resources"] or (asked_for and of_one_function)
 
 
 def test_a_follow_up_may_wake_the_remediator_and_nothing_else() -> None:

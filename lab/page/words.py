@@ -18,6 +18,7 @@ SETTINGS = {
     "shards": "shards",
     "retention_hours": "retention (hours)",
     "memory_mb": "memory (MB)",
+    "reads_by": "who reads",
     "timeout_seconds": "timeout (seconds)",
     "enabled": "enabled",
 }

@@ -47,6 +47,10 @@ class EventSourceMapping(Mapped):
     def describe(self) -> dict[str, Any]:
         """As GetEventSourceMapping would answer; LastModified is an aware datetime."""
         qualifier = f":{self.qualifier}" if self.qualifier else ""
+        since = self.spec.starting_at_seconds
+        position = (
+            {} if since is None else {"StartingPositionTimestamp": self.world.datetime_at(since)}
+        )
         return {
             "UUID": self.uuid,
             "EventSourceArn": self.spec.source_arn,
@@ -56,6 +60,7 @@ class EventSourceMapping(Mapped):
             "StateTransitionReason": "User action",
             "LastModified": self.world.datetime_at(self.last_modified_seconds),
             "LastProcessingResult": self.last_result,
+            **position,
         } | mapping_settings.described(self.settings)
 
     # Life

@@ -13,7 +13,7 @@ from lab.plant.account import latency_factor
 from lab.plant.cursor import Cursor
 from lab.plant.lane import Lane
 from lab.plant.mapping import EventSourceMapping
-from lab.scenarios import CONSUMER
+from lab.recorder import in_charge
 from remediator.model import Cause
 
 SAMPLE_SECONDS = 10.0
@@ -97,9 +97,8 @@ class Witness:
     def _look(self) -> None:
         now = self._world.env.now
         lagging: list[tuple[float, Cursor]] = []
-        for mapping in self._world.mappings.values():
-            if mapping.function.name == CONSUMER:
-                lagging += _lagging(mapping, now)
+        for mapping in in_charge(self._world):
+            lagging += _lagging(mapping, now)
         worst = max((age for age, _ in lagging), default=0.0)
         far = [cursor for age, cursor in lagging if age >= max(LAGS_SECONDS, worst * WORST_SHARE)]
         counted = Counter(self._held_by(cursor, now) for cursor in far)

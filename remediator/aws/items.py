@@ -72,7 +72,7 @@ def stamp_after(at: datetime, seconds: int) -> str:
 
 def mapping_of(state: IncidentState) -> str:
     """The mapping that an incident is about, or nothing while it is unknown."""
-    return state.target.event_source_mapping if state.target else ""
+    return state.target.known_as if state.target else ""
 
 
 def forgotten_at(state: IncidentState) -> int:

@@ -153,7 +153,7 @@ class TableJournal:
         place = f"{items.stamp(state.opened_at)}#{state.incident_id}"
         pointer: Item = {"incident_id": state.incident_id}
         kept = pointer | {"expires_at": items.forgotten_at(state)}
-        mapping = [items.mapping(state.target.event_source_mapping)] if state.target else []
+        mapping = [items.mapping(state.target.known_as)] if state.target else []
         for home in [items.account(state.account_id, state.region), *mapping]:
             opened: Key = (home, f"OPEN#{place}")
             yield Put(opened, pointer) if state.open else Drop(opened)

@@ -75,8 +75,63 @@ def mapping(answer: Answer) -> MappingState:
         counts_events="EventCount" in ((answer.get("MetricsConfig") or {}).get("Metrics") or ()),
         filters_events=bool((answer.get("FilterCriteria") or {}).get("Filters"))
         or bool(answer.get("FilterCriteriaError")),
+        not_to_copy=not_to_copy(answer),
         **mapping_settings(answer),
     )
+
+
+def copied(answer: Answer) -> dict[str, Any]:
+    """What another mapping is created with to be like this one; what is empty is left out."""
+    found = {name: answer.get(name) for name in _COPIED}
+    destination = (answer.get("DestinationConfig") or {}).get("OnFailure") or {}
+    found["DestinationConfig"] = {"OnFailure": destination} if destination else None
+    metrics = answer.get("MetricsConfig") or {}
+    found["MetricsConfig"] = metrics if metrics.get("Metrics") else None
+    filters = answer.get("FilterCriteria") or {}
+    found["FilterCriteria"] = filters if filters.get("Filters") else None
+    return {name: value for name, value in found.items() if value not in (None, "", [], {})}
+
+
+def not_to_copy(answer: Answer) -> tuple[str, ...]:
+    """What is set beside that: of another kind of source, unreadable, or newer than we are."""
+    return tuple(
+        sorted(
+            name
+            for name, value in answer.items()
+            if name not in _COPIED and name not in _ITS_OWN and value not in (None, "", [], {}, 0)
+        )
+    )
+
+
+_COPIED = (
+    "BatchSize",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "FilterCriteria",
+    "FunctionResponseTypes",
+    "KMSKeyArn",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "MetricsConfig",
+    "ParallelizationFactor",
+)
+# Of a mapping itself. A tumbling window is not copied: its state would be lost.
+_ITS_OWN = frozenset(
+    {
+        "EventSourceArn",
+        "EventSourceMappingArn",
+        "FunctionArn",
+        "LastModified",
+        "LastProcessingResult",
+        "ResponseMetadata",
+        "StartingPosition",
+        "StartingPositionTimestamp",
+        "State",
+        "StateTransitionReason",
+        "UUID",
+    }
+)
 
 
 def mapping_settings(answer: Answer) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors, whole
 from remediator.aws.limits import Values, number, refusal
 from remediator.aws.stream_writers import RangeWriter, StreamWriter
+from remediator.aws.takeover import TakeoverWriter
 from remediator.model import ResourceKind, Value
 from remediator.settings_table import SETTINGS, Api, Setting
 
@@ -105,4 +106,5 @@ def writers(clients: Clients) -> Mapping[ResourceKind, Writer]:
         },
         ResourceKind.STREAM: StreamWriter(clients),
         ResourceKind.HASH_RANGE: RangeWriter(clients),
+        ResourceKind.READER: TakeoverWriter(clients),
     }

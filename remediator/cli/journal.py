@@ -51,7 +51,7 @@ def history(
         named = one_of(function, mapping, stream)
         session = office.reader()
         target = session.choose_target(incident(named, outside.clock(), Mode.PLAN))
-        found = _journal(office).history(target.event_source_mapping)
+        found = _journal(office).history(target.known_as)
         about = f"of {target.function}, mapping {target.event_source_mapping}"
     else:
         found, about = _of_account(outside, office, days, only_open=only_open)

@@ -106,7 +106,7 @@ def effect(state: IncidentState, evidence: Evidence, now: datetime, policy: Poli
 def arrived_at(tracked: TrackedChange, evidence: Evidence) -> datetime | None:
     """The first whole minute in which a change is there; ``None`` while it is on its way."""
     match tracked.change.resource.kind:
-        case ResourceKind.EVENT_SOURCE_MAPPING:
+        case ResourceKind.EVENT_SOURCE_MAPPING | ResourceKind.READER:
             return back_since(evidence, tracked.at)
         case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
             active = evidence.stream is not None and evidence.stream.status == "ACTIVE"

@@ -56,7 +56,10 @@ def with_changes(
 
 
 def restart_of(flow: Flow, changes: Sequence[Change], knobs: ForecastKnobs) -> float:
-    """Seconds for which the mapping stands still, all changes in one write."""
+    """Seconds for which the mapping stands still, all changes in one write; a takeover stops one
+    and starts another."""
+    if any(of(change).in_steps for change in changes):
+        return 2 * flow.restart(knobs)
     return flow.restart(knobs) if any(of(change).restarts for change in changes) else 0
 
 

@@ -1,7 +1,9 @@
 """What a change does beside what it is for, that is worse than the illness. Pure."""
 
 from remediator.decide.effects import Effect
+from remediator.evidence.signals import Signals
 from remediator.policy import Policy
+from remediator.settings_table import of
 from remediator.state import Snapshot
 
 
@@ -42,6 +44,22 @@ _FEW = 3
 MINUTES_OF_HARM = 2
 # Throttles of the account's other functions that are no accident any more.
 _STARVING_PER_MINUTE = 10.0
+
+
+def lost(signals: Signals) -> str | None:
+    """What was given up and nothing has captured, in words."""
+    if not signals.lost_events:
+        return None
+    return f"{signals.lost_events:.0f} events were given up, and no destination took them"
+
+
+def reads_nothing(seen: Effect, *, whole: Signals) -> str | None:
+    """A mapping that has taken over and reads nothing, long after it should: what it reads by is
+    refused to it."""
+    taken_over = any(of(tracked.change).in_steps for tracked in seen.levers)
+    if not taken_over or not seen.overdue or seen.minutes or not whole.arrival_per_second:
+        return None
+    return "the mapping that has taken over has read nothing, though records arrive"
 
 
 def slower_for_nothing(before: Snapshot | None, after: Snapshot, ratio: float) -> str | None:

@@ -42,10 +42,12 @@ def first_interval(policy: Policy, state: IncidentState, now: datetime) -> int:
 
 
 def pause_after(state: IncidentState, case: Case, guarded: GuardedPlan) -> float:
-    """Until the metrics can show the change at the soonest; soon where several shards are split,
-    one after another; later where many incidents wait for their turn."""
+    """Until the metrics can show the change at the soonest; soon where one write follows
+    another; later where many incidents wait for their turn."""
     knobs = case.policy.follow_up
     if sum(of(change).one_by_one for change in guarded.allowed) > 1:
+        return knobs.soon_seconds
+    if any(of(change).in_steps for change in guarded.allowed):
         return knobs.soon_seconds
     if state.turn == 0 and not _in_time(case.at, state.incident.at):
         return knobs.first_seconds
@@ -87,6 +89,12 @@ def sees_to_it(state: IncidentState, case: Case) -> bool:
     if state.quiet_since is None:
         return bool(case.signals.falling)
     return case.at - state.quiet_since < timedelta(seconds=case.policy.follow_up.quiet_seconds)
+
+
+def between_steps(policy: Policy, state: IncidentState) -> int:
+    """While a change is half way, perhaps nobody reads: soon, unless that did not help for long."""
+    knobs = policy.follow_up
+    return knobs.soon_seconds if state.looks_made < knobs.most else knobs.every_seconds
 
 
 def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -> int:

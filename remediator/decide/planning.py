@@ -246,7 +246,7 @@ def _first_fit(
     passed: list[str] = []
     for remedy in remedies:
         if remedy.name in tried:
-            passed.append(f"{remedy.name}: tried in this incident, it did not help")
+            passed.append(f"{remedy.name}: tried in this incident: it did not help, or was refused")
         elif here.policy.remedy(remedy.name).autonomy is Autonomy.OFF:
             passed.append(f"{remedy.name}: switched off by the policy")
         else:

@@ -14,7 +14,9 @@ from remediator.decide.harm import (
     MINUTES_OF_HARM,
     grew,
     harmed,
+    lost,
     more_done,
+    reads_nothing,
     slower_for_nothing,
 )
 from remediator.evidence.signals import Signals
@@ -51,9 +53,9 @@ def judge(
     whole = {"age_seconds": signals.age_seconds, "age_slope": signals.age_slope}
     after = snapshot(now, seen.signals if seen.minutes else signals).model_copy(update=whole)
     told = partial(Verdict, readings=_readings(before, after))
-    if bounded and signals.lost_events:
-        lost = f"{signals.lost_events:.0f} events were given up, and no destination took them"
-        return told(verdict=VerdictName.WORSE, because=lost)
+    gone = lost(signals) if bounded else None
+    if worse := gone or reads_nothing(seen, whole=signals):
+        return told(verdict=VerdictName.WORSE, because=worse)
     if seen.levers and not seen.shows:
         on_its_way = "the change and its metrics are still on their way"
         return told(verdict=VerdictName.TOO_EARLY, because=on_its_way)
@@ -106,6 +108,12 @@ def _failures_ended(before: Snapshot, after: Snapshot, policy: Policy) -> str | 
     return "failures have ended" if ended else None
 
 
+def _reads_alone(before: Snapshot, after: Snapshot, _: Policy) -> str | None:
+    """With a consumer of its own, what is pushed to it is what it reads."""
+    more = more_done(before, after)
+    return "more is read than before, by a consumer of its own" if more else None
+
+
 # By what each lever is seen to work, in words; None while that is not seen. What has no sign of its
 # own is judged by the age.
 SIGNS: Mapping[RemedyName, Callable[[Snapshot, Snapshot, Policy], str | None]] = {
@@ -116,6 +124,7 @@ SIGNS: Mapping[RemedyName, Callable[[Snapshot, Snapshot, Policy], str | None]] =
     RemedyName.LOWER_BATCH_SIZE: _failures_ended,
     RemedyName.RAISE_BATCH_SIZE: _lanes_are_quicker,
     RemedyName.RAISE_MEMORY: _lanes_are_quicker,
+    RemedyName.ENHANCED_FAN_OUT: _reads_alone,
 }
 
 

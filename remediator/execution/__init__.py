@@ -56,6 +56,10 @@ class Executor(Stack):
                     results += all_of(group, ChangeStatus.REFUSED, elsewhere(resource))
                     continue
                 state = self._track(state, lease, group, ChangeState.INTENDED, EntryKind.INTENT)
+                if of(group[0]).in_steps:
+                    state, done = self._walk(state, leases, group[0])
+                    results.append(done)
+                    continue
                 try:
                     made = self._set(resource, group, leases)
                 except TemporaryError as error:
@@ -109,6 +113,10 @@ class Executor(Stack):
         extra: Sequence[Change],
     ) -> tuple[IncidentState, list[ChangeResult]]:
         lease = leases[0]
+        if whole and of(whole[0]).in_steps:
+            state = self._move(state, lease, whole, ChangeState.UNDOING, EntryKind.UNDOING)
+            state, done = self._walk(state, leases, whole[0])
+            return state, [done]
         state, left, results = self._pass_on(state, lease, resource, whole)
         state, made = self._take_back(state, leases, resource, left, extra)
         results += made

@@ -8,6 +8,7 @@ somebody else has changed since is found here, and what a dead invocation has le
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from remediator.execution import takeover
 from remediator.execution.comparing import (
     Held,
     all_ours,
@@ -17,26 +18,37 @@ from remediator.execution.comparing import (
     settle_undo,
 )
 from remediator.execution.grouping import all_of, by_resource, latest, runs
-from remediator.execution.writing import Writer
+from remediator.execution.stepping import Stepper
+from remediator.execution.takeover import Parts
 from remediator.model import Change, ChangeResult, ChangeStatus, Resource
-from remediator.settings_table import CAPTURED
+from remediator.settings_table import CAPTURED, of
 from remediator.state import ChangeState, Entry, EntryKind, IncidentState, Lease, TrackedChange
 
 
-class Stack(Writer):
+class Stack(Stepper):
     """Whose the value of a setting is."""
 
-    def recover(self, state: IncidentState, lease: Lease) -> IncidentState:
+    def recover(self, state: IncidentState, lease: Lease, *, onward: bool = True) -> IncidentState:
         """Settle what a dead invocation left: look what the settings hold, believe only that.
 
         While AWS is still at an update, it shows the old values: that tells nothing yet, and the
-        next look settles it.
+        next look settles it. What takes several writes goes on, unless it is to be taken back
+        anyway (``onward``).
         """
+        for tracked in state.changes if onward else ():
+            if not tracked.unsettled or not of(tracked.change).in_steps:
+                continue
+            if tracked.steps or tracked.state is ChangeState.UNDOING:
+                state, _ = self._walk(state, [lease], tracked.change)
+            else:
+                end, kind = ChangeState.ABANDONED, EntryKind.NOTE
+                state = self._move(state, lease, [tracked.change], end, kind, detail=FOUND)
         for unsettled, settle, done in (
             (ChangeState.INTENDED, settle_intent, ChangeState.APPLIED),
             (ChangeState.UNDOING, settle_undo, ChangeState.UNDONE),
         ):
             left = [t.change for t in reversed(state.changes) if t.state is unsettled]
+            left = [change for change in left if not of(change).in_steps]
             for resource, group in by_resource(left):
                 expected = partial(ends_as, settle=settle, group=group, done=done)
                 held = self._below(state, resource, group, expected)
@@ -49,6 +61,12 @@ class Stack(Writer):
     def overtaken(self, state: IncidentState, lease: Lease) -> IncidentState:
         """Give up every change whose setting somebody else has changed since (invariant 3)."""
         applied = [t.change for t in state.changes if t.state is ChangeState.APPLIED]
+        for change in applied:
+            if of(change).in_steps and self._is_a_persons(change):
+                state = self._move(
+                    state, lease, [change], ChangeState.OVERTAKEN, EntryKind.NOTE, detail=_THEIRS
+                )
+        applied = [change for change in applied if not of(change).in_steps]
         for resource, group in by_resource(applied):
             held = self._below(state, resource, group, partial(all_ours, group))
             if held is None:
@@ -67,9 +85,13 @@ class Stack(Writer):
                     gone,
                     ChangeState.OVERTAKEN,
                     EntryKind.NOTE,
-                    detail="somebody changed the setting since: it is theirs now",
+                    detail=_THEIRS,
                 )
         return state
+
+    def _is_a_persons(self, change: Change) -> bool:
+        held = self.actuator.read(change.resource, Parts._fields)
+        return takeover.taken_over_by_a_person(Parts.of(held))
 
     def _pass_on(
         self, state: IncidentState, lease: Lease, resource: Resource, newest_first: Sequence[Change]
@@ -176,6 +198,7 @@ class Stack(Writer):
         ]
 
 
+_THEIRS = "somebody changed the setting since: it is theirs now"
 # Of a change whose write nobody has seen: the setting holds its value, so it counts as ours. A
 # person who has set the very same value in between cannot be told from that.
 FOUND = "found after an interruption"

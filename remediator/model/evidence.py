@@ -52,6 +52,8 @@ class MappingState(Record):
     counts_events: bool = False
     """Whether the opt-in EventCount metrics are on."""
     filters_events: bool = False
+    not_to_copy: tuple[str, ...] = ()
+    """What is set on it, by AWS's names, of which nobody here knows how another mapping gets it."""
 
     @property
     def retries_bounded(self) -> bool:

@@ -79,6 +79,12 @@ class Target(Record):
     """Kinesis: the stream's name. DynamoDB: the table's name."""
 
     @property
+    def known_as(self) -> str:
+        """The mapping by which incidents are kept: one that has taken over from another for us
+        (enhanced fan-out takes a new mapping) goes on under the first one's UUID."""
+        return arns.taken_over(self.consumer_arn) or self.event_source_mapping
+
+    @property
     def account_id(self) -> str:
         """Account of the function, from its ARN."""
         arn = arns.parsed(self.function_arn)

@@ -77,7 +77,7 @@ class RemedyName(StrEnum):
     """Every lever that this version can plan."""
 
     # Whether a person approves it unless the policy says otherwise: it costs money, the function
-    # may not be made for it, or it takes from others.
+    # may not be made for it, it takes from others, or records are read twice.
     asked_first: bool
 
     def __new__(cls, name: str, asked_first: bool = False) -> Self:  # noqa: FBT002
@@ -95,6 +95,7 @@ class RemedyName(StrEnum):
     RAISE_BATCH_SIZE = "raise_batch_size", True
     LOWER_BATCH_SIZE = "lower_batch_size"
     RESERVE_CONCURRENCY = "reserve_concurrency", True
+    ENHANCED_FAN_OUT = "enhanced_fan_out", True
     ESCALATE = "escalate"
 
 

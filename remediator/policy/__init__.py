@@ -93,6 +93,7 @@ class Limits(Section):
     neighbour_growth: Share = 0.2
     unreserved_minimum: int = Field(default=100, ge=0, le=100_000)
     unseen_pool_share: Share = 0.1
+    stream_consumers: int = Field(default=20, ge=1, le=50)
 
 
 class Cooldown(Section):

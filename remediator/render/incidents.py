@@ -8,6 +8,7 @@ from remediator.render import patch
 from remediator.render.page import Page, Section, Table, Tone
 from remediator.render.pages import cause, plan_section, target_facts
 from remediator.render.words import by_hand, duration, in_effect, moment, name, setting
+from remediator.settings_table import of
 from remediator.state import Entry, EntryKind, IncidentState, TrackedChange
 from remediator.state import in_effect as effect_of
 
@@ -205,6 +206,10 @@ def undoing(state: IncidentState) -> Page:
         said.append(
             "The event source mapping restarts: it reads nothing for a minute or more, and the "
             "records wait meanwhile."
+        )
+    if any(of(tracked.change).in_steps for tracked in state.in_effect):
+        said.append(
+            "The old mapping goes on where it was stopped: what was read since is processed again."
         )
     columns = ("setting", "back", "resource", "ours since")
     return Page(

@@ -23,13 +23,15 @@ from remediator.render import announcing
 from remediator.runbook import memory, outcomes
 from remediator.runbook.turn import Turn
 from remediator.settings_table import CAPTURED
-from remediator.state import EntryKind, IncidentState
+from remediator.state import ChangeState, EntryKind, IncidentState
 
 
 def first(turn: Turn) -> Report:
     """Look, and act on what is seen. What an interrupted turn left is settled first."""
     turn.wake_up()
     turn.recover()
+    if turn.half_way is not None:
+        return half_way(turn)
     turn.look()
     return act(turn, turn.reserve())
 
@@ -173,6 +175,22 @@ def _left_by_a_lower_mode(state: IncidentState, outcome: Outcome) -> Outcome:
         "watched on, and put back once the mode is apply again"
     )
     return outcome.model_copy(update={"reason": reason})
+
+
+def half_way(turn: Turn) -> Report:
+    """A change that takes several writes has not arrived: what is seen between the two ends tells
+    nothing. It goes on at the next look; people are told where it cannot."""
+    tracked = turn.half_way
+    turn.wake_up_in(pacing.between_steps(turn.session.policy, turn.state))
+    back = tracked is not None and tracked.state is ChangeState.UNDOING
+    steps = [one.step for one in tracked.steps] if tracked else []
+    reason = f"{'going back' if back else 'on its way'}: {', '.join(steps) or 'nothing begun'}"
+    if tracked is not None and tracked.detail:
+        reason += f" ({tracked.detail})"
+    held = turn.stopped()
+    reason += f"; {held}" if held else "; it goes on at the next look"
+    status = Status.BLOCKED if back or held else Status.RECORDED
+    return turn.end_unseen(Outcome(status=status, reason=reason, at=turn.session.clock()))
 
 
 # --- a reshard that goes on ----------------------------------------------------------------------

@@ -67,7 +67,7 @@ def roll_back_one(session: Session, state: IncidentState, command: Rollback) -> 
     by, asked_at = command.by or "hand", session.clock()
 
     def act(turn: Turn) -> Report:
-        turn.recover()
+        turn.recover(onward=False)
         return undoing.give_back(turn, by, asked_at)
 
     report = with_turn(session, state, act)
@@ -140,7 +140,7 @@ def find_rollback(session: Session, command: Rollback) -> Sequence[IncidentState
         return [session.load_incident(command.incident_id)]
     watched = Watched(function=command.function)
     targets = session.sensor.find_targets(watched, session.clock())
-    uuids = dict.fromkeys(t.event_source_mapping for t in targets)
+    uuids = dict.fromkeys(t.known_as for t in targets)
     known = [state for uuid in uuids for state in session.need_journal().history(uuid)]
     found = [state for state in known if state.in_effect]
     if not found:

@@ -125,11 +125,14 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
     if early and due.number is not None and not state.waits_for_nobody:
         reason = f"look {due.number} is not due before {state.follow_up_at:%T} UTC"
         return session.brief_of(state, Status.DUPLICATE, reason)
-    turn.recover()
+    turn.recover(onward=state.undo_asked_by is None)
     counted = {} if early else {"follow_up_number": turn.state.follow_up_number + 1}
     if state.undo_asked_by is not None:
         turn.update(**counted)
         return undoing.go_on_giving_back(turn)
+    if turn.half_way is not None:
+        turn.update(**counted)
+        return acting.half_way(turn)
     if state.approved_plan is not None:
         turn.update(**counted)
         return _make_approved(turn, early=early)

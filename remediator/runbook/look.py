@@ -75,6 +75,8 @@ class Look:
         before = self._last_incident() if opening else known
         if before is None or before.mapping_seen is None:
             return
+        if before.mapping_seen.uuid != mapping.uuid:  # one has taken over: nobody has edited it yet
+            before = before.model_copy(update={"mapping_seen": mapping})
         edit, onset = ownership.edit_since(before, mapping), self.case.signals.onset
         if opening and edit is not None and onset is not None and edit.at <= onset:
             edit = None  # before it began: how things are, and nothing that anybody is at
@@ -89,7 +91,7 @@ class Look:
         if self.session.journal is None:
             return None
         own = self.known.incident_id if self.known else ""
-        history = self.session.journal.history(self.target.event_source_mapping, 2)
+        history = self.session.journal.history(self.target.known_as, 2)
         return next((other for other in history if other.incident_id != own), None)
 
     # --- rulings ---------------------------------------------------------------------------

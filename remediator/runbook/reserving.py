@@ -26,7 +26,7 @@ def spent_on(state: IncidentState, guarded: GuardedPlan, now: datetime) -> list[
     return [
         Spent(
             incident_id=state.incident_id,
-            mapping=guarded.plan.target.event_source_mapping,
+            mapping=guarded.plan.target.known_as,
             remedy=remedy,
             at=now,
             turn=state.turn + 1,
@@ -42,7 +42,7 @@ def lowered(
     return [
         Spent(
             incident_id=state.incident_id,
-            mapping=state.target.event_source_mapping if state.target else "",
+            mapping=state.target.known_as if state.target else "",
             remedy=remedy,
             at=now,
             raised=False,

@@ -121,7 +121,7 @@ def somebody_is_at_it(session: Session, incident: Incident, target: Target) -> N
     """
     journal = session.need_journal()
     running = journal.load(incident.incident_id)
-    running = running or journal.open_incident(target.event_source_mapping)
+    running = running or journal.open_incident(target.known_as)
     if running is None:
         raise TemporaryError("another invocation has just begun with this mapping: try again")
     if running.open and (running.follow_up_at is None or running.follow_up_at < session.clock()):
@@ -130,7 +130,7 @@ def somebody_is_at_it(session: Session, incident: Incident, target: Target) -> N
 
 def running_beside(session: Session, incident: Incident, target: Target) -> IncidentState | None:
     """Another incident that is open for the mapping."""
-    running = session.need_journal().open_incident(target.event_source_mapping)
+    running = session.need_journal().open_incident(target.known_as)
     beside = running is not None and running.incident_id != incident.incident_id
     return running if beside else None
 
@@ -205,7 +205,7 @@ def in_progress(
 
 def alarm_cleared(session: Session, incident: Incident, target: Target) -> Report:
     """OK or INSUFFICIENT_DATA: news for the open incident, if there is one."""
-    running = session.need_journal().open_incident(target.event_source_mapping)
+    running = session.need_journal().open_incident(target.known_as)
     state = incident.alarm.state if incident.alarm else AlarmState.OK
     if running is None and state is AlarmState.INSUFFICIENT_DATA:
         return fell_silent(session, incident, target)

@@ -211,7 +211,7 @@ class Session(NamedTuple):
 
     def open_incident(self, target: Target) -> IncidentState | None:
         """The mapping's open incident, where there is a journal to know it."""
-        return self.journal.open_incident(target.event_source_mapping) if self.journal else None
+        return self.journal.open_incident(target.known_as) if self.journal else None
 
     def schedule_look(
         self, incident_id: str, number: int, seconds: float, *, tries: int = 0

@@ -25,7 +25,7 @@ from remediator.model import (
 from remediator.runbook import memory, reserving
 from remediator.runbook.remembered import Remembered
 from remediator.runbook.session import Session
-from remediator.settings_table import raises
+from remediator.settings_table import of, raises
 from remediator.state import LEASE_SECONDS, Entry, EntryKind, IncidentState, Lease, TrackedChange
 
 # How often something is repeated because another invocation was faster at the journal.
@@ -41,9 +41,18 @@ class Turn(Remembered):
 
     # --- changes ---------------------------------------------------------------------------
 
-    def recover(self) -> None:
-        """Settle what a dead invocation left behind."""
-        self.state = self._executor().recover(self.state, self.lease)
+    def recover(self, *, onward: bool = True) -> None:
+        """Settle what a dead invocation left behind. What takes several writes goes on, unless
+        it is not to go ``onward``."""
+        self.state = self._executor().recover(self.state, self.lease, onward=onward)
+        self.target = memory.target_of(self.state)
+
+    @property
+    def half_way(self) -> TrackedChange | None:
+        """The change that takes several writes and has not arrived: nobody reads, perhaps."""
+        return next(
+            (t for t in self.state.in_effect if t.unsettled and of(t.change).in_steps), None
+        )
 
     def overtaken(self, asked_at: datetime | None = None) -> None:
         """Give up what somebody else has changed since."""
@@ -52,6 +61,7 @@ class Turn(Remembered):
     def apply(self, guarded: GuardedPlan) -> tuple[ChangeResult, ...]:
         """Make the allowed changes."""
         self.state, results = self._executor().apply(self.state, self.lease, guarded)
+        self.target = memory.target_of(self.state)
         return results
 
     def undo(
@@ -65,12 +75,18 @@ class Turn(Remembered):
         self._reserve_lowering(which, by_hand=asked_at is not None)
         executor = self._executor(asked_at)
         self.state, results = executor.undo(self.state, self.lease, which, beside)
+        self.target = memory.target_of(self.state)
         return results
 
     def _executor(self, asked_at: datetime | None = None) -> Executor:
-        session = self.session
-        stopped = partial(session.stopped, self.target, asked_at)
+        session, stopped = self.session, partial(self.stopped, asked_at)
         return Executor(session.actuator, session.need_journal(), session.clock, stopped)
+
+    def stopped(self, asked_at: datetime | None = None) -> str | None:
+        """Why nothing may be written at this moment: a mode that was lowered, or a freeze."""
+        if self.session.mode_for(self.incident, self.target) is Mode.PLAN:
+            return "mode is plan"
+        return self.session.stopped(self.target, asked_at)
 
     # --- the account's ledger --------------------------------------------------------------
 
@@ -239,7 +255,7 @@ def under_lease(
 ) -> Report:
     """Act while nobody else does; a lease that is held elsewhere is an answer, not an error."""
     journal, now = session.need_journal(), session.clock()
-    lease = journal.acquire(target.event_source_mapping, session.holder, now, LEASE_SECONDS)
+    lease = journal.acquire(target.known_as, session.holder, now, LEASE_SECONDS)
     if lease is None:
         reason = "another invocation acts on this mapping right now"
         return session.brief(incident, Status.IN_PROGRESS, reason, target)

@@ -182,6 +182,8 @@ def give_back(turn: Turn, by: str, asked_at: datetime | None) -> Report:
     if which and session.scheduler is not None:
         used_up = turn.state.looks_made >= session.policy.follow_up.most
         every = pacing.SLOW_SECONDS if used_up else session.policy.follow_up.every_seconds
+        if any(of(tracked.change).in_steps for tracked in which):
+            every = pacing.between_steps(session.policy, turn.state)
         turn.wake_up_in(every)
     held = _holds_giving_back(turn, asked_at) if which else None
     if held:

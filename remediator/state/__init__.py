@@ -59,6 +59,13 @@ class ChangeState(StrEnum):
     """Somebody has changed the setting since: theirs, and not ours to undo."""
 
 
+class Begun(Record):
+    """One write of a change that takes several of them, as it was journalled before it."""
+
+    step: str
+    at: datetime
+
+
 class TrackedChange(Record):
     """A change and its life so far."""
 
@@ -68,6 +75,8 @@ class TrackedChange(Record):
     turn: int = 0
     """Which turn of the incident made it; a turn is undone as a whole, newest first."""
     detail: str = ""
+    steps: tuple[Begun, ...] = ()
+    """Of a change that takes several writes, those that were begun, oldest first."""
     ended_at: datetime | None = None
     """When it was seen to be no longer ours."""
     kept: str = ""
@@ -278,6 +287,7 @@ __all__ = [
     "SPENT_COUNTS_FOR",
     "WRITTEN_AS",
     "AccountLedger",
+    "Begun",
     "ChangeState",
     "Claim",
     "Edit",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from remediator import arns
 from remediator.model import Record, RemedyName, Resource, ResourceKind
 
 
@@ -27,6 +28,8 @@ def lease_name(resource: Resource) -> str:
     match resource.kind:
         case ResourceKind.EVENT_SOURCE_MAPPING:
             return resource.id
+        case ResourceKind.READER:
+            return arns.taken_over(resource.id) or f"reader:{resource.id}"
         case ResourceKind.FUNCTION:
             return f"function:{resource.id}"
         case ResourceKind.STREAM | ResourceKind.HASH_RANGE:

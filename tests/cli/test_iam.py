@@ -33,6 +33,7 @@ ALL = {
     "TargetFunction4": "stock",
     "TaggedFunctionsOnly": "yes",
     "MemoryLever": "yes",
+    "FanOutLever": "yes",
     "PolicyParameter": "/remediator/policy",
     "PolicyConfiguration": "orders/production/guardrails",
 }

@@ -1,8 +1,18 @@
 """Levers that are asked for by default, in the lab: made where they may be, and what came of it."""
 
+from lab.recorder import in_charge
 from lab.scenarios import CONSUMER
 from remediator.model import Status
-from tests.lab.acting import changes, policy, run_until, run_until_changed, set_up, statuses
+from tests.lab.acting import (
+    changes,
+    policy,
+    results,
+    run_until,
+    run_until_changed,
+    set_up,
+    settings,
+    statuses,
+)
 
 WORLD = ("slow_cpu_bound", 2)
 LANES_OFF = "  raise_parallelization_factor: {autonomy: 'off'}"
@@ -36,3 +46,26 @@ def test_a_starved_consumer_gets_a_reservation_and_gives_it_back_when_all_is_qui
     assert isinstance(now, int)
     run_until(stage, stage.seconds + 7200)
     assert changes(stage)[-1] == (setting, now, None)
+
+
+def test_another_mapping_takes_over_and_taken_back_leaves_the_old_one_and_nothing_else() -> None:
+    """Its alarm names the function, whose mapping is another by then: one incident all the same."""
+    free = ("  split_shards: {autonomy: 'off'}", "  enhanced_fan_out: {autonomy: auto}")
+    stage = set_up("read_contention_by_mappings", 1, policy("remedies:", *free))
+    before, mapping = settings(stage), stage.mapping
+    incident = run_until_changed(stage, "reads_by", 3600)
+    run_until(stage, stage.seconds + 900)
+    (heir,) = in_charge(stage.world)
+    assert heir.is_fan_out
+    assert heir.settings == mapping.settings
+    assert (mapping.state, heir.state) == ("Disabled", "Enabled")
+    assert stage.recorder.ledger().expired == 0
+    run_until(stage, stage.seconds + 300)
+    assert stage.world.oldest_unprocessed_age_seconds(heir.uuid) < 60
+    assert {one["incident_id"] for one in results(stage) if one.get("verdict")} == {incident}
+    stage.rehearsal.invoke({"rollback": incident, "by": "ada"})
+    run_until(stage, stage.seconds + 900)
+    assert in_charge(stage.world) == [mapping]
+    assert (mapping.state, settings(stage)) == ("Enabled", before)
+    assert not mapping.stream.consumers
+    assert heir.uuid not in stage.world.mappings

@@ -65,6 +65,12 @@ def register_stream_consumer(aws: Aws, params: Params) -> dict[str, Any]:
     return {"Consumer": _listed(made)}
 
 
+def deregister_stream_consumer(aws: Aws, params: Params) -> dict[str, Any]:
+    """DeregisterStreamConsumer, by the consumer's ARN."""
+    aws.world.deregister_stream_consumer(params["ConsumerARN"])
+    return {}
+
+
 def describe_limits(aws: Aws, _: Params) -> dict[str, Any]:
     """DescribeLimits."""
     streams = aws.world.streams.values()
@@ -192,6 +198,7 @@ def _with_tail(shard_id: str) -> str:
 
 OPERATIONS: dict[str, Operation] = {
     "DecreaseStreamRetentionPeriod": decrease_retention,
+    "DeregisterStreamConsumer": deregister_stream_consumer,
     "DescribeLimits": describe_limits,
     "DescribeStreamSummary": describe_stream_summary,
     "IncreaseStreamRetentionPeriod": increase_retention,

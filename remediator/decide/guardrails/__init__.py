@@ -174,7 +174,7 @@ def _spent_beside(
     return tuple(
         Spent(
             incident_id=plan.incident_id,
-            mapping=plan.target.event_source_mapping,
+            mapping=plan.target.known_as,
             remedy=remedy,
             at=around.now,
         )

@@ -135,7 +135,7 @@ def busy_resource(ask: Inquiry) -> Word:
 
 def cooling_down(ask: Inquiry) -> Word:
     """One change at a time shows its effect before the next one comes."""
-    uuid = ask.evidence.target.event_source_mapping
+    uuid = ask.evidence.target.known_as
     own = ask.policy.remedy(ask.change.remedy).cooldown_seconds
     cooldown = ask.policy.cooldown
     # Whoever bounds retries isolates a record: no setting swings by it.
@@ -160,7 +160,7 @@ def over_budget(ask: Inquiry) -> Word:
     since = ask.around.now - timedelta(seconds=budget.window_seconds)
     paid = (*ask.around.ledger.spent, *ask.around.beside)
     spent = [s for s in paid if s.at > since]
-    uuid = ask.evidence.target.event_source_mapping
+    uuid = ask.evidence.target.known_as
     on_target = [s for s in spent if s.mapping == uuid]
     of_kind = [s for s in on_target if s.remedy is ask.change.remedy]
     minutes = budget.window_seconds // 60

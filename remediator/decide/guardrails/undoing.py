@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from remediator.decide.guardrails.inquiry import Inquiry, Word, approve, block
-from remediator.model import Change, Evidence, Reader, Resource
+from remediator.evidence.metrics import Metric
+from remediator.model import Change, Evidence, Reader, Resource, Series
 from remediator.settings_table import (
     DESTINATION,
     RECORD_AGE,
@@ -77,6 +78,7 @@ def checks(why: Undo, guardrails: Checks, captured: Sequence[TrackedChange] = ()
         "retention_stays": lambda ask: _retention_stays(ask, why, captured),
         "destination_in_use": _destination_in_use,
         "record_age_returns": _record_age_returns,
+        "read_again": lambda ask: None if why is Undo.BY_HAND else _read_again(ask),
         "other_consumers": lambda ask: None if why is Undo.BY_HAND else _others_are_asked(ask),
     }
 
@@ -194,6 +196,24 @@ def _record_age_returns(ask: Inquiry) -> Word:
         f"with {change.after} s as the maximum record age again, the restart (about {restart} s) "
         "would drop what waits: it stays lifted until a quiet moment, or a person puts it back"
     )
+
+
+def _read_again(ask: Inquiry) -> Word:
+    """A mapping that was stopped goes on where it was: what another one has read since comes twice.
+    Where that one has read nothing, there is nothing to be read again."""
+    if not ask.row.in_steps or _read_nothing(ask.evidence):
+        return None
+    return approve(
+        "the old mapping goes on where it was stopped: all that was read since the takeover would "
+        "be processed again"
+    )
+
+
+def _read_nothing(evidence: Evidence) -> bool:
+    """Whether the mapping that took over is refused what it reads by, and was pushed nothing."""
+    said = evidence.mapping.last_processing_result if evidence.mapping else None
+    pushed = evidence.metrics.get(Metric.PUSHED_RECORDS, Series()).values
+    return (said or "").startswith("PROBLEM") and not any(pushed)
 
 
 def _others_are_asked(ask: Inquiry) -> Word:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from remediator.decide.remedies import (
     batches,
     concurrency,
+    fan_out,
     memory,
     parallelization,
     poison,
@@ -29,7 +30,7 @@ FIRST_AID: tuple[Remedy, ...] = (retention.REMEDY,)
 REMEDIES: Mapping[Cause, tuple[Remedy, ...]] = {
     Cause.THROTTLING: (concurrency.REMEDY, concurrency.OWN),
     Cause.POISON_RECORD: (poison.REMEDY,),
-    Cause.READ_CONTENTION: (shards.REMEDY,),
+    Cause.READ_CONTENTION: (shards.REMEDY, fan_out.REMEDY),
     Cause.SLOW_CONSUMER: (
         parallelization.REMEDY,
         concurrency.REMEDY,
