@@ -1,10 +1,13 @@
 """More memory, larger batches, smaller batches: when each is the lever, how far, and when not."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from remediator.decide import planning
+from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, guard
 from remediator.decide.remedies import Pass, batches, concurrency, memory
 from remediator.decide.tree import diagnose
@@ -93,6 +96,71 @@ def test_a_version_keeps_its_memory() -> None:
         update={"target": seen.target.model_copy(update={"qualifier": "live"})}
     )
     assert "a version's memory is fixed" in str(wished(memory.propose, aliased))
+
+
+def behind(qualifier: str | None, function: str = "orders", **said: Any) -> Case:
+    seen = computing(**said)
+    named = seen.target.model_copy(update={"qualifier": qualifier, "function": function})
+    return case_of(seen.model_copy(update={"target": named}), SLOW, DEFAULTS)
+
+
+# What AWS's command line answers: a version's name, a revision, or that all went well.
+AWS = """#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$*" in
+  *"--query Version "*) echo 8 ;;
+  *"--query RevisionId "*) echo revision ;;
+  *"--query CodeSha256 "*) echo sha ;;
+  *) echo same ;;
+esac
+"""
+
+
+def test_behind_an_alias_a_person_is_told_the_commands_which_run_as_they_are(
+    tmp_path: Path,
+) -> None:
+    lines = memory.by_hand(behind("live", "it's; rm -rf $(x)"))
+    stub, calls = tmp_path / "aws", tmp_path / "calls"
+    stub.write_text(AWS)
+    stub.chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CALLS": str(calls)}
+    script = "set -eu\n" + "\n".join(lines)
+    done = subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, check=True)
+    assert done.stdout.startswith(b"equal, go on\n")
+    said = calls.read_text().splitlines()
+    assert all(" --function-name it's; rm -rf $(x) --region " in line for line in said)
+    writes = [
+        line
+        for line in said
+        if line.split()[1] in {"publish-version", "update-alias"}
+        or line.startswith("lambda update-function-configuration")
+    ]
+    assert [line.split()[1] for line in writes] == [
+        "update-function-configuration",
+        "publish-version",
+        "update-alias",
+    ]
+    assert "--revision-id revision" in writes[0]
+    assert "--code-sha256 sha" in writes[1]
+    assert "--function-version 8 --revision-id revision" in writes[2]
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "said"),
+    [
+        pytest.param(None, {}, id="the function itself"),
+        pytest.param("7", {}, id="a version, which no alias moves"),
+        pytest.param("live", {"cpu_total_time_ms": COMPUTES / 3}, id="memory would not help"),
+    ],
+)
+def test_else_there_is_nothing_to_do_by_hand(qualifier: str | None, said: dict[str, Any]) -> None:
+    assert memory.by_hand(behind(qualifier, **said)) == ()
+
+
+def test_the_plan_hands_the_commands_on_before_those_that_only_look() -> None:
+    case = behind("live")
+    commands = planning.plan("inc", case).next_commands
+    assert commands[: len(memory.by_hand(case))] == memory.by_hand(case)
 
 
 def test_memory_stays_within_the_policy() -> None:

@@ -57,10 +57,14 @@ def plan(incident_id: str, here: Case, tried: Sequence[RemedyName] = ()) -> Plan
         changes=(*aid, *chosen),
         waits=waits,
         escalation=escalated(here, passed) if asks else None,
-        next_commands=next_commands(here),
+        next_commands=(*_by_hand(here), *next_commands(here)),
         forecast=_told(here, chosen),
         proven=here.diagnosis.proven,
     )
+
+
+def _by_hand(here: Case) -> tuple[str, ...]:
+    return tuple(line for remedy in _in_order(here) for line in remedy.by_hand(here))
 
 
 def _told(here: Case, chosen: Sequence[Change]) -> tuple[Option, ...]:

@@ -32,6 +32,8 @@ class Remedy(NamedTuple):
     """For which refinements of its causes it is meant."""
     asked_first: Callable[[Case], bool] = lambda _: False
     """Whether a person is asked here, whatever the policy says of this remedy."""
+    by_hand: Callable[[Case], tuple[str, ...]] = lambda _: ()
+    """Commands by which a person does it, where it would help and is not ours to do."""
 
 
 def captures(here: Case, destination: Value) -> bool:

@@ -3,10 +3,13 @@
 Source: Lambda API Reference, UpdateFunctionConfiguration.
 """
 
+from typing import NamedTuple
+
 from remediator.decide.case import Case
 from remediator.decide.forecast import ONE_VCPU_MB, memory_gain, suffices, with_memory
 from remediator.decide.remedies.base import Pass, Remedy, changes
-from remediator.model import Change, FunctionState, RemedyName
+from remediator.escaping import command
+from remediator.model import Change, RemedyName
 from remediator.settings_table import MEMORY
 
 NAME = RemedyName.RAISE_MEMORY
@@ -21,12 +24,34 @@ _WORTH_IT = 1.2
 
 def propose(here: Case) -> tuple[Change, ...] | Pass:
     """The smallest size that drains within the target, within the policy and one vCPU."""
+    found, qualifier, share = _size(here), here.evidence.target.qualifier, here.signals.cpu_share
+    if isinstance(found, Pass):
+        return found
+    why = (
+        f"{found.mb} MB make an invocation {found.times:.1f} times as fast: its CPU is busy for "
+        f"{share:.0%}"
+    )
+    if qualifier is not None:
+        return Pass(
+            f"{why}; but the mapping invokes {qualifier}, and a version's memory is fixed: publish "
+            "one with more, and point the alias at it"
+        )
+    return changes(NAME, here.evidence, {MEMORY: found.mb}, why, CAVEATS)
+
+
+class _Size(NamedTuple):
+    """Memory in MB, and how many times as fast an invocation is with it."""
+
+    mb: int
+    times: float
+
+
+def _size(here: Case) -> _Size | Pass:
     function, flow, share = here.evidence.function, here.flow, here.signals.cpu_share
     if function is None or function.memory_mb is None or flow is None:
         return Pass("the function's memory, or what it gets done, was not seen")
-    refusal = _not_ours_to_change(here, function)
-    if refusal is not None:
-        return refusal
+    if function.last_update_status == "InProgress":
+        return Pass("the function is being updated")
     if share is None:
         return Pass("whether CPU holds it back is not known: Lambda Insights shows it")
     if share < here.policy.thresholds.cpu_bound_share:
@@ -41,26 +66,51 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
         if suffices(with_memory(flow, mb, memory_gain(share, now, mb)), here.policy)
     )
     size = next(enough, sizes[-1])
-    times = memory_gain(share, now, size)
-    return changes(
-        NAME,
-        here.evidence,
-        {MEMORY: size},
-        f"{size} MB make an invocation {times:.1f} times as fast: its CPU is busy for {share:.0%}",
-        CAVEATS,
+    return _Size(size, memory_gain(share, now, size))
+
+
+# All that a version has of its function and a new one would take over from $LATEST.
+_CONFIGURATION = (
+    "[CodeSha256,MemorySize,Timeout,Handler,Runtime,Role,Environment,Layers,VpcConfig,"
+    "Architectures,EphemeralStorage,FileSystemConfigs,KMSKeyArn,TracingConfig,SnapStart.ApplyOn,"
+    "LoggingConfig,ImageConfigResponse,DeadLetterConfig]"
+)
+
+
+def by_hand(here: Case) -> tuple[str, ...]:
+    """More memory behind an alias, step by step: only where $LATEST is what the alias points to, so
+    that nothing is released by it. Each write is refused where somebody was faster.
+
+    Source: Lambda API Reference, UpdateFunctionConfiguration, PublishVersion, UpdateAlias
+    (RevisionId, CodeSha256).
+    """
+    found, target = _size(here), here.evidence.target
+    alias_name = target.qualifier
+    if isinstance(found, Pass) or alias_name is None or alias_name.isdecimal():
+        return ()
+
+    def aws(call: str, *words: object) -> str:
+        of = ("--function-name", target.function, "--region", target.region)
+        return command("aws", "lambda", *call.split(), *of, *words)
+
+    def said(query: str, call: str, *words: object) -> str:
+        return f'"$({aws(call, *words, "--query", query, "--output", "text")})"'
+
+    latest, alias = "get-function-configuration", ("--name", alias_name)
+    released = ("--qualifier", alias_name)
+    equal = f"{said(_CONFIGURATION, latest)} = {said(_CONFIGURATION, latest, *released)}"
+    raised = aws("update-function-configuration", "--memory-size", found.mb)
+    published = aws("publish-version", "--query", "Version", "--output", "text")
+    moved = aws("update-alias", *alias) + ' --function-version "$VERSION"'
+    return (
+        f"test {equal} && echo equal, go on",
+        aws("get-alias", *alias, "--query", "[FunctionVersion,RoutingConfig]"),
+        f"{raised} --revision-id {said('RevisionId', latest)}",
+        aws("wait function-updated-v2"),
+        f"VERSION=$({published} --code-sha256 {said('CodeSha256', latest, *released)})",
+        aws("wait published-version-active") + ' --qualifier "$VERSION"',
+        f"{moved} --revision-id {said('RevisionId', 'get-alias', *alias)}",
     )
-
-
-def _not_ours_to_change(here: Case, function: FunctionState) -> Pass | None:
-    qualifier = here.evidence.target.qualifier
-    if qualifier is not None:
-        return Pass(
-            f"the mapping invokes {qualifier}, and a version's memory is fixed: publish one with "
-            "more, and point the alias at it"
-        )
-    if function.last_update_status == "InProgress":
-        return Pass("the function is being updated")
-    return None
 
 
 REMEDY = Remedy(
@@ -68,4 +118,5 @@ REMEDY = Remedy(
     propose,
     permissions=("lambda:UpdateFunctionConfiguration",),
     caveats=CAVEATS,
+    by_hand=by_hand,
 )
