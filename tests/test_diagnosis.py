@@ -759,6 +759,63 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.FUNCTION_FAILURE,
     ),
+    "a function that was changed just before, and most of one minute fails": (
+        read_contention(
+            errors=[0.0] * 29 + [48.0],
+            invocations=[60.0] * 29 + [60.0],
+            function_last_modified=NOW - wait(3),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "an age that stays high for long, while most lanes are idle: one has too much to do": (
+        evidence(
+            shards=8,
+            iterator_age_ms=[400.0] * 8 + [540_000.0] * 22,
+            stream_iterator_age_ms=[400.0] * 8 + [540_000.0] * 22,
+            invocations=240,
+            duration_ms=1_000,
+            duration_max_ms=5_000,
+            concurrent_executions=5,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "a record that hangs for minutes is not seen to fall between its tries": (
+        poison(
+            iterator_age_ms=[400.0] * 23 + [34e3, 6_000, 138e3, 7_000, 262e3, 47e3, 53e3],
+            stream_iterator_age_ms=0,
+            youngest_age_ms=50,
+            errors=[0.0] * 23 + [1.0, 0.0] * 3 + [0.0],
+            duration_max_ms=[500.0] * 23 + [120_000.0, 500.0] * 3 + [500.0],
+            timeout_seconds=120,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "lanes work more than usual, and the longest batch takes far longer: not in vain": (
+        behind_partial_responses(
+            invocations=since(6, 640, 240),
+            duration_max_ms=since(6, 14_000, 500),
+            concurrent_executions=4,
+            iterator_age_ms=climbing(0.8, 6),
+            stream_iterator_age_ms=climbing(0.8, 6),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "a burst is read at once and done slowly: it is not over soon": (
+        evidence(
+            shards=4,
+            batch_size=2,
+            stream_invocations=since(3, 26, 20),
+            invocations=since(3, 26, 20),
+            duration_ms=since(3, 9_100, 6_000),
+            duration_max_ms=since(3, 19_000, 12_000),
+            concurrent_executions=4,
+            incoming_records=[12.0] * 27 + [12.0, 2_400.0, 12.0],
+            read_records=[12.0] * 27 + [12.0, 2_400.0, 12.0],
+            iterator_age_ms=[3_000.0] * 27 + [20_000.0, 40_000.0, 95_000.0],
+            stream_iterator_age_ms=0,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
     "readers take each other's reads, though the age has not reached the alarm": (
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,

@@ -6,6 +6,7 @@ may, so more than one cause may be right; the recipe of the world is not asked.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 from lab.plant import World
@@ -83,6 +84,8 @@ class Sample(NamedTuple):
     at: float
     age: float
     held_by: tuple[tuple[str, int], ...]
+    oldest: str = ""
+    """What holds the oldest record of all, which is what an alarm on the age tells of."""
 
 
 class Witness:
@@ -99,10 +102,11 @@ class Witness:
         lagging: list[tuple[float, Cursor]] = []
         for mapping in in_charge(self._world):
             lagging += _lagging(mapping, now)
-        worst = max((age for age, _ in lagging), default=0.0)
+        worst, oldest = max(lagging, key=itemgetter(0), default=(0.0, None))
         far = [cursor for age, cursor in lagging if age >= max(LAGS_SECONDS, worst * WORST_SHARE)]
-        counted = Counter(self._held_by(cursor, now) for cursor in far)
-        self.samples.append(Sample(now, worst, tuple(sorted(counted.items()))))
+        held = {cursor: self._held_by(cursor, now) for cursor in far}
+        counted = tuple(sorted(Counter(held.values()).items()))
+        self.samples.append(Sample(now, worst, counted, held.get(oldest, "") if oldest else ""))
         self._world.at(now + SAMPLE_SECONDS, self._look)
 
     def _held_by(self, cursor: Cursor, now: float) -> str:
@@ -275,6 +279,16 @@ def holders(samples: Sequence[Sample], since: float, until: float) -> dict[str, 
     return {word: count / total for word, count in found.items() if word in RIGHT}
 
 
+def _that_hold(samples: Sequence[Sample], since: float, until: float) -> Iterable[str]:
+    """What held the worst shards, or the oldest record of all, for long enough to be named."""
+    lags = [s.oldest for s in samples if since <= s.at <= until and s.held_by]
+    oldest = Counter(word for word in lags if word in RIGHT)
+    shares = holders(samples, since, until)
+    return {word for word, share in shares.items() if share >= RIGHT_SHARE} | {
+        word for word, count in oldest.items() if count >= RIGHT_SHARE * len(lags)
+    }
+
+
 def right_causes(
     samples: Sequence[Sample], at: float, delay: float, threshold: float
 ) -> frozenset[Cause]:
@@ -283,8 +297,7 @@ def right_causes(
     right = {
         cause
         for since, until in ((read - READ_SECONDS, read), (read, at), (at - NOW_SECONDS, at))
-        for word, share in holders(samples, since, until).items()
-        if share >= RIGHT_SHARE
+        for word in _that_hold(samples, since, until)
         for cause in RIGHT[word]
     }
     falls = _falls(samples, at) or _falls(samples, read)

@@ -7,7 +7,7 @@ from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.contention import CLIMBS
 from remediator.decide.flow import Flow, observe
 from remediator.decide.meaning import loses_now
-from remediator.evidence.signals import LAST_MINUTES
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     Detail,
 )
@@ -112,13 +112,19 @@ def _ends_in(case: Case, flow: Flow | None) -> float | None:
         return (signals.age_seconds or 0.0) / -signals.age_slope
     busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
     seen = (signals.age_seconds or 0.0) < case.evidence.window_seconds
-    done = signals.head_per_second if seen else None
-    if done is None and seen:
-        done = signals.processed_per_second
+    done = _done_at_most(signals) if seen else None
     if flow is None or done is None or not busy:
         return None
     drains = flow.drains_in(done)
     return None if drains in {None, inf} else drains
+
+
+def _done_at_most(signals: Signals) -> float | None:
+    """Records a second: what the oldest one moves on, else what is read; a burst is read, and
+    passed by, at once, but no more is done than the batches that have ended could hold."""
+    head, most = signals.head_per_second, signals.most_done_per_second
+    done = signals.processed_per_second if head is None else head
+    return done if done is None or most is None else min(done, most)
 
 
 # Times the patience: what lasts longer is no "soon", and has a cause, though nothing helps.

@@ -1,6 +1,7 @@
 """Questions about what fails: how much, since when, what kind; behind partial responses, too."""
 
 from datetime import timedelta
+from math import inf
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.evidence.metrics import Metric
@@ -24,6 +25,7 @@ def failing(case: Case) -> Finding:
     enough = min(limits.sustained_minutes, LAST_MINUTES)
     sustained = (signals.failing_minutes or 0) >= enough
     repeated = (signals.error_minutes or 0) >= limits.sustained_minutes or _all_that_was_seen(case)
+    repeated = repeated or _broken_just_now(case)
     all_now = (signals.newest_error_share or 0.0) >= limits.total_failure_share
     stands = stuck(case) and (signals.stands_still_by_chance or 0.0) <= LIKELY
     stands = stands and not nothing_gets_on(case)
@@ -64,6 +66,19 @@ def _all_that_was_seen(case: Case) -> bool:
     """Whether it fails in the only one of the newest minutes whose errors were not lost."""
     signals = case.signals
     return signals.seen_minutes == 1 and signals.failing_minutes == 1 and stuck(case)
+
+
+def _broken_just_now(case: Case) -> bool:
+    """Whether most of the newest minute fails, and the function was changed not long before: then
+    there is no need to wait for another one like it."""
+    function, share = case.evidence.function, case.signals.newest_error_share
+    changed = function.last_modified if function else None
+    if changed is None or share is None or share < _MOST:
+        return False
+    return case.at - changed <= timedelta(minutes=case.policy.thresholds.deploy_minutes)
+
+
+_MOST = 0.5
 
 
 def like_a_clock(signals: Signals) -> bool:
@@ -261,6 +276,8 @@ def _works_in_vain(signals: Signals) -> bool:
         return False
     more = (busy or 0.0) >= _MORE * (usual or 0.0)
     explained = (came or 0.0) > _AS_BEFORE * (usually or 0.0)
+    longest, before = signals.duration_max_ms, signals.usual_duration_max_ms
+    explained = explained or (longest or 0.0) > _AS_BEFORE * (before or inf)
     return more and not explained and (takes or 0.0) <= _AS_BEFORE * (took or 0.0)
 
 

@@ -209,11 +209,14 @@ _TABLE = SourceKind.DYNAMODB
 
 def _lags_somewhere(case: Case) -> bool:
     """By elimination, where what else it might be was seen and is not: minute after minute the age
-    climbs, nothing fails or is throttled, reads go on. The mean of many lanes may hide one."""
+    climbs, or stays high for long, nothing fails or is throttled, reads go on. The mean of many
+    lanes may hide one."""
     signals, evidence = case.signals, case.evidence
     beyond = (signals.age_seconds or 0.0) > signals.normal_age_seconds
-    lasts = beyond and (signals.climbing_minutes or 0) >= LAST_MINUTES
-    lasts = lasts and signals.age_jump_seconds is None
+    climbs = (signals.climbing_minutes or 0) >= LAST_MINUTES
+    climbs = climbs and (signals.age_slope or 0.0) >= CLIMBS
+    stays = (signals.late_minutes or 0) >= _FOR_LONG and signals.falling is False
+    lasts = beyond and (climbs or stays) and signals.age_jump_seconds is None
     seen = (signals.error_share is not None or _ends_well(case)) and not evidence.lacks(
         Metric.THROTTLES
     )
@@ -221,7 +224,10 @@ def _lags_somewhere(case: Case) -> bool:
     reads = signals.read_throttled_minutes == 0 or unmetered
     few = (signals.error_share or 0.0) < case.policy.thresholds.error_share
     quiet = few and not signals.throttled_minutes
-    climbs = (signals.age_slope or 0.0) >= CLIMBS
     many = (evidence.open_shards or 0) > 1
     one = (signals.busy_lanes or 0.0) >= _MOST_OF_IT
-    return lasts and seen and quiet and reads and climbs and many and one
+    return lasts and seen and quiet and reads and many and one
+
+
+# Minutes late, after which an age that does not fall is no longer on its way.
+_FOR_LONG = 10

@@ -133,7 +133,7 @@ def throttled(case: Case) -> Finding:
         because = "invocations are throttled, but the age is no more than without any lag"
         return Finding(NO, because, readings)
     if _stands_still_all_the_same(case):
-        because = "throttles would have let the oldest record through by now, and something fails"
+        because = "throttles would have let the oldest record through by now"
         return Finding(NO, because, readings)
     detail = _who_throttles(case)
     return Finding(YES, f"invocations are throttled: {_THROTTLED_BY[detail]}", readings, detail)
@@ -146,14 +146,20 @@ def _nothing_lags(signals: Signals) -> bool:
 
 
 def _stands_still_all_the_same(case: Case) -> bool:
-    """Whether throttles at random would hardly hold one record for so long, and something fails."""
+    """Whether throttles at random would hardly hold one record for so long, and something fails, or
+    they are so few that they hardly hold anything."""
     signals = case.signals
     share, still = signals.throttle_share, signals.still_minutes
     fails = bool(signals.error_minutes or signals.failed_events_per_minute)
-    if share is None or still is None or not (fails and stuck(case) and like_a_clock(signals)):
+    if share is None or still is None or not (stuck(case) and like_a_clock(signals)):
+        return False
+    if not fails and share > _FEW:
         return False
     by_chance: float = share ** (still * 60 / LONGEST_WAIT_SECONDS)
     return (signals.lanes or 1) * by_chance <= LIKELY
+
+
+_FEW = 0.1
 
 
 _THROTTLED_BY: Mapping[Detail, str] = {

@@ -66,16 +66,16 @@ def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
     What falls short of its course is not seen to, while invocations of its minute are still out or
     on their way to be counted: the oldest records may be in those.
     """
-    points, whole = _in_seconds(_age_series(evidence)), _whole_until(evidence)
+    whole = whole_until(evidence)
+    points = _without_unseen(evidence, _in_seconds(_age_series(evidence)))
     kept = [point for point in points if whole is None or point[0] <= whole]
     for point in points[len(kept) :]:
         if _goes_its_course(kept, point):
             kept.append(point)
-    points = kept
-    return _without_dips(points, normal_age_seconds(evidence))
+    return _without_dips(kept, normal_age_seconds(evidence))
 
 
-def _whole_until(evidence: Evidence) -> datetime | None:
+def whole_until(evidence: Evidence) -> datetime | None:
     """The newest minute of which all invocations have been counted, as far as that shows: long ones
     have ended, and it has half as many as those before it."""
     minutes = minutes_seen(evidence, INVOCATION_FAMILY)
@@ -98,6 +98,29 @@ def _goes_its_course(
 
 # Between an age and the course of those before it; a poll and a batch come now or a little later.
 _BEAT_SECONDS = 5.0
+
+
+def _without_unseen(
+    evidence: Evidence, points: Sequence[tuple[datetime, float]]
+) -> list[tuple[datetime, float]]:
+    """Less the minutes in which what falls is not seen to: the oldest record is in an invocation
+    that takes minutes, so that only younger ones are tried meanwhile. Of no more than is normal,
+    ages come and go."""
+    took = dict((series_of(evidence, Metric.DURATION_MAX_MS) or Series()).points)
+    normal = normal_age_seconds(evidence)
+    kept: list[tuple[datetime, float]] = []
+    for at, age in points:
+        out = any(
+            max(age, normal) < was and at - then <= timedelta(milliseconds=took.get(then, 0.0))
+            for then, was in kept[-_OUT_MINUTES:]
+            if took.get(then, 0.0) >= _A_MINUTE_MS
+        )
+        if not out:
+            kept.append((at, age))
+    return kept
+
+
+_A_MINUTE_MS = 60_000
 
 
 def _without_dips(

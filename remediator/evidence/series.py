@@ -154,17 +154,18 @@ def newest_of(evidence: Evidence, metric: Metric, minutes: int) -> tuple[float, 
 def long_minutes(evidence: Evidence) -> int:
     """How many of the newest minutes lack what began in them and has not ended: an invocation is
     counted in the minute in which it began, and not before it has ended. Long ones are there where
-    they are usual, or where every minute of late has one, but for the newest, which lacks them."""
+    they are usual, or where one has come again of late."""
     took = series_of(evidence, Metric.DURATION_MAX_MS)
     if took is None or not took.points:
         return 0
-    usual, lately = median(took.values[-_LONGEST_OF:]), took.values[-1 - LAST_MINUTES : -1]
-    longest = max(usual, min(lately) if len(lately) == LAST_MINUTES else 0.0) / 1000
+    usual, lately = median(took.values[-_LONGEST_OF:]), took.values[-1 - _LATELY : -1]
+    again = sorted(lately)[-2] if len(lately) > 1 else 0.0
+    longest = max(usual, again) / 1000
     return ceil(longest / 60) if longest >= _LONG_SECONDS else 0
 
 
 # Minutes of which the longest invocation counts.
-_LONGEST_OF = 10
+_LONGEST_OF, _LATELY = 10, 6
 # What is shorter lacks little of its minute.
 _LONG_SECONDS = 20.0
 

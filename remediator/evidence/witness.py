@@ -7,8 +7,10 @@ else reads it). What was not seen testifies nothing, in either direction.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from statistics import median
 
+from remediator.evidence.age import whole_until
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, MINUTE, counts_of, series_of, slope
@@ -28,7 +30,9 @@ def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) 
         return Signals()
     alone = Signals(
         event_share=_event_share(evidence, since),
-        others_move=_others_move(evidence, since, thresholds.stuck_slope),
+        others_move=_others_move(
+            evidence, min(since, known.onset or since), thresholds.stuck_slope
+        ),
     )
     return alone | _batches(evidence, since, known) | _reads(evidence, since)
 
@@ -126,15 +130,20 @@ def _others_move(evidence: Evidence, since: datetime, stuck_slope: float) -> boo
         return None
     youngest = _by_minute(evidence, Metric.YOUNGEST_AGE_MS)
     oldest = _by_minute(evidence, Metric.ITERATOR_AGE_MS)
-    newest = [at for at in sorted(youngest) if at in oldest][-LAST_MINUTES:]
+    whole = whole_until(evidence)
+    seen = [at for at in sorted(youngest) if at in oldest and (whole is None or at <= whole)]
+    newest = seen[-LAST_MINUTES:]
     lags = [at for at in newest if at > since]
     if len(newest) < LAST_MINUTES or not lags:
         return None
-    climbs = slope([(at, youngest[at] / 1000) for at in newest])
-    if climbs is None or climbs > _NO_FASTER:
-        return None  # as after a restart
-    younger = all(youngest[at] <= oldest[at] / 2 for at in lags)
-    return younger and climbs < stuck_slope / 2
+    ages = [(at, youngest[at] / 1000) for at in newest]
+    climbs = slope(ages) or 0.0
+    if all(youngest[at] <= oldest[at] / 2 for at in lags) and climbs < stuck_slope / 2:
+        return True
+    steadily = all(now > was for (_, was), (_, now) in pairwise(ages))
+    steadily = steadily and stuck_slope / 2 <= climbs <= _NO_FASTER
+    old = all(youngest[at] > oldest[at] / 2 for at in lags)
+    return False if steadily or old else None
 
 
 # Seconds of age a second: by more nothing ages, it jumps.

@@ -157,6 +157,14 @@ def test_what_holds_for_a_moment_beside_what_only_waits_is_no_right_answer() -> 
     assert right_causes(samples, 500.0, 120.0, 60.0) == {Cause.RECOVERING}
 
 
+def test_what_holds_the_oldest_record_is_right_though_many_shards_lag_for_another_reason() -> None:
+    held = (("poison", 1), ("works", 30))
+    samples = [Sample(10.0 * n, 100.0 + 10 * n, held, "poison") for n in range(60)]
+    assert Cause.POISON_RECORD in right_causes(samples, 500.0, 120.0, 60.0)
+    samples = [one._replace(oldest="works") for one in samples]
+    assert Cause.POISON_RECORD not in right_causes(samples, 500.0, 120.0, 60.0)
+
+
 def test_what_fell_in_the_minutes_that_could_be_read_was_recovering() -> None:
     ages = [500.0 - 10 * n if n < 38 else 120.0 + 10 * (n - 38) for n in range(60)]
     samples = [Sample(10.0 * n, age, (("lanes", 1),)) for n, age in enumerate(ages)]
