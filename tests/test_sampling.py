@@ -25,6 +25,7 @@ from remediator.model import (
     KeySample,
     Mode,
     Plan,
+    RemedyName,
     Ruling,
     SampledKey,
     SourceKind,
@@ -160,9 +161,9 @@ def test_no_cut_between_two_keys_leaves_a_smaller_part_than_the_one_that_is_prop
     assert max(below, total - below) == min(cuts)
 
 
-def proposed(seen: Evidence, policy: Policy = ALLOWED) -> Plan:
+def proposed(seen: Evidence, policy: Policy = ALLOWED, tried: tuple[RemedyName, ...] = ()) -> Plan:
     case = diagnosed(seen, policy)
-    return planning.plan("inc", case_of(seen, case.diagnosis, policy))
+    return planning.plan("inc", case_of(seen, case.diagnosis, policy), tried)
 
 
 def test_without_the_keys_the_shard_is_split_in_the_middle_as_before() -> None:
@@ -192,7 +193,7 @@ def test_a_person_is_not_asked_anew_because_the_next_sample_halves_elsewhere() -
 
 
 def test_a_split_that_would_move_one_key_whole_is_not_proposed() -> None:
-    made = proposed(sampled(uneven(), ONE_KEY))
+    made = proposed(sampled(uneven(), ONE_KEY), tried=(RemedyName.ENHANCED_FAN_OUT,))
     assert made.changes == ()
     assert "one partition key carries 90%" in (made.escalation or "")
 
