@@ -6,6 +6,7 @@ showing    formats and exit codes
 failures   errors in words, and what to do about them
 files      files as they are named
 saved      answers from saved evidence
+kept       records that were given up, as redrive keeps them
 looking, acting, journal, reporting, alarms, doctor, permissions,
     quota, redriving, removing, tables, checking    the commands
 """
@@ -27,7 +28,7 @@ from remediator.cli import (
     tables,
 )
 from remediator.cli.failures import Commands
-from remediator.cli.options import Version, examples
+from remediator.cli.options import Version, examples, spread
 from remediator.cli.outside import Outside
 
 app = typer.Typer(
@@ -66,7 +67,8 @@ for commands in (
 ):
     for command in commands:
         help_ends = examples(command.example)
-        app.command(command.name, rich_help_panel=command.panel, epilog=help_ends)(command.run)
+        register = app.command(command.name, rich_help_panel=command.panel, epilog=help_ends)
+        register(spread(command.run))
 app.add_typer(checking.policy, name="policy", rich_help_panel="About the rules")
 
 

@@ -25,16 +25,11 @@ PANEL = "Change things"
 
 def apply(
     context: typer.Context,
-    function: options.Function = None,
-    mapping: options.Mapping = None,
-    stream: options.Stream = None,
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    *,
+    about: options.About,
+    place: Place,
     shown: options.Shown = Format.TEXT,
-    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+    yes: options.Yes = False,
 ) -> None:
     """Make the plan, as the deployed remediator would: journalled, within the policy, watched.
 
@@ -42,9 +37,9 @@ def apply(
     see whether the change helped and take it back if it did harm.
     """
     outside: Outside = context.obj
-    named = one_of(function, mapping, stream)
+    named = one_of(about)
     _must_be_askable(outside, yes=yes)
-    office = _acting_office(outside, Place(profile, region, policy, journal, deployment))
+    office = _acting_office(outside, place)
     if not yes:
         planned = office.runbook(Mode.PLAN).respond(incident(named, outside.clock(), Mode.PLAN))
         showing.report(outside, planned, Format.TEXT)
@@ -57,15 +52,12 @@ def apply(
 
 def approve(
     context: typer.Context,
+    *,
     incident_id: options.Incident,
     plan: options.PlanDigest = "",
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Place,
     shown: options.Shown = Format.TEXT,
-    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+    yes: options.Yes = False,
 ) -> None:
     """Make a plan that waits for approval, if the world still asks for it.
 
@@ -74,7 +66,6 @@ def approve(
     outside: Outside = context.obj
     which = named_incident(incident_id)
     _must_be_askable(outside, yes=yes)
-    place = Place(profile, region, policy, journal, deployment)
     office = _acting_office(outside, place, relayed=True)
     if not yes:
         pending = _show_stored(office, which).pending
@@ -90,15 +81,12 @@ def approve(
 
 def rollback(
     context: typer.Context,
+    *,
     incident_id: options.SomeIncident = None,
     function: options.Function = None,
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Place,
     shown: options.Shown = Format.TEXT,
-    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+    yes: options.Yes = False,
 ) -> None:
     """Put back what is still in effect of an incident, or of a function's latest one.
 
@@ -108,7 +96,7 @@ def rollback(
     outside: Outside = context.obj
     asked = _rollback(incident_id, function)
     _must_be_askable(outside, yes=yes)
-    office = open_office(outside, Place(profile, region, policy, journal, deployment))
+    office = open_office(outside, place)
     need_journal(office)
     if not office.policy_is_elsewhere:
         must_be_opted_in(office)
@@ -130,12 +118,10 @@ def rollback(
 
 def freeze(
     context: typer.Context,
+    *,
     function: options.Function = None,
     reason: options.Reason = "",
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: options.Journalled,
     listed: options.Accounts = None,
     shown: options.Shown = Format.TEXT,
 ) -> None:
@@ -143,22 +129,18 @@ def freeze(
 
     With --accounts: in all of them. 1 where one cannot be reached; the others are stopped.
     """
-    place = Place(profile, region, None, journal, deployment)
     _switch(context.obj, place, listed, function, shown, on=True, reason=reason)
 
 
 def unfreeze(
     context: typer.Context,
+    *,
     function: options.Function = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: options.Journalled,
     listed: options.Accounts = None,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Let changes go on, all or those of one function; with --accounts: in all of them."""
-    place = Place(profile, region, None, journal, deployment)
     _switch(context.obj, place, listed, function, shown, on=False, reason="")
 
 

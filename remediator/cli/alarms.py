@@ -37,14 +37,12 @@ Topic = Annotated[
 
 def alarms(
     context: typer.Context,
+    *,
     function: Functions = None,
-    create: Create = False,  # noqa: FBT002 - typer's way
-    remove: Remove = False,  # noqa: FBT002
+    create: Create = False,
+    remove: Remove = False,
     topic: Topic = None,
-    policy: options.Policy = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Annotated[Place, "policy", "deployment", "profile", "region"],
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Show which alarm each stream consumer should have; with --create or --remove, make it so.
@@ -56,7 +54,7 @@ def alarms(
     if create and remove:
         raise typer.BadParameter("say one of --create and --remove", param_hint="'--remove'")
     outside: Outside = context.obj
-    office = open_office(outside, Place(profile, region, policy, None, deployment))
+    office = open_office(outside, place)
     action = _action(topic, office.remediator_arn, needed=create)
     keeper = wiring.alarm_keeper(office.clients)
     patterns = function or ["*"]

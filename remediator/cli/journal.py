@@ -25,15 +25,11 @@ Days = Annotated[int, typer.Option("--days", min=1, max=400, help="How far back,
 
 def history(
     context: typer.Context,
-    function: options.Function = None,
-    mapping: options.Mapping = None,
-    stream: options.Stream = None,
-    only_open: OnlyOpen = False,  # noqa: FBT002 - typer's way
+    *,
+    about: options.About,
+    only_open: OnlyOpen = False,
     days: Days = 7,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: options.Journalled,
     listed: options.Accounts = None,
     shown: options.Shown = Format.TEXT,
 ) -> None:
@@ -43,23 +39,23 @@ def history(
     """
     outside: Outside = context.obj
     if listed is not None:
-        accounts.alone(function, mapping, stream, profile, region)
+        accounts.alone(*about, place.profile, place.region)
         _of_accounts(outside, listed, days, shown, only_open=only_open)
         return
-    office = journal_office(outside, Place(profile, region, None, journal, deployment))
-    if function or mapping or stream:
-        named = one_of(function, mapping, stream)
+    office = journal_office(outside, place)
+    if any(about):
+        named = one_of(about)
         session = office.reader()
         target = session.choose_target(incident(named, outside.clock(), Mode.PLAN))
         found = _journal(office).history(target.known_as)
-        about = f"of {target.function}, mapping {target.event_source_mapping}"
+        whose = f"of {target.function}, mapping {target.event_source_mapping}"
     else:
-        found, about = _of_account(outside, office, days, only_open=only_open)
+        found, whose = _of_account(outside, office, days, only_open=only_open)
     kept = [state for state in found if state.open or not only_open]
     if shown is Format.JSON:
         showing.data([state.model_dump(mode="json") for state in kept])
     else:
-        showing.plain_page(incidents.incidents(kept, about), shown)
+        showing.plain_page(incidents.incidents(kept, whose), shown)
 
 
 def _of_accounts(
@@ -89,15 +85,13 @@ def _of_account(
 
 def frozen(
     context: typer.Context,
+    *,
     function: options.Function = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: options.Journalled,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Say whether changes are stopped, by whom and why: everywhere, or for one function."""
-    office = journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    office = journal_office(context.obj, place)
     scopes = ["all", *([bare_function(function)] if function else [])]
     found: Freeze | None = office.reader().freeze_switch()
     found = found or _journal(office).frozen(scopes)
@@ -109,14 +103,12 @@ def frozen(
 
 def freezes(
     context: typer.Context,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    *,
+    place: options.Journalled,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """List everything that is frozen, each with by whom, since when and why."""
-    office = journal_office(context.obj, Place(profile, region, None, journal, deployment))
+    office = journal_office(context.obj, place)
     switched = office.reader().freeze_switch()
     found = (*([switched] if switched else []), *_journal(office).freezes())
     if shown is Format.JSON:

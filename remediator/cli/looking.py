@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Annotated, NamedTuple, cast
 
 import typer
 
@@ -19,17 +19,12 @@ PANEL = "Look, and change nothing"
 
 def plan(
     context: typer.Context,
+    *,
     bundles: options.Bundles = None,
-    function: options.Function = None,
-    mapping: options.Mapping = None,
-    stream: options.Stream = None,
+    about: options.About,
     evidence: options.Evidence = None,
     against: options.Against = None,
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Place,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Show what would be done, and why. Only reads; the exit code tells CI.
@@ -40,66 +35,54 @@ def plan(
 
     With --against: 0, the decisions are the same; 3, they differ.
     """
-    place = Place(profile, region, policy, journal, deployment)
-    about = Subject(function, mapping, stream, (*(bundles or ()), *(evidence or ())))
+    subject = Subject(about, (*(bundles or ()), *(evidence or ())))
     if against:
-        known = _known(context.obj, about, place)
-        raise typer.Exit(saved.show_compared(context.obj, known, against, policy, shown))
-    if about.saved:
-        raise typer.Exit(saved.answers(context.obj, about.saved, policy, shown))
-    found = look(context.obj, about, place)
+        known = _known(context.obj, subject, place)
+        raise typer.Exit(saved.show_compared(context.obj, known, against, place.policy, shown))
+    if subject.saved:
+        raise typer.Exit(saved.answers(context.obj, subject.saved, place.policy, shown))
+    found = look(context.obj, subject, place)
     showing.report(context.obj, found, shown)
     raise showing.end(found)
 
 
 def explain(
     context: typer.Context,
+    *,
     bundles: options.Bundles = None,
-    function: options.Function = None,
-    mapping: options.Mapping = None,
-    stream: options.Stream = None,
+    about: options.About,
     evidence: options.Evidence = None,
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Place,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """As plan, with every reading that each question leant on. Ends in 0 whatever it finds."""
-    place = Place(profile, region, policy, journal, deployment)
-    about = Subject(function, mapping, stream, (*(bundles or ()), *(evidence or ())))
-    if about.saved:
-        code = saved.answers(context.obj, about.saved, policy, shown, readings=True)
+    subject = Subject(about, (*(bundles or ()), *(evidence or ())))
+    if subject.saved:
+        code = saved.answers(context.obj, subject.saved, place.policy, shown, readings=True)
         raise typer.Exit(saved.ERROR if code == saved.ERROR else 0)
-    found = look(context.obj, about, place)
+    found = look(context.obj, subject, place)
     showing.report(context.obj, found, shown, readings=True)
 
 
 def collect(
     context: typer.Context,
-    function: options.Function = None,
-    mapping: options.Mapping = None,
-    stream: options.Stream = None,
+    *,
+    about: options.About,
     out: options.Out = None,
-    policy: options.Policy = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Annotated[Place, "policy", "profile", "region"],
 ) -> None:
     """Save everything that was read as JSON, to plan from later: plan --evidence FILE.
 
     It holds settings, counts and tags; never what is in the stream's records.
     """
-    about = Subject(function, mapping, stream)
-    bundle = _collected(context.obj, about, Place(profile, region, policy))
+    subject = Subject(about)
+    bundle = _collected(context.obj, subject, place)
     _write(bundle.model_dump_json(indent=2) + "\n", out)
 
 
 def _collected(outside: Outside, about: "Subject", place: Place) -> Bundle:
     """Everything that can be read of a target."""
-    asked = incident(
-        one_of(about.function, about.mapping, about.stream), outside.clock(), Mode.PLAN
-    )
+    asked = incident(one_of(about.live), outside.clock(), Mode.PLAN)
     session = open_office(outside, place).runbook(Mode.PLAN)
     target = session.choose_target(asked)
     window = session.policy.thresholds.metric_window_minutes * 60
@@ -124,10 +107,10 @@ class Named(NamedTuple):
     name: str
 
 
-def one_of(function: str | None, mapping: str | None, stream: str | None) -> Named:
+def one_of(about: options.About) -> Named:
     """The one thing that was named. Raises a usage error for none or several."""
-    said = {"function": function, "event_source_mapping": mapping, "stream": stream}
-    named = [Named(key, name) for key, name in said.items() if name]
+    keys = "function", "event_source_mapping", "stream"
+    named = [Named(key, name) for key, name in zip(keys, about, strict=True) if name]
     if len(named) != 1:
         raise typer.BadParameter(
             "name exactly one of them", param_hint="'--function' / '--mapping' / '--stream'"
@@ -147,15 +130,13 @@ def incident(named: Named, now: datetime, mode: Mode) -> Incident:
 class Subject(NamedTuple):
     """What is looked at: something in AWS, or saved evidence."""
 
-    function: str | None
-    mapping: str | None
-    stream: str | None
+    live: options.About
     evidence: tuple[Path, ...] = ()
 
     @property
     def saved(self) -> tuple[Path, ...]:
         """The evidence's files. Raises a usage error where something in AWS was named as well."""
-        if self.evidence and (self.function or self.mapping or self.stream):
+        if self.evidence and any(self.live):
             raise typer.BadParameter(
                 "the evidence says what it is about: leave the others out",
                 param_hint="'--evidence'",
@@ -165,9 +146,7 @@ class Subject(NamedTuple):
 
 def look(outside: Outside, about: Subject, place: Place) -> Report:
     """The plan, from AWS."""
-    asked = incident(
-        one_of(about.function, about.mapping, about.stream), outside.clock(), Mode.PLAN
-    )
+    asked = incident(one_of(about.live), outside.clock(), Mode.PLAN)
     return open_office(outside, place).runbook(Mode.PLAN).respond(asked)
 
 

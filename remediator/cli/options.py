@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
 from remediator.cli import completing
+from remediator.cli.outside import Place
 
 PACKAGE = "iteratorage-remediator"
 
@@ -197,6 +200,59 @@ Accounts = Annotated[
         help="In every account and Region that this file lists, side by side, in place of one.",
     ),
 ]
+
+# --- several at once -----------------------------------------------------------------------------
+
+
+class About(NamedTuple):
+    """What is named of AWS: one of them, where a command needs one."""
+
+    function: str | None = None
+    mapping: str | None = None
+    stream: str | None = None
+
+
+Journalled = Annotated[Place, "journal", "deployment", "profile", "region"]
+Account = Annotated[Place, "profile", "region"]
+
+_GROUPS: dict[Any, dict[str, Any]] = {
+    About: {"function": Function, "mapping": Mapping, "stream": Stream},
+    Place: {
+        "policy": Policy,
+        "journal": Journal,
+        "deployment": Deployment,
+        "profile": Profile,
+        "region": Region,
+    },
+}
+
+
+def spread(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A command for typer: a parameter that is a group stands for an option for each field of it,
+    or for each that is named beside the group (``Annotated[Place, "profile", "region"]``)."""
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    parameters: list[Parameter] = []
+    for one in signature(run).parameters.values():
+        kind, *named = get_args(one.annotation) or (one.annotation,)
+        if kind not in _GROUPS:
+            parameters.append(one)
+            continue
+        groups[one.name] = kind, named or list(_GROUPS[kind])
+        parameters += [
+            one.replace(name=name, default=None, annotation=_GROUPS[kind][name])
+            for name in groups[one.name][1]
+        ]
+
+    @wraps(run)
+    def command(**said: Any) -> Any:
+        for group, (kind, names) in groups.items():
+            said[group] = kind(**{name: said.pop(name) for name in names})
+        return run(**said)
+
+    command.__signature__ = signature(run).replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
 
 # --- how -----------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import typer
 from remediator import wiring
 from remediator.cli import options, showing
 from remediator.cli.options import Command, Format
-from remediator.cli.outside import Outside, Place, open_office
+from remediator.cli.outside import Outside, open_office
 from remediator.render.page import Page, Section, Tone
 from remediator.render.words import number
 
@@ -25,11 +25,11 @@ Request = Annotated[
 
 def quota(
     context: typer.Context,
+    *,
     request: Request = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: options.Account,
     shown: options.Shown = Format.TEXT,
-    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+    yes: options.Yes = False,
 ) -> None:
     """Show the account's quota of concurrency, what was used of it, and an open request for more.
 
@@ -42,7 +42,7 @@ def quota(
             "this asks AWS for a higher quota, and there is no terminal to ask at: say --yes",
             param_hint="'--yes'",
         )
-    quotas = wiring.quotas(open_office(outside, Place(profile, region)).clients)
+    quotas = wiring.quotas(open_office(outside, place).clients)
     found = quotas.concurrency(outside.clock())
     if request is not None and request <= found.value:
         raise typer.BadParameter(f"the quota is {found.value} already", param_hint="'--request'")

@@ -1,10 +1,5 @@
-"""redrive: what an incident gave up, listed, fetched before it expires, and replayed in order.
+"""redrive: what an incident gave up, listed, fetched before it expires, and replayed in order."""
 
-Beside the records lies a manifest that says how far each range has come, so that what was
-interrupted goes on where it stopped and nothing is replayed twice.
-"""
-
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -15,8 +10,9 @@ from remediator import wiring
 from remediator.cli import options, showing
 from remediator.cli.acting import named_incident
 from remediator.cli.journal import journal_office
+from remediator.cli.kept import Folder, Range
 from remediator.cli.options import Command, Format
-from remediator.cli.outside import Office, Outside, Place
+from remediator.cli.outside import Office, Outside
 from remediator.errors import InputError
 from remediator.model import Mode, Target
 from remediator.redrive import GivenUp, batches, failing, sequence_of, told
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 
 PANEL = "Change things"
 OPEN_ENDS, ERROR = 3, 1
-MANIFEST = "manifest.json"
 
 Into = Annotated[
     Path | None,
@@ -64,77 +59,18 @@ Replay = Annotated[
 ]
 
 
-class Range(NamedTuple):
-    """One line of the manifest."""
-
-    key: str
-    shard_id: str
-    first: str
-    last: str
-    batch_size: int
-    condition: str
-    records: int = 0
-    """Kept beside the manifest."""
-    done_to: str = ""
-    """Sequence number up to which the function has taken them."""
-    standing: str = "listed"
-    """listed, kept, expired, failed, replayed."""
-    note: str = ""
-
-
-class Folder(NamedTuple):
-    """The manifest and the records, for their owner alone."""
-
-    path: Path
-
-    def load(self) -> dict[str, Range]:
-        """The ranges by key. Raises InputError for a manifest that is none."""
-        file = self.path / MANIFEST
-        if not file.exists():
-            return {}
-        try:
-            ranges = [Range(**each) for each in json.loads(file.read_text("utf-8"))]
-        except (ValueError, TypeError, OSError) as error:
-            raise InputError(f"{file}: not a manifest of this command: {error}") from error
-        return {each.key: each for each in ranges}
-
-    def keep(self, ranges: Mapping[str, Range]) -> None:
-        """Write the manifest anew, whole or not at all."""
-        self._write(MANIFEST, [each._asdict() for each in ranges.values()])
-
-    def keep_records(self, key: str, records: Sequence[Mapping[str, Any]]) -> None:
-        """Write a range's records, as the event that would hold them."""
-        self._write(f"{key}.json", {"Records": list(records)})
-
-    def records(self, key: str) -> list[dict[str, Any]]:
-        """A range's records."""
-        found: list[dict[str, Any]] = json.loads((self.path / f"{key}.json").read_text("utf-8"))[
-            "Records"
-        ]
-        return found
-
-    def _write(self, name: str, value: object) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self.path / f"{name}.new"
-        new.touch(mode=0o600)
-        new.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-        new.replace(self.path / name)
-
-
 def redrive(
     context: typer.Context,
+    *,
     incident_id: options.Incident,
     out: Into = None,
     source: Source = None,
-    fetch: Fetch = False,  # noqa: FBT002 - typer's way
-    find: Find = False,  # noqa: FBT002
-    replay: Replay = False,  # noqa: FBT002
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    fetch: Fetch = False,
+    find: Find = False,
+    replay: Replay = False,
+    place: options.Journalled,
     shown: options.Shown = Format.TEXT,
-    yes: options.Yes = False,  # noqa: FBT002
+    yes: options.Yes = False,
 ) -> None:
     """List what an incident gave up; with --fetch keep it, with --replay hand it in again.
 
@@ -149,7 +85,7 @@ def redrive(
             "this invokes the function, and there is no terminal to ask at: say --yes",
             param_hint="'--yes'",
         )
-    office = journal_office(outside, Place(profile, region, None, journal, deployment))
+    office = journal_office(outside, place)
     state = office.runbook(Mode.PLAN).load_incident(which)
     if state.target is None:
         raise InputError(f"incident {which} has no target")

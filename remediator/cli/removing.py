@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Annotated
 
 import typer
 
@@ -29,12 +30,10 @@ STACK_TAG = "aws:cloudformation:stack-name"
 
 def uninstall(
     context: typer.Context,
+    *,
     deployment: Deployed,
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
-    yes: options.Yes = False,  # noqa: FBT002 - typer's way
+    place: Annotated[Place, "policy", "journal", "profile", "region"],
+    yes: options.Yes = False,
 ) -> None:
     """Show what of ours is in effect; with --yes freeze it and put it back. Then say how the stack
     is deleted.
@@ -43,7 +42,7 @@ def uninstall(
     put back. 4: the mode is plan, in which nothing is undone.
     """
     outside: Outside = context.obj
-    office = open_office(outside, Place(profile, region, policy, journal, deployment))
+    office = open_office(outside, place._replace(deployment=deployment))
     need_journal(office)
     states = in_effect(office)
     for state in states:

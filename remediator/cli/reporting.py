@@ -70,18 +70,15 @@ def _pair(said: str) -> tuple[str, str]:
 
 def report(
     context: typer.Context,
+    *,
     incident_id: options.SomeIncident = None,
     evidence: options.Bundle = None,
-    watch: options.Watch = False,  # noqa: FBT002 - typer's way
+    watch: options.Watch = False,
     page: options.Html = None,
     template: options.Template = None,
     parameters: options.Parameters = None,
     resource: options.Resource = None,
-    policy: options.Policy = None,
-    journal: options.Journal = None,
-    deployment: options.Deployment = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: Place,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Tell one incident: where it stands, what was changed, and everything in order of time.
@@ -97,10 +94,10 @@ def report(
     if evidence is not None and watch:
         raise typer.BadParameter("what is saved does not go on", param_hint="'--watch'")
     if evidence is not None:
-        _of_bundle(context.obj, evidence, policy, asked, page, shown)
+        _of_bundle(context.obj, evidence, place.policy, asked, page, shown)
         return
     which = named_incident(str(incident_id))
-    office = journal_office(context.obj, Place(profile, region, policy, journal, deployment))
+    office = journal_office(context.obj, place)
     if watch:
         _watch(office, which, shown)
     if not watch or page or shown is not Format.JSON:
@@ -216,15 +213,13 @@ def _write(told: Story, file: Path) -> None:
 
 def drift(
     context: typer.Context,
+    *,
     template: options.Template = None,
-    function: options.Function = None,
-    mapping: options.Mapping = None,
-    stream: options.Stream = None,
+    about: options.About,
     evidence: options.Bundle = None,
     parameters: options.Parameters = None,
     resource: options.Resource = None,
-    profile: options.Profile = None,
-    region: options.Region = None,
+    place: options.Account,
     shown: options.Shown = Format.TEXT,
 ) -> None:
     """Compare a template with what is live: what would its next deploy change?
@@ -239,8 +234,8 @@ def drift(
         read = saved.read_bundle(evidence).evidence
     else:
         outside: Outside = context.obj
-        named = one_of(function, mapping, stream)
-        session = open_office(outside, Place(profile, region)).runbook(Mode.PLAN)
+        named = one_of(about)
+        session = open_office(outside, place).runbook(Mode.PLAN)
         target = session.choose_target(incident(named, outside.clock(), Mode.PLAN))
         read = session.sensor.read(target, outside.clock(), _WINDOW_SECONDS)
     rows = asked.rows(read) or ()
