@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from remediator.model import (
     Alarm,
+    Busy,
     Evidence,
     Incident,
     KeySample,
@@ -61,6 +62,10 @@ class Sensor(Protocol):
 
         ``None`` when that cannot be seen, which proves nothing.
         """
+        ...
+
+    def busiest(self, now: datetime) -> tuple[Busy, ...] | None:
+        """The account's functions that run most at once, the busiest first; ``None``: not seen."""
         ...
 
     def sample_keys(

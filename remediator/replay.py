@@ -41,6 +41,9 @@ class SavedSensor:
         """``None``: it cannot be seen from here."""
         return None
 
+    def busiest(self, now: datetime) -> None:
+        """``None``: it cannot be seen from here."""
+
     def sample_keys(
         self,
         target: Target,  # noqa: ARG002 - the port's

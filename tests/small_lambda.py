@@ -404,6 +404,9 @@ class _Sensor:
     def destination_exists(self, arn: str) -> bool | None:
         return arn == QUARANTINE
 
+    def busiest(self, now: datetime) -> None:
+        """Nobody is seen by name."""
+
 
 class _Actuator:
     def __init__(self, host: Host, *, acting: bool) -> None:

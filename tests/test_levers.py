@@ -13,6 +13,7 @@ from remediator.decide.remedies import Pass, batches, concurrency, memory
 from remediator.decide.tree import diagnose
 from remediator.evidence.signals import measure
 from remediator.model import (
+    Busy,
     Cause,
     Change,
     Decision,
@@ -305,6 +306,28 @@ def test_a_person_is_asked_and_told_what_the_others_use() -> None:
     assert not isinstance(said, Pass)
     [change] = said
     assert "use 1000 of it now" in change.why
+
+
+@pytest.mark.parametrize(
+    ("busiest", "told"),
+    [
+        pytest.param(
+            (("reports", 900.0), ("orders", 4.0), ("invoices", 60.0), ("idle", 0.0)),
+            "it is taken from the busiest, who are reports (900 at once), invoices (60 at once)",
+            id="others, and ourselves",
+        ),
+        pytest.param((("orders", 4.0),), "not known by name", id="nobody else"),
+        pytest.param(None, "not known by name", id="not seen"),
+    ],
+)
+def test_a_person_is_told_whom_it_is_taken_from(
+    busiest: tuple[tuple[str, float], ...] | None, told: str
+) -> None:
+    seen = [Busy(function=name, concurrency=much) for name, much in busiest or ()]
+    here = case_of(starved(), STARVED, DEFAULTS)._replace(busiest=tuple(seen) or None)
+    said = concurrency.of_its_own(here)
+    assert not isinstance(said, Pass)
+    assert told in said[0].caveats[-1]
 
 
 def test_the_others_keep_the_accounts_minimum_and_the_margin() -> None:

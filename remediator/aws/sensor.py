@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from remediator.aws import (
+    busiest,
     described,
     destinations,
     neighbours,
@@ -29,6 +30,7 @@ from remediator.aws.neighbours import Replies
 from remediator.aws.series import Query
 from remediator.aws.targets import TargetFinder
 from remediator.model import (
+    Busy,
     Evidence,
     FunctionState,
     Gap,
@@ -71,6 +73,10 @@ class AwsSensor:
         ``None`` when that cannot be seen, which proves nothing.
         """
         return destinations.look(self._clients, arn).exists
+
+    def busiest(self, now: datetime) -> tuple[Busy, ...] | None:
+        """The account's functions that run most at once, the busiest first; ``None``: not seen."""
+        return busiest.functions(self._clients, now)
 
     def sample_keys(
         self, target: Target, shard_id: str, since: datetime, records: int, *, named: bool

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 
 from remediator.escaping import visible
-from remediator.model import Evidence, KeySample, Target, Watched
+from remediator.model import Busy, Evidence, KeySample, Target, Watched
 from remediator.ports import DescribedAlarm, Sensor
 
 
@@ -85,6 +85,11 @@ class ToldSensor(NamedTuple):
         """As the sensor does."""
         with self.progress.during("Reading the destination"):
             return self.sensor.destination_exists(arn)
+
+    def busiest(self, now: datetime) -> tuple[Busy, ...] | None:
+        """As the sensor does."""
+        with self.progress.during("Reading who is busy"):
+            return self.sensor.busiest(now)
 
     def sample_keys(
         self, target: Target, shard_id: str, since: datetime, records: int, *, named: bool

@@ -11,6 +11,7 @@ from remediator.decide.spare import taken_of_reservation
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Answer,
+    Busy,
     Cause,
     Change,
     Detail,
@@ -47,6 +48,8 @@ class Case(NamedTuple):
     destination_usable: bool | None = None
     """Whether the on-failure destination exists and takes what is sent; ``None``: not seen, which
     counts as no (``captures``)."""
+    busiest: tuple[Busy, ...] | None = None
+    """The account's functions that run most at once; ``None``: not asked for, or not seen."""
     careful: bool = False
     """Whether the evidence gives reason to go in steps."""
     warned: bool = False

@@ -10,6 +10,7 @@ from remediator.decide.flow import observe
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
 from remediator.model import (
+    Busy,
     Evidence,
     Series,
 )
@@ -24,6 +25,7 @@ def weighed(
     held: bool = False,
     quarantine_arn: str | None = None,
     destination_usable: bool | None = None,
+    busiest: tuple[Busy, ...] | None = None,
 ) -> Case:
     """The case, with what levers turn on. ``claimed`` is concurrency promised to other incidents;
     ``unreserved_minimum`` what AWS has told to be this account's own. ``held``: a first step has
@@ -40,6 +42,7 @@ def weighed(
         else unreserved_minimum,
         quarantine_arn=quarantine_arn,
         destination_usable=destination_usable,
+        busiest=busiest,
         careful=not held and _careful(evidence, signals, policy, explained=case.diagnosis.proven),
         warned=_warned(evidence, signals, policy),
         untried=not held and _untried(signals, policy),

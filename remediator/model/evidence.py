@@ -95,6 +95,13 @@ class AccountState(Record):
     """The limit less all reservations: a setting, not the present use."""
 
 
+class Busy(Record):
+    """A function, and how much of it has run at once of late."""
+
+    function: str
+    concurrency: float
+
+
 class StreamState(Record):
     """A stream's summary. DynamoDB streams hold for 24 hours and scale by themselves."""
 

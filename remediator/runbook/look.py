@@ -15,8 +15,10 @@ from remediator.decide import (
 from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, Undo
 from remediator.model import (
+    Busy,
     Cause,
     Change,
+    Detail,
     FollowUp,
     FollowUpDecision,
     GuardedPlan,
@@ -52,6 +54,8 @@ class Look:
         self.incident = incident
         self.target = target
         self._known = known
+        self._asked_who = False
+        self._who: tuple[Busy, ...] | None = None
 
     @property
     def known(self) -> IncidentState | None:
@@ -154,7 +158,17 @@ class Look:
             held=self.known is not None and verification.held(self.known, self.case),
             quarantine_arn=self.session.deployment.quarantine_arn,
             destination_usable=self._destination_usable() if usable is None else usable,
+            busiest=self._busiest(),
         )
+
+    def _busiest(self) -> tuple[Busy, ...] | None:
+        """Whom a reservation is taken from; asked once, where the account's pool throttles."""
+        found = self.case.diagnosis
+        if found.cause is not Cause.THROTTLING or found.detail is not Detail.ACCOUNT:
+            return None
+        if not self._asked_who:
+            self._asked_who, self._who = True, self.session.sensor.busiest(self.at)
+        return self._who
 
     def _destination_usable(self) -> bool | None:
         mapping = self.case.evidence.mapping

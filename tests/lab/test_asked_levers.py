@@ -5,6 +5,7 @@ from lab.scenarios import CONSUMER
 from remediator.model import Status
 from tests.lab.acting import (
     changes,
+    in_effect,
     policy,
     results,
     run_until,
@@ -44,6 +45,8 @@ def test_a_starved_consumer_gets_a_reservation_and_gives_it_back_when_all_is_qui
     [(setting, was, now)] = changes(stage)
     assert (setting, was) == ("reserved_concurrency", None)
     assert isinstance(now, int)
+    told = next(str(one) for report in results(stage) for one in in_effect(report))
+    assert "it is taken from the busiest, who are checkout (" in told
     run_until(stage, stage.seconds + 7200)
     assert changes(stage)[-1] == (setting, now, None)
 

@@ -1,5 +1,6 @@
 """CloudWatch's GetMetricData and DescribeAlarms."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,15 +42,45 @@ def get_metric_data(aws: Aws, params: Params) -> dict[str, Any]:
 def _results(aws: Aws, params: Params, queries: list[dict[str, Any]]) -> list[_Result]:
     stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
     series = {name: _measured(aws, params, stat) for name, stat in stats.items()}
-    for query in queries:
-        if "Expression" in query:
-            series[query["Id"]] = evaluate(query["Expression"], series)
     newest_first = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
+    selected = [query for query in queries if query.get("Expression", "").startswith("SELECT ")]
+    for query in queries:
+        if "Expression" in query and query not in selected:
+            series[query["Id"]] = evaluate(query["Expression"], series)
     return [
-        _Result(q["Id"], _label(q), sorted(series[q["Id"]].items(), reverse=newest_first))
-        for q in queries
-        if q.get("ReturnData", True)
+        *(
+            _Result(q["Id"], _label(q), sorted(series[q["Id"]].items(), reverse=newest_first))
+            for q in queries
+            if q.get("ReturnData", True) and q not in selected
+        ),
+        *(found for query in selected for found in _busiest(aws, params, query)),
     ]
+
+
+_BUSIEST = re.compile(
+    r'SELECT MAX\(ConcurrentExecutions\) FROM SCHEMA\("AWS/Lambda", FunctionName\) '
+    r"GROUP BY FunctionName ORDER BY MAX\(\) DESC LIMIT (\d+)"
+)
+
+
+def _busiest(aws: Aws, params: Params, query: dict[str, Any]) -> list[_Result]:
+    """The one Metrics Insights query that is known here: a series for each of the busiest."""
+    asked = _BUSIEST.fullmatch(query["Expression"])
+    if asked is None:
+        raise NotImplementedError(f"Metrics Insights: {query['Expression']}")
+    found: list[_Result] = []
+    for name in (*aws.world.functions, *aws.world.account.neighbours):
+        metric = {
+            "Namespace": "AWS/Lambda",
+            "MetricName": "ConcurrentExecutions",
+            "Dimensions": [{"Name": "FunctionName", "Value": name}],
+        }
+        stat = {"Metric": metric, "Stat": "Maximum", "Period": query["Period"]}
+        points = _measured(aws, params, stat)
+        found.append(_Result(query["Id"], name, sorted(points.items(), reverse=True)))
+    seen = [one for one in found if one.points]
+    seen.sort(key=lambda one: max(value for _, value in one.points), reverse=True)
+    return seen[: int(asked[1])]
 
 
 def _label(query: dict[str, Any]) -> str:

@@ -76,8 +76,22 @@ def of_its_own(here: Case) -> tuple[Change, ...] | Pass:
         {RESERVED_CONCURRENCY: min(wanted, may_be)},
         f"neighbours use the pool up: {lanes} lanes get a share of their own, taken from "
         f"{account.unreserved_concurrency}{others}",
-        CAVEATS,
+        (*CAVEATS, _taken_from(here)),
     )
+
+
+def _taken_from(here: Case) -> str:
+    """Whom a reservation is taken from, by name, as far as that was seen."""
+    own = here.evidence.target.function
+    busy = [one for one in here.busiest or () if one.function != own and one.concurrency >= 1]
+    others = busy[:_NAMED]
+    if not others:
+        return "whom it is taken from is not known by name"
+    named = ", ".join(f"{one.function} ({one.concurrency:.0f} at once)" for one in others)
+    return f"it is taken from the busiest, who are {named}"
+
+
+_NAMED = 5
 
 
 def reservable(here: Case) -> int | None:
