@@ -63,8 +63,6 @@ NOT_CALLED_BY_US = {
     "WriteLogs": "used by Lambda in the function's role",
     "WriteTraces": "used by Lambda's active tracing, in the function's role",
 }
-# Asked for beside a call of another name.
-WITHOUT_A_CALL = {"lambda:ListTags", "iam:PassRole", "dynamodb:ConditionCheckItem"}
 GRANTED = frozenset(action for one in CAPABILITIES.values() for action in one["actions"])
 
 

@@ -138,14 +138,6 @@ class KinesisControl(Parts):
             raise AwsError("InvalidArgumentException", message)
         stream.retention_seconds = hours * HOUR_SECONDS
 
-    def set_shard_level_metrics(self, arn: str, *, enabled: bool) -> None:
-        """Enable- or DisableEnhancedMonitoring, for all metrics.
-
-        Raises:
-            AwsError: ResourceInUseException, ResourceNotFoundException.
-        """
-        self._active(arn).shard_level_metrics = enabled
-
     def register_stream_consumer(self, arn: str, name: str) -> dict[str, Any]:
         """RegisterStreamConsumer: CREATING, ACTIVE after a while.
 

@@ -4,15 +4,15 @@ import logging
 import sys
 from collections.abc import Iterator
 
-from lab.storm.blow import (
+from lab.storm.fleet import CONCURRENCY_LIMIT, NEIGHBOURS_IN_USE
+from lab.storm.playing import (
     LAMBDA_CONTROL_PER_SECOND,
     NO_BUDGET,
     SHIPPED_BUDGET,
     Figures,
     Storm,
-    blow,
+    play,
 )
-from lab.storm.fleet import CONCURRENCY_LIMIT, NEIGHBOURS_IN_USE
 
 BUDGETS = (
     ("with the policy's budget", SHIPPED_BUDGET),
@@ -65,7 +65,7 @@ def main(alarms: int = 1000) -> None:
         "counted.\n"
     )
     for name, budget in BUDGETS:
-        figures = blow(Storm(alarms=alarms, budget=budget))
+        figures = play(Storm(alarms=alarms, budget=budget))
         sys.stdout.write("\n".join(("", name, *lines(figures), "")))
         sys.stdout.flush()
 

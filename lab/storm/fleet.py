@@ -4,6 +4,11 @@ Each is one stream of one shard that brings 30 records a second, a function that
 each, and a mapping. More lanes take effect on the concurrency in use at once and show in the
 metrics two minutes later. Nothing is simulated record by record: a storm tries the account's
 limits, and the plant of the lab tries the pipelines.
+
+It is asked by the SDK's requests, whose number is what a storm is about, and its ages are a formula
+of the factors that were set, so that a thousand pipelines cost nothing while nobody asks. The
+tests' small account is another coarse one, and no duplicate: it stands behind the ports, holds what
+people, deploys and faults do to a few pipelines minute by minute, and has no requests to count.
 """
 
 import json

@@ -47,7 +47,7 @@ Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 # The remediator's.
 OWN_RESERVATION = 5
 FAN_OUT = "orders-fan-out"
-OTHER_STREAM, OTHER_FUNCTION = "payments", "payments-consumer"
+OTHER_STREAM = "payments"
 TOTALS = "orders-totals"
 
 

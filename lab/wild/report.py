@@ -19,11 +19,6 @@ from lab.wild.slices import (
 
 SHOWN_SLICES = 12
 SHOWN_MISSES = 40
-GOALS = {
-    "first word right": 0.95,
-    "last word right": 0.98,
-    "recovered where a lever exists": 0.95,
-}
 
 
 def markdown(outcomes: Sequence[Outcome], least: int) -> str:

@@ -1,7 +1,6 @@
 """Producers: rates over time, keys, sizes, and what stands behind the function."""
 
 from collections import Counter
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -20,12 +19,11 @@ from lab.plant import (
 from lab.plant.account import Backend
 from lab.plant.keys import HASH_KEYS, KeySource, KeyTable
 from lab.plant.producer import Producer
-from lab.plant.rates import burst, constant, diurnal, ramp, replay_csv, steps
+from lab.plant.rates import burst, constant, diurnal, steps
 from tests.lab.plant_worlds import CALM, START
 
 RATES: dict[str, tuple[RateOfTime, dict[float, float]]] = {
     "constant": (constant(7), {0: 7, 1e6: 7}),
-    "ramp": (ramp(10, 20, 100, from_seconds=50), {0: 10, 100: 15, 150: 20, 999: 20}),
     "diurnal": (diurnal(10, 4, 3600), {3600: 14, 3600 + 43_200: 6}),
     "diurnal never negative": (diurnal(1, 4, 0), {43_200: 0}),
     "burst": (burst(5, 50, 100, 160), {99: 5, 100: 50, 159: 50, 160: 5}),
@@ -37,14 +35,6 @@ RATES: dict[str, tuple[RateOfTime, dict[float, float]]] = {
 def test_a_rate_is_a_function_of_time(case: tuple[RateOfTime, dict[float, float]]) -> None:
     rate, expected = case
     assert {at: rate(at) for at in expected} == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("header", ["", "seconds,records_per_second\n"], ids=["bare", "header"])
-def test_a_recorded_series_is_replayed(tmp_path: Path, header: str) -> None:
-    file = tmp_path / "rates.csv"
-    file.write_text(header + "0,10\n60,30.5\n120,0\n")
-    rate = replay_csv(file)
-    assert [rate(at) for at in (0, 59, 60, 119, 120, 500)] == [10, 10, 30.5, 30.5, 0, 0]
 
 
 def drawn(spec: ProducerSpec, seconds: int) -> list[float]:
@@ -63,7 +53,7 @@ def test_as_many_records_come_as_the_rate_says(rate: float, spacing: str) -> Non
 
 
 def test_a_changing_rate_is_followed() -> None:
-    times = drawn(ProducerSpec(stream="s", rate=ramp(0, 20, 100)), 100)
+    times = drawn(ProducerSpec(stream="s", rate=lambda s: s / 5), 100)
     assert len(times) == pytest.approx(1000, abs=2)
 
 

@@ -5,15 +5,15 @@ from functools import cache
 import pytest
 
 from lab.storm.__main__ import lines
-from lab.storm.blow import (
+from lab.storm.fleet import CONCURRENCY_LIMIT
+from lab.storm.playing import (
     LAMBDA_CONTROL_PER_SECOND,
     NO_BUDGET,
     SHIPPED_BUDGET,
     Figures,
     Storm,
-    blow,
+    play,
 )
-from lab.storm.fleet import CONCURRENCY_LIMIT
 from remediator.model import Status
 
 BUDGETS = {"the policy's budget": SHIPPED_BUDGET, "no budget": NO_BUDGET}
@@ -21,7 +21,7 @@ BUDGETS = {"the policy's budget": SHIPPED_BUDGET, "no budget": NO_BUDGET}
 
 @cache
 def blown(budget: str, alarms: int) -> Figures:
-    return blow(Storm(alarms=alarms, budget=BUDGETS[budget], watched_seconds=600 + alarms))
+    return play(Storm(alarms=alarms, budget=BUDGETS[budget], watched_seconds=600 + alarms))
 
 
 SMALL = [pytest.param(budget, 40, id=f"40 alarms, {budget}") for budget in BUDGETS]

@@ -211,7 +211,7 @@ def _in_a_second(times: Sequence[datetime]) -> Iterator[int]:
         yield number - first + 1
 
 
-def blow(storm: Storm) -> Figures:
+def play(storm: Storm) -> Figures:
     """Let it come down. Raises what an invocation raises: in a storm none may fail."""
     due, turns, slots = _alarms(storm), list[Turn](), Slots()
     fleet = Fleet(START, storm.alarms)
