@@ -816,6 +816,34 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.SLOW_CONSUMER,
     ),
+    "a mapping that is being enabled had been stopped, whatever stands still behind it": (
+        silent(mapping_state="Enabling", reports_partial_batches=True),
+        Cause.CONSUMER_STOPPED,
+    ),
+    "nothing was invoked for minutes before the mapping was changed: somebody lets it go on": (
+        silent(
+            mapping_last_modified=NOW - wait(2),
+            stream_iterator_age_ms=0,
+            read_records=[600.0] * 18,
+            invocations=[60.0] * 20 + [0.0] * 10,
+        ),
+        Cause.CONSUMER_STOPPED,
+    ),
+    "where nothing is invoked, nothing fails behind partial responses": (
+        silent(
+            reports_partial_batches=True,
+            mapping_state="Updating",
+            mapping_last_modified=NOW - wait(5),
+            invocations=[60.0] * 25 + [0.0] * 5,
+            duration_ms=[300.0] * 25,
+            duration_max_ms=[500.0] * 25,
+            errors=[0.0] * 25,
+            throttles=[0.0] * 25,
+            iterator_age_ms=[400.0] * 25,
+            concurrent_executions=1,
+        ),
+        Cause.RECOVERING,
+    ),
     "readers take each other's reads, though the age has not reached the alarm": (
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,

@@ -246,6 +246,9 @@ def stuck_in_silence(case: Case) -> Finding:
     )
     if partial is False:
         return Finding(NO, "the function does not report partial batches", readings)
+    longest = max(signals.duration_max_ms or 0.0, signals.usual_duration_max_ms or 0.0) / 60_000
+    if (signals.silent_minutes or 0) >= LAST_MINUTES + longest:
+        return Finding(NO, "nothing is invoked that could fail", readings)
     if partial is None or signals.age_slope is None or signals.busy_share is None:
         return unseen("partial responses, the slope or the lanes", *readings)
     counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics

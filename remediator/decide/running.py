@@ -1,6 +1,7 @@
 """Questions about whether it runs at all: stopped, silent, throttled."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.contention import keeps_up
@@ -35,6 +36,9 @@ def stopped_on_purpose(case: Case) -> Finding:
     )
     if mapping.state in STOPPED_STATES:
         return Finding(YES, f"the mapping is {mapping.state}", readings, Detail.PAUSED)
+    if _stopped_until_now(case):
+        because = f"the mapping is {mapping.state}, and was stopped until just now"
+        return Finding(YES, because, readings, Detail.PAUSED)
     if reserved == 0:
         return Finding(
             YES, "the function's reserved concurrency is 0", readings, Detail.RESERVED_AT_0
@@ -43,6 +47,26 @@ def stopped_on_purpose(case: Case) -> Finding:
         detail, words = _NOT_INVOKED[state]
         return Finding(YES, f"the function is {state}: {words}", readings, detail)
     return Finding(NO, f"the mapping is {mapping.state} and {_may_run(case, state)}", readings)
+
+
+def _stopped_until_now(case: Case) -> bool:
+    """Whether somebody lets it go on: it is being enabled, or was changed lately and nothing had
+    been invoked for minutes before that. An update lets it stand still only afterwards."""
+    mapping, silent = case.evidence.mapping, case.signals.silent_minutes
+    if mapping is None or mapping.last_modified is None or silent is None:
+        return False
+    if mapping.state == _ENABLING:
+        return True
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    since = case.at - timedelta(seconds=late, minutes=silent + 1)
+    waits = bool(case.signals.arrival_per_second) and not case.signals.throttle_share
+    window = mapping.batching_window_seconds
+    before = mapping.last_modified - since
+    shows = silent >= _SILENT_MINUTES and before >= timedelta(seconds=window, minutes=silent / 2)
+    return mapping.state == "Enabled" and waits and shows
+
+
+_ENABLING, _SILENT_MINUTES = "Enabling", 5
 
 
 def _may_run(case: Case, state: str | None) -> str:
