@@ -146,6 +146,7 @@ def _lanes_of_a_shard(evidence: Evidence) -> int | None:
     return evidence.lanes_of_a_shard or own
 
 
+_SECONDS = "Duration.seconds({})"
 _of_mapping = partial(Setting, kind=ResourceKind.EVENT_SOURCE_MAPPING, api=_MAPPING)
 
 PARALLELIZATION_FACTOR = _of_mapping(
@@ -171,9 +172,7 @@ BATCH_SIZE = _of_mapping(
 BATCHING_WINDOW = _of_mapping(
     "batching_window_seconds",
     field="MaximumBatchingWindowInSeconds",
-    templates=TemplateNames(
-        "maximum_batching_window_in_seconds", "maxBatchingWindow", "Duration.seconds({})"
-    ),
+    templates=TemplateNames("maximum_batching_window_in_seconds", "maxBatchingWindow", _SECONDS),
     bounds=(0, 300),
     default=0,
 )
@@ -203,9 +202,7 @@ RETRIES = _of_mapping(
 RECORD_AGE = _of_mapping(
     "maximum_record_age_seconds",
     field="MaximumRecordAgeInSeconds",
-    templates=TemplateNames(
-        "maximum_record_age_in_seconds", "maxRecordAge", "Duration.seconds({})"
-    ),
+    templates=TemplateNames("maximum_record_age_in_seconds", "maxRecordAge", _SECONDS),
     bounds=(60, 604_800),
     default=-1,
     never=(-1, 604_800),

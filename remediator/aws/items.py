@@ -127,6 +127,11 @@ def to_ledger(item: Item | None) -> AccountLedger:
     return _read(_LEDGER, item)
 
 
+def freeze_item(freeze: Freeze) -> Item:
+    """A stop switch."""
+    return {"body": packed(freeze.model_dump_json())}
+
+
 def to_freeze(item: Item) -> Freeze:
     """The stop switch that lies in an item."""
     return _read(_FREEZE, item)

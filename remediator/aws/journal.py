@@ -19,6 +19,7 @@ Whatever belongs together is written by one transaction, so no crash leaves a ha
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
@@ -98,7 +99,7 @@ class TableJournal:
         try:
             self._table.write([head, *appended, *self._pointers(saved), *held])
         except RefusedError as refused:
-            _raise_unless_repeated(refused, saved, lease)
+            _raise_unless_made(refused, saved, lease)
         return saved
 
     def entries(self, incident_id: str) -> tuple[Entry, ...]:
@@ -227,11 +228,9 @@ class TableJournal:
             ledger = self.ledger(account_id, region)
             if all(claim.incident_id != incident_id for claim in ledger.claims):
                 return
-            try:
+            with suppress(ConflictError):
                 self._save(items.account(account_id, region), ledger.releasing(incident_id, now))
-            except ConflictError:
-                continue
-            return
+                return
         raise TemporaryError(f"too many others write to the ledger of {account_id} in {region}")
 
     def _save(self, home: str, ledger: AccountLedger) -> None:
@@ -249,8 +248,7 @@ class TableJournal:
 
     def freeze(self, freeze: Freeze) -> None:
         """Stop all changes of a scope until it is lifted. One call."""
-        body = items.packed(freeze.model_dump_json())
-        self._table.write([Put(("FREEZE", freeze.scope), {"body": body})])
+        self._table.write([Put(("FREEZE", freeze.scope), items.freeze_item(freeze))])
 
     def unfreeze(self, scope: str) -> None:
         """Lift a freeze. One call."""
@@ -282,9 +280,7 @@ def _lost(lease: Lease) -> str:
     return f"the lease of mapping {lease.mapping} is lost or expired (token {lease.token})"
 
 
-def _raise_unless_repeated(
-    refused: RefusedError, saved: IncidentState, lease: Lease | None
-) -> None:
+def _raise_unless_made(refused: RefusedError, saved: IncidentState, lease: Lease | None) -> None:
     """Raise ConflictError, unless this very commit was made before under this very lease.
 
     A commit's first write is the state, its last one the check of the lease.

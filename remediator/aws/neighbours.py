@@ -12,7 +12,7 @@ Source: Lambda API Reference, ListEventSourceMappings and ListAliases.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from remediator.aws import questions, reading
+from remediator.aws import questions, readers
 from remediator.aws.asking import Question, Reply
 from remediator.aws.clients import Clients
 from remediator.aws.reading import Answer
@@ -77,14 +77,14 @@ def _seen(target: Target, replies: Replies) -> Neighbours:
     if all_are_listed(replies["mappings"]):
         listed = tuple(_items(replies, "mappings", _MAPPINGS))
         return Neighbours(
-            reading.readers_of(listed, registered, target), reading.siblings(listed, target), ()
+            readers.readers_of(listed, registered, target), readers.siblings(listed, target), ()
         )
     of_stream, of_function = _about_stream(replies), _about_function(target, replies)
     hidden = _cut(replies, of_function, "sibling_mappings")
     listed = tuple(one for about in of_stream for one in _items(replies, about, _MAPPINGS))
     return Neighbours(
-        reading.readers_of(listed, registered, target) if replies["readers"].whole else None,
-        None if hidden else reading.siblings(_all(replies, of_function), target),
+        readers.readers_of(listed, registered, target) if replies["readers"].whole else None,
+        None if hidden else readers.siblings(_all(replies, of_function), target),
         (
             *_cut(replies, ["readers"], "readers"),
             *_cut(replies, of_stream[1:], "consumer_mappings"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from remediator.aws import reading, series
+from remediator.aws import readers, reading, series
 from remediator.aws.asking import Question
 from remediator.aws.clients import Clients
 from remediator.aws.reading import Answer
@@ -141,7 +141,7 @@ def mappings(clients: Clients, about: str, of: Mapping[str, str]) -> Question:
         "lambda",
         clients.lambda_.list_event_source_mappings,
         {**of, "MaxItems": _MOST_MAPPINGS},
-        read=reading.listed,
+        read=readers.listed,
     )
     return question._replace(next_page=_by_marker) if of else question
 

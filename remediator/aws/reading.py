@@ -16,7 +16,6 @@ from remediator.model import (
     AccountState,
     FunctionState,
     MappingState,
-    Reader,
     ResourceKind,
     Shard,
     SourceKind,
@@ -38,7 +37,7 @@ def target(answer: Answer) -> Target | None:
     """What a mapping joins; ``None`` unless it reads a Kinesis or a DynamoDB stream."""
     text = answer.get("EventSourceArn") or ""
     source = names.stream_arn(text)
-    watched = _function_of(answer)
+    watched = function_of(answer)
     if source is None or watched is None:
         return None
     return Target(
@@ -69,7 +68,7 @@ def mapping(answer: Answer) -> MappingState:
         last_processing_result=answer.get("LastProcessingResult"),
         state_transition_reason=answer.get("StateTransitionReason"),
         starting_position=answer.get("StartingPosition"),
-        tumbling_window_seconds=_or(answer.get("TumblingWindowInSeconds"), 0),
+        tumbling_window_seconds=given_or(answer.get("TumblingWindowInSeconds"), 0),
         reports_partial_batches="ReportBatchItemFailures"
         in (answer.get("FunctionResponseTypes") or ()),
         counts_events="EventCount" in ((answer.get("MetricsConfig") or {}).get("Metrics") or ()),
@@ -148,7 +147,8 @@ def setting(row: Setting, answer: Answer) -> Any:
     return row.default if value in {None, ""} else value
 
 
-def _or(value: int | None, default: int) -> int:
+def given_or(value: int | None, default: int) -> int:
+    """What AWS says; its default where it says nothing."""
     return default if value is None else value
 
 
@@ -203,7 +203,7 @@ def kinesis_stream(answer: Answer) -> StreamState:
         name=summary["StreamName"],
         arn=summary["StreamARN"],
         status=summary.get("StreamStatus", ""),
-        retention_hours=_or(summary.get("RetentionPeriodHours"), 24),
+        retention_hours=given_or(summary.get("RetentionPeriodHours"), 24),
         open_shards=summary.get("OpenShardCount"),
         on_demand=(summary.get("StreamModeDetails") or {}).get("StreamMode") == "ON_DEMAND",
         registered_consumers=summary.get("ConsumerCount"),
@@ -270,75 +270,7 @@ def table_stream(
     )
 
 
-def listed(answer: Answer) -> tuple[Answer, ...]:
-    """The mappings of one page (AWS: ListEventSourceMappings), each with what we read of it."""
-    page = tuple(answer["EventSourceMappings"])
-    for one in page:
-        _mapping_reader(one)
-    return page
-
-
-def readers_of(
-    mappings: Iterable[Answer], registered: Iterable[Answer], target: Target
-) -> tuple[Reader, ...]:
-    """The other readers of the stream: mappings, and registered consumers that feed none.
-
-    ``mappings`` may be of any source.
-    """
-    others = [one for one in mappings if one["UUID"] != target.event_source_mapping]
-    sources = {one.get("EventSourceArn") or "" for one in others}
-    return (
-        *(_mapping_reader(one) for one in others if _reads(one, target.source_arn)),
-        *(
-            Reader(
-                name=consumer["ConsumerName"],
-                shared_throughput=False,
-                enabled=consumer.get("ConsumerStatus") == "ACTIVE",
-            )
-            for consumer in registered
-            if consumer["ConsumerARN"] not in {*sources, target.consumer_arn}
-        ),
-    )
-
-
-def _reads(mapping: Answer, stream: str) -> bool:
-    source = mapping.get("EventSourceArn") or ""
-    return source == stream or source.startswith(f"{stream}/consumer/")
-
-
-def _mapping_reader(mapping: Answer) -> Reader:
-    function = mapping.get("FunctionArn", "").partition(":function:")[2]
-    return Reader(
-        name=function or mapping["UUID"],
-        shared_throughput="/consumer/" not in (mapping.get("EventSourceArn") or ""),
-        enabled=is_running(mapping),
-        event_source_mapping=mapping["UUID"],
-        function=function or None,
-        tumbling_window_seconds=_or(mapping.get("TumblingWindowInSeconds"), 0),
-        parallelization_factor=_or(mapping.get("ParallelizationFactor"), 1),
-    )
-
-
-def siblings(mappings: Iterable[Answer], target: Target) -> int:
-    """How many other running mappings feed the same function, by whatever name, of any source."""
-    return len(
-        {
-            one["UUID"]
-            for one in mappings
-            if one["UUID"] != target.event_source_mapping
-            and is_running(one)
-            and feeds(one, target.function)
-        }
-    )
-
-
-def feeds(mapping: Answer, function: str) -> bool:
-    """Whether a mapping names the function, or an alias or a version of it."""
-    watched = _function_of(mapping)
-    return watched is not None and watched.function == function
-
-
-def _function_of(mapping: Answer) -> Watched | None:
+def function_of(mapping: Answer) -> Watched | None:
     """Whom a mapping feeds; ``None`` where it names nobody that we can read."""
     try:
         return names.function(mapping.get("FunctionArn")).watched

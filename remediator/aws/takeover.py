@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from remediator import arns
-from remediator.aws import reading
+from remediator.aws import readers, reading
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors
 from remediator.aws.limits import Values, refusal
@@ -154,7 +154,7 @@ class TakeoverWriter:
         pages = self._clients.lambda_.get_paginator("list_event_source_mappings")
         with aws_errors("lambda"):
             listed = pages.paginate(EventSourceArn=consumer)
-            return [one for page in listed for one in reading.listed(page)]
+            return [one for page in listed for one in readers.listed(page)]
 
 
 def _there(one: Answer | None) -> Answer:

@@ -6,7 +6,7 @@ from math import sqrt
 from statistics import median
 from typing import Any, NamedTuple
 
-from remediator.aws import reading, series
+from remediator.aws import readers, reading, series
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.aws.reading import Answer
@@ -104,7 +104,7 @@ class TargetFinder:
             seen = self._mappings(FunctionName=name)
             if any(map(_reads_stream, seen)):
                 return seen if qualifier else [*seen, *self._of_aliases(function)]
-        return [one for one in self._mappings() if reading.feeds(one, function)] or seen
+        return [one for one in self._mappings() if readers.feeds(one, function)] or seen
 
     def _of_aliases(self, function: str) -> Iterator[Answer]:
         """Without permission to list aliases, what was found already has to do."""
@@ -157,7 +157,7 @@ class TargetFinder:
         try:
             with aws_errors("lambda"):
                 found = pages.paginate(**chosen, PaginationConfig=limits)
-                return [one for page in found for one in reading.listed(page)]
+                return [one for page in found for one in readers.listed(page)]
         except PermanentError as error:
             if error.code in NOT_FOUND:
                 return []
