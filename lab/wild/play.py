@@ -21,6 +21,7 @@ from lab.stage import Levers, Stage
 from lab.wild.draw import Wild
 from lab.wild.truth import Sample, Witness, holders
 from remediator.model import Status
+from remediator.policy import Limits
 from remediator.wiring import Runtime
 
 # After the alarm's minute, and before the remediator's first line.
@@ -183,9 +184,13 @@ def _attempt(stage: Stage, levers: Levers, alarm: float, limit: float, nothing: 
 
 
 def _sets(stage: Stage, nothing: Nothing, alarm: float) -> list[Levers]:
-    """What may help against what held the shards around the alarm and after it."""
+    """What may help against what held the shards around the alarm and after it, of what the policy
+    that ships allows anybody: under a tumbling window no more than a reservation."""
     held = holders(nothing.samples, alarm - 300.0, alarm + 900.0)
     words = {word for word, share in held.items() if share >= SEEN_SHARE}
+    if stage.mapping.settings.tumbling_window_seconds:
+        wider = _reservations(stage) if "throttle" in words else []
+        return [levers for levers in wider if levers.factor is None]
     sets: list[Levers] = []
     factors = _factors(stage)
     if words & {"poison", "function", "timeout", "backend"}:
@@ -213,13 +218,15 @@ def _factors(stage: Stage) -> list[int]:
 
 
 def _reservations(stage: Stage) -> list[Levers]:
-    """More for the function, where it has a reservation and the account can spare it."""
+    """More for the function, where it has a reservation and the account can spare it, with the
+    margin that the policy leaves to the neighbours (of a small account a fifth: invariant 4)."""
     mapping, account = stage.mapping, stage.world.account
     now = mapping.function.reserved_concurrency
     if not now:
         return []
     lanes = len(mapping.stream.open_shards()) * mapping.settings.parallelization_factor
-    spare = now + account.unreserved_pool - account.spec.minimum_unreserved
+    margin = min(Limits().concurrency_margin, account.spec.concurrency_limit // 5)
+    spare = now + account.unreserved_pool - account.spec.minimum_unreserved - margin
     wider = [min(wanted, spare) for wanted in (lanes, 4 * now) if min(wanted, spare) > now]
     return [Levers(reserved=wanted) for wanted in dict.fromkeys(wider)] + [
         Levers(reserved=wanted, factor=factor)
