@@ -177,6 +177,17 @@ def test_a_pace_that_the_course_of_the_age_contradicts_is_not_known() -> None:
     assert all("cannot be computed" in one.note for one in doubted)
 
 
+def test_what_more_lanes_would_do_is_not_known_while_each_is_slower_than_usual() -> None:
+    seen = overloaded()
+    usual = measure(seen, DEFAULTS.thresholds)
+    slower = usual.model_copy(update={"lane_rate": 1.0, "usual_lane_rate": 2.0})
+    more = forecast.options(seen, usual, DEFAULTS)[1]
+    doubted = forecast.options(seen, slower, DEFAULTS)[1]
+    assert more.option == doubted.option == "parallelization_factor 2"
+    assert "cannot be computed" not in more.note
+    assert "cannot be computed" in doubted.note
+
+
 def test_what_arrives_during_the_restart_waits_as_well() -> None:
     assert flow(arrival=0.5).drains_in(1.0, delay_seconds=100) == 100 + (1000 + 50) / 0.5
 

@@ -1,12 +1,12 @@
 """Whether the first step is a small one, since something hints that the whole would do harm."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import exp, lgamma, log
 
 from remediator.decide import spare
 from remediator.decide.case import Case
-from remediator.decide.flow import observe
+from remediator.decide.flow import observe, slower_lanes
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
 from remediator.model import (
@@ -55,14 +55,7 @@ def _careful(
     """Whether a large raise should go in steps: a lane gets less done than before, more fails than
     usual and not for a record that is being given up, or somebody named alarms of what stands
     behind."""
-    ratio, mapping = policy.thresholds.saturation_ratio, evidence.mapping
-    slower = (
-        signals.lane_rate is not None
-        and signals.usual_lane_rate is not None
-        and signals.lane_rate * ratio <= signals.usual_lane_rate
-    )
-    a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
-    downstream = (slower or a_little) and not _deployed_at_onset(evidence, signals, policy)
+    mapping, downstream = evidence.mapping, slower_lanes(evidence, signals, policy.thresholds)
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and _fails_more(evidence, signals)
     unexplained = failing and not isolating and not explained
@@ -153,11 +146,3 @@ _A_TRACE = 1.1
 
 # Of what a lane got done before there were more: then the raise has cost none of them anything.
 _HELD = 0.9
-
-
-def _deployed_at_onset(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
-    """Whether the function was changed when the lag began: then it is the code that is slow."""
-    changed = evidence.function.last_modified if evidence.function else None
-    if changed is None or signals.onset is None:
-        return False
-    return abs(signals.onset - changed) <= timedelta(minutes=policy.thresholds.deploy_minutes)

@@ -1,6 +1,7 @@
 """What comes in, what gets done and what waits, as observed; the forecasts stand on it. Pure."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from math import inf
 
 from remediator.evidence.age import ages
@@ -101,6 +102,23 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         return _lagging(now, signals, thresholds)
     now = now.model_copy(update={"done_per_second": done})
     return now if _hindered(signals, thresholds) or not done else _as_seen(now, done)
+
+
+def slower_lanes(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> bool:
+    """Whether a lane gets less done than usual, and not for new code: then what stands behind may
+    be at its limit, and what more lanes would do nobody knows."""
+    ratio, rate, usual = thresholds.saturation_ratio, signals.lane_rate, signals.usual_lane_rate
+    slower = rate is not None and usual is not None and rate * ratio <= usual
+    a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
+    return (slower or a_little) and not _deployed_at_onset(evidence, signals, thresholds)
+
+
+def _deployed_at_onset(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> bool:
+    """Whether the function was changed when the lag began: then it is the code that is slow."""
+    changed = evidence.function.last_modified if evidence.function else None
+    if changed is None or signals.onset is None:
+        return False
+    return abs(signals.onset - changed) <= timedelta(minutes=thresholds.deploy_minutes)
 
 
 def _stood_still(evidence: Evidence, signals: Signals) -> float | None:

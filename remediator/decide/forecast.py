@@ -10,7 +10,7 @@ children wait for (AWS-documented order of shards).
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from remediator.decide.flow import HARDLY_MOVES, Flow, observe
+from remediator.decide.flow import HARDLY_MOVES, Flow, observe, slower_lanes
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
@@ -187,7 +187,9 @@ def _option(
     lost = expires if late else None
     note = "; ".join(filter(None, (note, _loss_note(flow))))
     if drains_in is None:
-        note = "; ".join(filter(None, (note, "cannot be computed: readings are missing")))
+        note = "; ".join(
+            filter(None, (note, "cannot be computed: readings are missing, or contradict it"))
+        )
     elif never:
         note = "; ".join(filter(None, ("never: arrival exceeds capacity", note)))
     return Option(
@@ -224,7 +226,7 @@ def options(
         return ()
     if cause is not None and cause in HELD:
         return (held(flow, HELD[cause]),)
-    flow = _as_far_as_known(flow, signals, policy)
+    flow = as_far_as_known(flow, evidence, signals, policy)
     knobs, most = policy.forecast, policy.limits.parallelization_factor
     size = evidence.mapping.batch_size
     factors = range(flow.parallelization_factor + 1, most + 1)
@@ -237,9 +239,12 @@ def options(
     )
 
 
-def _as_far_as_known(flow: Flow, signals: Signals, policy: Policy) -> Flow:
-    """The flow without a pace that its course contradicts: lanes that could do far more than is
-    done, while nothing refuses them and the oldest record does not move."""
+def as_far_as_known(flow: Flow, evidence: Evidence, signals: Signals, policy: Policy) -> Flow:
+    """The flow without a pace that its course contradicts: of lanes that could do far more than is
+    done, while nothing refuses them and the oldest record does not move; or that are slower than
+    usual, so that nobody knows what more of them would do."""
+    if slower_lanes(evidence, signals, policy.thresholds):
+        flow = flow.model_copy(update={"lane_capacity_per_second": None})
     could, slope = flow.as_it_is(), signals.age_slope or 0.0
     done, refused = signals.processed_per_second, signals.throttle_share or 0.0
     if could is None or done is None or refused >= policy.thresholds.throttle_share:

@@ -76,8 +76,9 @@ def _told(here: Case, chosen: Sequence[Change]) -> tuple[Option, ...]:
         return options
     if forecast.name_of(chosen) in known:
         return options
-    after = here.after(chosen).flow or here.flow
-    return (*options, forecast.with_changes(here.flow, after, chosen, here.policy.forecast))
+    known_so_far = forecast.as_far_as_known(here.flow, here.evidence, here.signals, here.policy)
+    after = here._replace(flow=known_so_far).after(chosen).flow or known_so_far
+    return (*options, forecast.with_changes(known_so_far, after, chosen, here.policy.forecast))
 
 
 def _choose(
