@@ -39,6 +39,7 @@ from tests.evidence import (
     read_contention,
     recovering,
     saturated,
+    since,
     slow_consumer,
     stopped,
     throttled,
@@ -348,6 +349,20 @@ def test_a_bound_of_the_owner_that_is_far_is_brought_near(theirs: int, ours: int
     assert wished(found)["on_failure_destination"] == (None, QUARANTINE)
     retries = wished(found).get("maximum_retry_attempts")
     assert retries == (None if ours is None else (theirs, ours))
+
+
+def test_a_reservation_is_not_raised_for_lanes_that_were_not_seen() -> None:
+    """Of a stream in another account: alone it does nothing for a slow consumer."""
+    found = plan(without(slow_consumer(reserved_concurrency=33), "shards", "stream"))
+    assert "reserved_concurrency" not in wished(found)
+
+
+def test_nothing_is_split_for_a_broken_function_whose_mapping_gives_up_what_fails() -> None:
+    """More, smaller batches would be more tries, each of which gives good records up."""
+    broken = poison(errors=since(10, 240))
+    assert "bisect_on_error" in wished(plan(broken))
+    given_up = poison(errors=since(10, 240), maximum_retry_attempts=0)
+    assert "bisect_on_error" not in wished(plan(given_up))
 
 
 def test_what_did_not_help_is_not_tried_again() -> None:

@@ -30,6 +30,8 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
         return Pass("the function has no reservation: the account's pool throttles it")
     if here.diagnosis.cause is Cause.THROTTLING and here.diagnosis.detail is not Detail.RESERVATION:
         return Pass("it is not the function's own reservation that throttles")
+    if here.diagnosis.cause is Cause.SLOW_CONSUMER and here.flow is None:
+        return Pass("the mapping or its shards were not seen: how many lanes it is for")
     now = function.reserved_concurrency
     wanted = min(_needed(here, now), here.policy.limits.reserved_concurrency)
     if wanted <= now:

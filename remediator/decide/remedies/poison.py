@@ -71,6 +71,10 @@ def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
         )
     if cause is Cause.FUNCTION_FAILURE and detail is Detail.DEPLOY:
         return Pass("the function was changed just before, and fails on good records since")
+    if cause is Cause.FUNCTION_FAILURE and mapping.retries_bounded:
+        return Pass(
+            "what fails is given up by the mapping's own settings: nothing stays to be told"
+        )
     if cause in _UNSURE and detail is not Detail.TIMEOUTS and not _stands_still(here):
         return Pass("no record stands still in one place: there is nothing to isolate")
     return None
