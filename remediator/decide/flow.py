@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from math import inf
 
-from remediator.evidence.age import ages
+from remediator.evidence.course import ages
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     Change,

@@ -10,7 +10,7 @@ only what passes arrives for the mapping, where that is counted.
 from collections.abc import Sequence
 from datetime import datetime
 
-from remediator.evidence.age import ages
+from remediator.evidence.course import ages
 from remediator.evidence.explained import normal_age_seconds, pass_share
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import LAST_MINUTES, counts_of

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import fmean, median, median_low
 
-from remediator.evidence.age import ages
 from remediator.evidence.arrivals import arrivals_of
+from remediator.evidence.course import ages
 from remediator.evidence.explained import filters_unseen, pass_share
 from remediator.evidence.lanes import Stream, measure_lanes
 from remediator.evidence.metrics import Metric

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from math import exp, log
 from statistics import fmean, median
 
-from remediator.evidence.age import LONGEST_WAIT_SECONDS, course, still_since
+from remediator.evidence.age import LONGEST_WAIT_SECONDS, still_since
 from remediator.evidence.arrivals import on_time
+from remediator.evidence.course import course
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals

@@ -7,8 +7,9 @@ metric lacks counts as zero only where AWS publishes nothing for nothing; else i
 left out. What contradicts itself is a finding and no measure.
 """
 
-from remediator.evidence.age import alarming_ages, measure_age, measure_invocations
+from remediator.evidence.age import measure_age
 from remediator.evidence.batches import measure_batches
+from remediator.evidence.course import alarming_ages
 from remediator.evidence.explained import measure_filter, measure_losses
 from remediator.evidence.flow import measure_flow
 from remediator.evidence.keys import measure_keys
@@ -17,6 +18,7 @@ from remediator.evidence.outcomes import measure_errors, measure_throttles
 from remediator.evidence.plausible import without_contradictions
 from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, MINUTE, without_incomplete_minute
+from remediator.evidence.silence import measure_invocations
 from remediator.evidence.witness import measure_witness
 from remediator.evidence.work import measure_reads, measure_shards, measure_work
 from remediator.model import Evidence

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from remediator.evidence.age import whole_until
+from remediator.evidence.course import whole_until
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, MINUTE, counts_of, series_of, slope
