@@ -11,6 +11,7 @@ from remediator.model import (
     Incident,
     KeySample,
     Record,
+    Released,
     Report,
     Resource,
     SourceKind,
@@ -74,6 +75,13 @@ class Sensor(Protocol):
         """Partition keys of some records of one shard, by one call; nothing else of them.
 
         ``named``: the most frequent one by its name, too.
+        Raises PermanentError or TemporaryError as AWS answers.
+        """
+        ...
+
+    def released(self, target: Target) -> Released | None:
+        """What the target's alias releases, beside $LATEST; ``None``: it names no alias.
+
         Raises PermanentError or TemporaryError as AWS answers.
         """
         ...

@@ -14,7 +14,17 @@ from pydantic import BaseModel, ValidationError
 from remediator.errors import InputError, PermanentError
 from remediator.escaping import field_path, visible
 from remediator.events import names
-from remediator.model import Bundle, Evidence, KeySample, Resource, Series, Target, Value, Watched
+from remediator.model import (
+    Bundle,
+    Evidence,
+    KeySample,
+    Released,
+    Resource,
+    Series,
+    Target,
+    Value,
+    Watched,
+)
 from remediator.ports import DescribedAlarm
 from remediator.settings_table import SETTINGS
 
@@ -55,6 +65,10 @@ class SavedSensor:
     ) -> KeySample:
         """Raises PermanentError, always: what was sampled stands in the evidence."""
         raise PermanentError(f"offline: {shard_id} cannot be read", code="Offline")
+
+    def released(self, target: Target) -> Released | None:
+        """Raises PermanentError, always: what was asked for stands in the evidence."""
+        raise PermanentError(f"offline: {target.qualifier} cannot be read", code="Offline")
 
 
 class NoActuator:

@@ -101,6 +101,11 @@ class Setting(NamedTuple):
     def in_steps(self) -> bool:
         """Whether one change of it takes several writes, over several looks: then each look goes on
         from what is there."""
+        return self.kind in {ResourceKind.READER, ResourceKind.ALIAS}
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether another mapping reads after it, from a position of its own."""
         return self.kind is ResourceKind.READER
 
     @property
@@ -243,6 +248,12 @@ RETENTION = Setting(
 )
 SHARDS = Setting("shards", ResourceKind.HASH_RANGE, concurrency=_lanes_of_a_shard)
 READS_BY = Setting("reads_by", ResourceKind.READER)
+RELEASED_MEMORY = Setting(
+    "released_memory_mb",
+    ResourceKind.ALIAS,
+    limit=lambda limits, _: limits.memory_mb,
+    throughput=True,
+)
 
 SETTINGS: Mapping[str, Setting] = {
     row.name: row
@@ -259,6 +270,7 @@ SETTINGS: Mapping[str, Setting] = {
         RETENTION,
         SHARDS,
         READS_BY,
+        RELEASED_MEMORY,
     )
 }
 # By what records are given up, and what captures them.

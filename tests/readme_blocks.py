@@ -363,6 +363,7 @@ def setting_table() -> str:
 _CALLS = {
     ResourceKind.HASH_RANGE: "SplitShard, MergeShards",
     ResourceKind.READER: "RegisterStreamConsumer, CreateEventSourceMapping",
+    ResourceKind.ALIAS: "UpdateFunctionConfiguration, PublishVersion, UpdateAlias",
 }
 
 
@@ -372,6 +373,7 @@ def _felt(row: Setting) -> str:
         ResourceKind.FUNCTION: "whoever invokes the function",
         ResourceKind.STREAM: "every reader of the stream",
         ResourceKind.HASH_RANGE: "every reader and writer of the stream",
+        ResourceKind.ALIAS: "whoever invokes the alias",
         ResourceKind.READER: "the mapping, from which another one takes over",
     }[row.kind]
     return felt + (", and the account's pool of concurrency" if row.concurrency else "")

@@ -46,11 +46,12 @@ from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
 from remediator.aws.table import DynamoTable
 from remediator.errors import PermanentError
+from remediator.execution import promotion
 from remediator.execution.takeover import Step, through_fan_out, written
 from remediator.model import Resource, ResourceKind, SourceKind, Target, Watched
 from remediator.policy import Capture
 from remediator.ports import Notice
-from tests.aws.aws_world import ACCOUNT, NOW, REGION, World, kinesis_target
+from tests.aws.aws_world import ACCOUNT, NOW, REGION, World, kinesis_target, with_revision
 from tests.histories import claim, entry, freeze, spent, state
 from tests.iam import CAPABILITIES, Ask, Call, Place, allowing, asked
 from tests.policy_lint import documents, findings
@@ -99,6 +100,7 @@ class Stage:
         admin = World()
         self.stream = admin.stream("orders", shards=2)
         admin.function("consumer")
+        _with_alias(admin.session)
         self.given_up = admin.session.client("kinesis").put_record(
             StreamName="orders", Data=b"bad", ExplicitHashKey="0", PartitionKey="k"
         )["SequenceNumber"]
@@ -127,6 +129,7 @@ class Stage:
         )
         session.events.register("before-parameter-build", self._keep)
         session.events.register("before-sign.lambda", _with_a_body)
+        session.events.register("after-call.lambda.GetFunctionConfiguration", with_revision)
         for call, answer in _NOT_IN_MOTO.items():
             answered: Callable[..., Any] = partial(_answered, answer)
             session.events.register(f"before-call.{call}", answered)
@@ -180,6 +183,12 @@ def _with_a_body(request: AWSRequest, **_: Any) -> None:
     """Moto checks the signature of a request without a body as if its query were the body."""
     if not request.data:
         request.data = b" "
+
+
+def _with_alias(session: boto3.Session) -> None:
+    lambda_ = session.client("lambda")
+    version = lambda_.publish_version(FunctionName="consumer")["Version"]
+    lambda_.create_alias(FunctionName="consumer", Name="live", FunctionVersion=version)
 
 
 def _table_with_stream(session: boto3.Session) -> str:
@@ -289,6 +298,17 @@ def hand_over(stage: Stage) -> None:
         actuator.write(reader, written(step, through_fan_out(NOW)))
 
 
+def promote(stage: Stage) -> None:
+    """Every step of more memory behind an alias, there and back."""
+    seen = AwsSensor(stage.clients).released(kinesis_target(stage.uuid, qualifier="live"))
+    assert seen is not None
+    actuator = AwsActuator(stage.clients, lambda _: None)
+    alias = Resource(kind=ResourceKind.ALIAS, id=f"consumer:live@{seen.version}")
+    for step in promotion.Step:
+        actuator.read(alias, ["released_memory_mb"])
+        actuator.write(alias, promotion.written(step, 256))
+
+
 def keep_the_journal(stage: Stage) -> None:
     journal = TableJournal(DynamoTable(stage.clients.dynamodb, TABLE))
     lease = journal.acquire("mapping-1", "me", NOW, 180)
@@ -354,6 +374,7 @@ PATHS: tuple[Callable[[Stage], None], ...] = (
     read,
     change,
     hand_over,
+    promote,
     keep_the_journal,
     come_back_and_tell,
     read_the_policy,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from remediator.decide import planning
+from remediator.decide import released as alias
 from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, guard
 from remediator.decide.remedies import Pass, batches, concurrency, memory
@@ -21,7 +22,9 @@ from remediator.model import (
     Diagnosis,
     Evidence,
     Mode,
+    Released,
     RemedyName,
+    ResourceKind,
 )
 from remediator.policy import Autonomy, Limits, Policy, RemedyPolicy
 from tests.evidence import NOW, case_of, evidence, overloaded, since
@@ -99,10 +102,70 @@ def test_a_version_keeps_its_memory() -> None:
     assert "a version's memory is fixed" in str(wished(memory.propose, aliased))
 
 
-def behind(qualifier: str | None, function: str = "orders", **said: Any) -> Case:
+def behind(
+    qualifier: str | None,
+    function: str = "orders",
+    released: Released | None = None,
+    **said: Any,
+) -> Case:
     seen = computing(**said)
     named = seen.target.model_copy(update={"qualifier": qualifier, "function": function})
-    return case_of(seen.model_copy(update={"target": named}), SLOW, DEFAULTS)
+    seen = seen.model_copy(update={"target": named, "released": released})
+    return case_of(seen, SLOW, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("released", "said"),
+    [
+        pytest.param(None, "a version's memory is fixed", id="not seen"),
+        pytest.param(Released(version="7", alike=False), "would be released", id="other code"),
+        pytest.param(Released(version="7", alike=True, routed=True), "shifts", id="two versions"),
+    ],
+)
+def test_behind_an_alias_nothing_else_is_released_than_what_is_released_now(
+    released: Released | None, said: str
+) -> None:
+    case = behind("live", released=released)
+    found = memory.propose(case)
+    assert isinstance(found, Pass)
+    assert said in found.reason
+    assert memory.by_hand(case)
+
+
+def test_where_latest_is_what_the_alias_releases_it_is_one_change_that_a_person_is_asked_for() -> (
+    None
+):
+    case = behind("live", released=Released(version="7", alike=True))
+    found = memory.propose(case)
+    assert not isinstance(found, Pass)
+    (made,) = found
+    assert (made.resource.kind, made.resource.id) == (ResourceKind.ALIAS, "orders:live@7")
+    assert (made.before, isinstance(made.after, int)) == (512, True)
+    assert memory.by_hand(case) == ()
+    asked = planning.plan("inc", case._replace(policy=free(off=(LANES, LARGER))))
+    ruled = guard(asked, case._replace(policy=free(off=(LANES, LARGER))), Circumstances(now=NOW))
+    assert [one.ruling.decision for one in ruled.changes] == [Decision.APPROVE]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param({}, True, id="an alias, and memory would help"),
+        pytest.param({"qualifier": None}, False, id="no alias"),
+        pytest.param({"qualifier": "7"}, False, id="a version"),
+        pytest.param({"cpu": COMPUTES / 3}, False, id="memory would not help"),
+        pytest.param({"released": Released(version="7", alike=True)}, False, id="it was seen"),
+    ],
+)
+def test_what_an_alias_releases_is_asked_for_only_where_memory_would_help_behind_one(
+    said: dict[str, Any], expected: bool
+) -> None:
+    case = behind(
+        said.get("qualifier", "live"),
+        released=said.get("released"),
+        cpu_total_time_ms=said.get("cpu", COMPUTES),
+    )
+    assert alias.wanted(case) is expected
 
 
 # What AWS's command line answers: a version's name, a revision, or that all went well.

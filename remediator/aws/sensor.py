@@ -18,6 +18,7 @@ from remediator.aws import (
     described,
     destinations,
     neighbours,
+    promotion,
     questions,
     reading,
     sampled,
@@ -35,6 +36,7 @@ from remediator.model import (
     FunctionState,
     Gap,
     KeySample,
+    Released,
     Shard,
     SourceKind,
     StreamState,
@@ -86,6 +88,14 @@ class AwsSensor:
         Raises PermanentError or TemporaryError as AWS answers.
         """
         return sampled.keys(self._clients, target, shard_id, since, records, named=named)
+
+    def released(self, target: Target) -> Released | None:
+        """What the target's alias releases, beside $LATEST; ``None``: it names no alias.
+
+        Raises PermanentError or TemporaryError as AWS answers.
+        """
+        alias = target.qualifier
+        return promotion.released(self._clients, target.function, alias) if alias else None
 
     def read(self, target: Target, now: datetime, window_seconds: int) -> Evidence:
         """All readings of one mapping. What cannot be read becomes a Gap.

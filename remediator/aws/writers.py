@@ -11,6 +11,7 @@ from remediator.aws import reading
 from remediator.aws.clients import Clients
 from remediator.aws.failures import aws_errors, whole
 from remediator.aws.limits import Values, number, refusal
+from remediator.aws.promotion import PromotionWriter
 from remediator.aws.stream_writers import RangeWriter, StreamWriter
 from remediator.aws.takeover import TakeoverWriter
 from remediator.model import ResourceKind, Value
@@ -106,5 +107,6 @@ def writers(clients: Clients) -> Mapping[ResourceKind, Writer]:
         },
         ResourceKind.STREAM: StreamWriter(clients),
         ResourceKind.HASH_RANGE: RangeWriter(clients),
+        ResourceKind.ALIAS: PromotionWriter(clients),
         ResourceKind.READER: TakeoverWriter(clients),
     }

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.status import Status
 
 from remediator.escaping import visible
-from remediator.model import Busy, Evidence, KeySample, Target, Watched
+from remediator.model import Busy, Evidence, KeySample, Released, Target, Watched
 from remediator.ports import DescribedAlarm, Sensor
 
 
@@ -97,3 +97,8 @@ class ToldSensor(NamedTuple):
         """As the sensor does."""
         with self.progress.during(f"Reading partition keys of {shard_id}"):
             return self.sensor.sample_keys(target, shard_id, since, records, named=named)
+
+    def released(self, target: Target) -> Released | None:
+        """As the sensor does."""
+        with self.progress.during(f"Reading alias {target.qualifier} of {target.function}"):
+            return self.sensor.released(target)

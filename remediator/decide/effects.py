@@ -111,5 +111,5 @@ def arrived_at(tracked: TrackedChange, evidence: Evidence) -> datetime | None:
         case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
             active = evidence.stream is not None and evidence.stream.status == "ACTIVE"
             return next_minute(tracked.at) if active else None
-        case ResourceKind.FUNCTION:
+        case ResourceKind.FUNCTION | ResourceKind.ALIAS:
             return next_minute(tracked.at)

@@ -23,6 +23,7 @@ from remediator.policy import ForecastKnobs, Policy
 from remediator.settings_table import (
     BATCH_SIZE,
     MEMORY,
+    RELEASED_MEMORY,
     of,
 )
 
@@ -58,7 +59,7 @@ def with_changes(
 def restart_of(flow: Flow, changes: Sequence[Change], knobs: ForecastKnobs) -> float:
     """Seconds for which the mapping stands still, all changes in one write; a takeover stops one
     and starts another."""
-    if any(of(change).in_steps for change in changes):
+    if any(of(change).takes_over for change in changes):
         return 2 * flow.restart(knobs)
     return flow.restart(knobs) if any(of(change).restarts for change in changes) else 0
 
@@ -71,7 +72,7 @@ def quicker(change: Change, signals: Signals) -> float:
         return 1.0
     if row is BATCH_SIZE and once is not None and each is not None:
         return batch_gain(once, each, before, after)
-    if row is MEMORY and cpu is not None:
+    if row in {MEMORY, RELEASED_MEMORY} and cpu is not None:
         return memory_gain(cpu, before, after)
     return 1.0
 

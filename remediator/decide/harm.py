@@ -56,7 +56,7 @@ def lost(signals: Signals) -> str | None:
 def reads_nothing(seen: Effect, *, whole: Signals) -> str | None:
     """A mapping that has taken over and reads nothing, long after it should: what it reads by is
     refused to it."""
-    taken_over = any(of(tracked.change).in_steps for tracked in seen.levers)
+    taken_over = any(of(tracked.change).takes_over for tracked in seen.levers)
     if not taken_over or not seen.overdue or seen.minutes or not whole.arrival_per_second:
         return None
     return "the mapping that has taken over has read nothing, though records arrive"

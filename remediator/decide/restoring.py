@@ -57,7 +57,7 @@ def why_it_stays(tracked: TrackedChange, case: Case, *, held: Value, bounded: bo
     """
     change, signals = tracked.change, case.signals
     late = _restart_would_be_late(change, case)
-    if of(change).in_steps:
+    if of(change).takes_over:
         return Stays(tracked, "what was read since the takeover would be processed again")
     if change.remedy is RemedyName.LOWER_BATCH_SIZE:
         return Stays(tracked, f"batches of {change.before} ran into the function's timeout")

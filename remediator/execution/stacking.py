@@ -8,7 +8,6 @@ somebody else has changed since is found here, and what a dead invocation has le
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from remediator.execution import takeover
 from remediator.execution.comparing import (
     Held,
     all_ours,
@@ -19,7 +18,6 @@ from remediator.execution.comparing import (
 )
 from remediator.execution.grouping import all_of, by_resource, latest, runs
 from remediator.execution.stepping import Stepper
-from remediator.execution.takeover import Parts
 from remediator.model import Change, ChangeResult, ChangeStatus, Resource
 from remediator.settings_table import CAPTURED, of
 from remediator.state import ChangeState, Entry, EntryKind, IncidentState, Lease, TrackedChange
@@ -39,7 +37,9 @@ class Stack(Stepper):
             if not tracked.unsettled or not of(tracked.change).in_steps:
                 continue
             if tracked.steps or tracked.state is ChangeState.UNDOING:
-                state, _ = self._walk(state, [lease], tracked.change)
+                with self._alone(tracked.change.resource, lease) as leases:
+                    if leases is not None:
+                        state, _ = self._walk(state, leases, tracked.change)
             else:
                 end, kind = ChangeState.ABANDONED, EntryKind.NOTE
                 state = self._move(state, lease, [tracked.change], end, kind, detail=FOUND)
@@ -88,10 +88,6 @@ class Stack(Stepper):
                     detail=_THEIRS,
                 )
         return state
-
-    def _is_a_persons(self, change: Change) -> bool:
-        held = self.actuator.read(change.resource, Parts._fields)
-        return takeover.taken_over_by_a_person(Parts.of(held))
 
     def _pass_on(
         self, state: IncidentState, lease: Lease, resource: Resource, newest_first: Sequence[Change]

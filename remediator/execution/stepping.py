@@ -1,19 +1,19 @@
 """A change that takes several writes: one step after another, each journalled before it is made.
 
-What is there says which step comes next (``takeover``), so that a look that finds a dead one's work
+What is there says which step comes next (``course``), so that a look that finds a dead one's work
 goes on from it. Where a step is refused, or somebody has come in between, it turns round and goes
 back; a change stays unsettled, and somebody looks after it, until it has arrived at either end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from remediator.errors import PermanentError, TemporaryError
-from remediator.execution import takeover
-from remediator.execution.takeover import Move, Parts, Pause, Refused, Step
+from remediator.execution import promotion, takeover
+from remediator.execution.course import Course, Move, Pause, Refused, Step
 from remediator.execution.writing import WRITES, Writer, _entries
-from remediator.model import Change, ChangeResult, ChangeStatus
+from remediator.model import Change, ChangeResult, ChangeStatus, ResourceKind
 from remediator.state import (
     LEASE_SECONDS,
     Begun,
@@ -26,6 +26,25 @@ from remediator.state import (
 
 # For how long a turn begins with further steps.
 PATIENCE = timedelta(seconds=45)
+
+
+COURSES: Mapping[ResourceKind, Course] = {
+    ResourceKind.READER: Course(
+        takeover.Parts,
+        takeover.forward,
+        takeover.backward,
+        takeover.written,
+        takeover.taken_over_by_a_person,
+        takeover.arrived,
+    ),
+    ResourceKind.ALIAS: Course(
+        promotion.Parts,
+        promotion.forward,
+        promotion.backward,
+        promotion.written,
+        promotion.is_a_persons,
+    ),
+}
 
 
 class Stepper(Writer):
@@ -64,7 +83,7 @@ class Stepper(Writer):
                     return state, _later(change, trouble.said, trouble.status)
                 state = self._turn_round(state, leases[0], change, trouble.said)
 
-    def _at_rest_or_next(self, tracked: TrackedChange) -> tuple[Parts, Move]:
+    def _at_rest_or_next(self, tracked: TrackedChange) -> tuple[Any, Move]:
         """What comes next, once AWS is through with the last step or the bounded wait is over."""
         parts, move = self._next(tracked)
         if move is Pause.WAIT and self.actuator.settled(tracked.change.resource):
@@ -82,17 +101,26 @@ class Stepper(Writer):
         state = self._begin(state, leases[0], change, step)
         try:
             if self._next(_newest(state, change))[1] is step:
-                self.actuator.write(change.resource, takeover.written(step, change.after))
+                way = COURSES[change.resource.kind]
+                self.actuator.write(change.resource, way.written(step, change.after))
         except TemporaryError as error:
             return state, _Trouble(str(error), ChangeStatus.SETTLING)
         except PermanentError as error:
             return state, _Trouble(str(error), ChangeStatus.FAILED)
         return state, None
 
-    def _next(self, tracked: TrackedChange) -> tuple[Parts, Move]:
-        change = tracked.change
-        parts = Parts.of(self.actuator.read(change.resource, Parts._fields))
-        way = takeover.forward if tracked.state is ChangeState.INTENDED else takeover.backward
+    def _is_a_persons(self, change: Change) -> bool:
+        way = COURSES[change.resource.kind]
+        return way.is_a_persons(self._there(change))
+
+    def _there(self, change: Change) -> Any:
+        way = COURSES[change.resource.kind]
+        return way.of(self.actuator.read(change.resource, way.parts._fields))
+
+    def _next(self, tracked: TrackedChange) -> tuple[Any, Move]:
+        change, parts = tracked.change, self._there(tracked.change)
+        course = COURSES[change.resource.kind]
+        way = course.forward if tracked.state is ChangeState.INTENDED else course.backward
         return parts, way(parts, change.after, tracked.steps, self.clock())
 
     # --- journal ---------------------------------------------------------------------------
@@ -132,19 +160,13 @@ class Stepper(Writer):
         state: IncidentState,
         lease: Lease,
         tracked: TrackedChange,
-        parts: Parts,
+        parts: Any,
     ) -> tuple[IncidentState, ChangeResult]:
-        """At either end; the incident is about the mapping that reads from now on."""
+        """At either end."""
         change, there = tracked.change, tracked.state is ChangeState.INTENDED
         now, target = self.clock(), state.target
         if target is not None:
-            reader = {"event_source_mapping": target.known_as, "consumer_arn": None}
-            if there:
-                reader = {
-                    "event_source_mapping": parts.new_uuid,
-                    "consumer_arn": parts.consumer_arn,
-                }
-            target = target.model_copy(update=reader)
+            target = COURSES[change.resource.kind].arrived(target, parts, there)
         state = _with(state.model_copy(update={"target": target}), change, now, at=now)
         end = ChangeState.APPLIED if there else ChangeState.UNDONE
         kind = EntryKind.APPLIED if there else EntryKind.UNDONE

@@ -10,16 +10,18 @@ Sources: Lambda API Reference (CreateEventSourceMapping, UpdateEventSourceMappin
 Reference (RegisterStreamConsumer, DeregisterStreamConsumer); Lambda Developer Guide, with-kinesis.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from remediator.model import Value
+from remediator.execution import course
+from remediator.execution.course import Move, Pause, Refused
+from remediator.execution.course import has as _has
+from remediator.model import Target, Value
 from remediator.state import Begun
 
 
-class Step(StrEnum):
+class Step(course.Step):
     """One write of a takeover."""
 
     REGISTER = "register_consumer"
@@ -50,26 +52,6 @@ class Parts(NamedTuple):
     others: bool = False
     """Whether another mapping reads through the consumer as well."""
 
-    @classmethod
-    def of(cls, held: Mapping[str, Value]) -> Self:
-        """As an actuator reads them."""
-        return cls(**held)  # type: ignore[arg-type]
-
-
-class Refused(NamedTuple):
-    """It cannot go on this way, and why."""
-
-    reason: str
-
-
-class Pause(StrEnum):
-    """Nothing to write now."""
-
-    DONE = "done"
-    WAIT = "wait"
-
-
-Move = Step | Pause | Refused
 
 # The value of ``reads_by``: the mapping itself reads, and shares each shard with others.
 SHARED = "shared"
@@ -189,6 +171,14 @@ def taken_over_by_a_person(parts: Parts) -> bool:
     return parts.old is None or parts.old in _RUNS
 
 
+def arrived(target: Target, parts: Parts, there: bool) -> Target:
+    """The incident is about the mapping that reads from now on."""
+    reader = {"event_source_mapping": target.known_as, "consumer_arn": None}
+    if there:
+        reader = {"event_source_mapping": parts.new_uuid, "consumer_arn": parts.consumer_arn}
+    return target.model_copy(update=reader)
+
+
 # States of a mapping that reads, or is about to.
 _RUNS = frozenset({"Creating", "Enabling", "Enabled", "Updating"})
 # For so long a mapping counts as reading after AWS calls it Disabled: its last invocations may
@@ -204,10 +194,6 @@ def busy(parts: Parts) -> bool:
 
 def _rests(since: str | None, now: datetime) -> bool:
     return since is not None and now - datetime.fromisoformat(since) >= REST
-
-
-def _has(begun: Sequence[Begun], step: Step) -> bool:
-    return any(one.step == step for one in begun)
 
 
 def _since(changed: str | None, begun: Sequence[Begun], step: Step) -> bool:

@@ -87,6 +87,16 @@ class FunctionState(Record):
     tags: Mapping[str, str] = {}
 
 
+class Released(Record):
+    """What the mapping's alias releases, beside $LATEST (AWS: ListAliases)."""
+
+    version: str
+    alike: bool
+    """Whether $LATEST is the same code and configuration."""
+    routed: bool = False
+    """Whether the alias shifts a share of its traffic to another version."""
+
+
 class AccountState(Record):
     """The account's concurrency in this Region (AWS: GetAccountSettings)."""
 
@@ -206,6 +216,8 @@ class Evidence(Record):
     """By shard id, then by name; only where enhanced monitoring is on."""
     key_sample: KeySample | None = None
     """Partition keys of the hot shard; ``None``: not asked for, as is usual."""
+    released: Released | None = None
+    """Of a mapping's alias; ``None``: not asked for, since it decides nothing, or no alias."""
     gaps: tuple[Gap, ...] = ()
 
     def lacks(self, reading: str) -> bool:

@@ -84,6 +84,9 @@ class ResourceKind(StrEnum):
     HASH_RANGE = "hash_range"
     """A range of hash keys of one stream, as ``stream-arn#first-last``: a shard to split; in the
     middle, or where ``@key`` says that the upper part begins."""
+    ALIAS = "alias"
+    """What an alias of a function releases, as ``function:alias@version``: the version that it had
+    before anything was changed."""
     READER = "reader"
     """How a mapping's records are read, as ``stream-arn/consumer/remediator-UUID``: by the mapping
     itself, or by one that takes over from it and reads through that registered consumer."""

@@ -207,7 +207,7 @@ def undoing(state: IncidentState) -> Page:
             "The event source mapping restarts: it reads nothing for a minute or more, and the "
             "records wait meanwhile."
         )
-    if any(of(tracked.change).in_steps for tracked in state.in_effect):
+    if any(of(tracked.change).takes_over for tracked in state.in_effect):
         said.append(
             "The old mapping goes on where it was stopped: what was read since is processed again."
         )

@@ -32,6 +32,8 @@ def lease_name(resource: Resource) -> str:
             return arns.taken_over(resource.id) or f"reader:{resource.id}"
         case ResourceKind.FUNCTION:
             return f"function:{resource.id}"
+        case ResourceKind.ALIAS:
+            return f"function:{resource.id.partition(':')[0]}"
         case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
             return f"stream:{resource.id.partition('#')[0]}"
 

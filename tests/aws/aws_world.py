@@ -27,6 +27,13 @@ ACCOUNT = "123456789012"
 # Reading the services' models is what takes time: once for all tests.
 _LOADER = botocore.session.Session().get_component("data_loader")
 
+
+def with_revision(parsed: Any, **_: Any) -> None:
+    """Moto names no revision of a configuration; AWS does, another one for each."""
+    if "MemorySize" in parsed:
+        parsed.setdefault("RevisionId", f"{parsed['Version']}-{parsed['MemorySize']}")
+
+
 Answer = Mapping[str, Any]
 Fake = Callable[[Mapping[str, Any]], Answer]
 
@@ -74,6 +81,7 @@ class World:
         session.events.register("before-parameter-build", self._keep_params)
         session.events.register("before-call", self._on_call)
         session.events.register("after-call.kinesis.DescribeStreamSummary", self._amend)
+        session.events.register("after-call.lambda.GetFunctionConfiguration", with_revision)
         self.session = session
         self.clients = Clients(session)
 

@@ -78,8 +78,8 @@ class Account:
         return self.aws.params_of(WRITES[step])
 
     def parts(self) -> Parts:
-        held = self.writer.read(NAME, [])
-        return Parts.of({name: held[name] for name in Parts._fields})
+        held: Any = self.writer.read(NAME, [])
+        return Parts(**{name: held[name] for name in Parts._fields})
 
 
 def test_another_mapping_gets_every_setting_and_tag_of_the_old_one_and_is_disabled() -> None:

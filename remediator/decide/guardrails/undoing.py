@@ -201,7 +201,7 @@ def _record_age_returns(ask: Inquiry) -> Word:
 def _read_again(ask: Inquiry) -> Word:
     """A mapping that was stopped goes on where it was: what another one has read since comes twice.
     Where that one has read nothing, there is nothing to be read again."""
-    if not ask.row.in_steps or _read_nothing(ask.evidence):
+    if not ask.row.takes_over or _read_nothing(ask.evidence):
         return None
     return approve(
         "the old mapping goes on where it was stopped: all that was read since the takeover would "

@@ -9,13 +9,17 @@ from remediator.decide.case import Case
 from remediator.decide.forecast import ONE_VCPU_MB, memory_gain, suffices, with_memory
 from remediator.decide.remedies.base import Pass, Remedy, changes
 from remediator.escaping import command
-from remediator.model import Change, RemedyName
-from remediator.settings_table import MEMORY
+from remediator.model import Change, RemedyName, Resource
+from remediator.settings_table import MEMORY, RELEASED_MEMORY
 
 NAME = RemedyName.RAISE_MEMORY
 CAVEATS = (
     "memory is paid for in proportion, for as long as an invocation runs",
     "new execution environments start cold",
+)
+BEHIND_AN_ALIAS = (
+    "a version is published, and stays: the alias moves to it, and back to the one that it had",
+    "provisioned concurrency of the alias is allocated anew for each version",
 )
 SIZES_MB = (256, 512, 768, 1024, 1280, 1536, ONE_VCPU_MB)
 # Times as fast, below which it is not worth its price.
@@ -32,11 +36,41 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
         f"{share:.0%}"
     )
     if qualifier is not None:
-        return Pass(
-            f"{why}; but the mapping invokes {qualifier}, and a version's memory is fixed: publish "
-            "one with more, and point the alias at it"
-        )
+        refusal = _not_to_be_published(here, qualifier)
+        return Pass(f"{why}; but {refusal}") if refusal else _behind(here, found.mb, why)
     return changes(NAME, here.evidence, {MEMORY: found.mb}, why, CAVEATS)
+
+
+def _not_to_be_published(here: Case, qualifier: str) -> str:
+    """Why no version with more memory is published for the alias; empty: one may be."""
+    released = here.evidence.released
+    if released is None:
+        return (
+            f"the mapping invokes {qualifier}, and a version's memory is fixed: publish one with "
+            "more, and point the alias at it"
+        )
+    if released.routed:
+        return f"alias {qualifier} shifts traffic from one version to another"
+    if not released.alike:
+        return f"$LATEST is not what alias {qualifier} releases, and would be released with it"
+    return ""
+
+
+def _behind(here: Case, size: int, why: str) -> tuple[Change, ...]:
+    """$LATEST, which is what the alias releases, a version of it, and the alias: one change."""
+    target, released = here.evidence.target, here.evidence.released
+    function = here.evidence.function
+    named = f"{target.function}:{target.qualifier}@{released.version if released else ''}"
+    made = Change(
+        remedy=NAME,
+        resource=Resource(kind=RELEASED_MEMORY.kind, id=named),
+        setting=RELEASED_MEMORY.name,
+        before=function.memory_mb if function else None,
+        after=size,
+        why=why,
+        caveats=(*CAVEATS, *BEHIND_AN_ALIAS),
+    )
+    return (made,)
 
 
 class _Size(NamedTuple):
@@ -88,6 +122,8 @@ def by_hand(here: Case) -> tuple[str, ...]:
     alias_name = target.qualifier
     if isinstance(found, Pass) or alias_name is None or alias_name.isdecimal():
         return ()
+    if not _not_to_be_published(here, alias_name):
+        return ()
 
     def aws(call: str, *words: object) -> str:
         of = ("--function-name", target.function, "--region", target.region)
@@ -116,7 +152,11 @@ def by_hand(here: Case) -> tuple[str, ...]:
 REMEDY = Remedy(
     NAME,
     propose,
-    permissions=("lambda:UpdateFunctionConfiguration",),
+    permissions=(
+        "lambda:UpdateFunctionConfiguration",
+        "lambda:PublishVersion",
+        "lambda:UpdateAlias",
+    ),
     caveats=CAVEATS,
     by_hand=by_hand,
 )
