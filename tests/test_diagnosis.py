@@ -844,6 +844,20 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.RECOVERING,
     ),
+    "one success since batches are split, where hundreds failed before, may be chance": (
+        split_since(8, errors=[0.0] * 10 + [60.0] * 15 + [59.0] + [60.0] * 4),
+        Cause.POISON_RECORD,
+    ),
+    "the only lane fails behind partial responses, and its oldest record moves on a little": (
+        evidence(
+            iterator_age_ms=climbing(0.92),
+            stream_iterator_age_ms=climbing(0.92),
+            reports_partial_batches=True,
+            failed_invoke_events=since(10, 60),
+            invoked_events=600,
+        ),
+        Cause.POISON_RECORD,
+    ),
     "readers take each other's reads, though the age has not reached the alarm": (
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,
@@ -863,6 +877,8 @@ def test_a_kind_that_worlds_at_random_have_shown_gets_its_word(kind: str) -> Non
         "poison in three shards of four: successes are down, and what stands still tells",
         "poison in one shard after another, until nothing succeeds",
         "busy lanes that do again what they did, behind partial responses",
+        "one success since batches are split, where hundreds failed before, may be chance",
+        "the only lane fails behind partial responses, and its oldest record moves on a little",
     ],
 )
 def test_what_is_only_likelier_proves_nothing(kind: str) -> None:

@@ -104,6 +104,7 @@ def halves_succeed(case: Case) -> Finding:
         case.reading("successes_before_modified", "invocations"),
         case.reading("quiet_before_modified"),
         case.reading("successes_since_modified", "invocations"),
+        case.reading("successes_by_chance"),
         Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
     successes = signals.successes_since_modified
@@ -118,12 +119,23 @@ def halves_succeed(case: Case) -> Finding:
         return unseen("whether what succeeds is of this mapping", *readings)
     if successes > 0 and not signals.quiet_before_modified:
         return unseen("whether nothing succeeded before, so that these are halves", *readings)
+    if successes > 0 and pass_by_chance(signals):
+        return unseen("whether what succeeds is more than chance", *readings)
     return when(
         successes > 0,
         f"{successes:.0f} invocations succeeded since the mapping was changed, none just before",
         *readings,
         proves=True,
     )
+
+
+def pass_by_chance(signals: Signals) -> bool:
+    """Whether a function that fails nearly always would let as many pass now and then."""
+    chance = signals.successes_by_chance
+    return chance is None or chance > _LIKELY
+
+
+_LIKELY = 0.05
 
 
 def succeeds_now_and_then(case: Case) -> Finding:

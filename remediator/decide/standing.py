@@ -2,7 +2,7 @@
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.failing import LIKELY, like_a_clock, nothing_gets_on, stuck
-from remediator.decide.halving import halves_succeed
+from remediator.decide.halving import halves_succeed, pass_by_chance
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
 from remediator.model import Reading
@@ -95,12 +95,26 @@ def _beyond_chance(case: Case) -> bool:
     counted = standing is not None and shards > 1
     if signals.lanes == 1 or _shown_by_a_lane(case):
         return True
-    if not like_a_clock(signals):
+    if not like_a_clock(signals) or not _keeps_failing(case):
         return False
     chance = signals.stands_still_by_chance
     if chance is not None and chance > limits.chance:
         return False
     return counted or case.evidence.sibling_mappings != 0 or _others_keep_pace(case)
+
+
+def _keeps_failing(case: Case) -> bool:
+    """Whether what fails is seen minute after minute; and where no error is counted, so that only
+    the mapping's own counts tell, whether the oldest record of a lane does not move at all."""
+    signals, enough = case.signals, case.policy.thresholds.sustained_minutes
+    if signals.error_minutes or signals.failed_event_minutes is None:
+        return True
+    pace = signals.age_slope if signals.oldest_slope is None else signals.oldest_slope
+    still = signals.lanes != 1 or (pace or 0.0) >= _NOT_AT_ALL
+    return (signals.failed_event_minutes or 0) >= enough and still
+
+
+_NOT_AT_ALL = 0.95
 
 
 def _others_keep_pace(case: Case) -> bool:
@@ -120,7 +134,8 @@ def _shown_by_a_lane(case: Case) -> bool:
     nothing did in the minutes before: then it is the change's doing, and this mapping's."""
     signals = case.signals
     alone = case.evidence.open_shards == 1 and case.evidence.sibling_mappings == 0
-    return alone and bool(signals.quiet_before_modified) and bool(signals.successes_since_modified)
+    since = bool(signals.successes_since_modified) and not pass_by_chance(signals)
+    return alone and bool(signals.quiet_before_modified) and since
 
 
 def _rest_of_the_lane(case: Case) -> bool:
@@ -149,6 +164,8 @@ def own_records_succeed(case: Case) -> Finding:
     )
     if signals.lanes == 1:
         beside = _rest_of_the_lane(case)
+        if beside and not signals.newest_error_share and not _keeps_failing(case):
+            return unseen("whether it is one record that fails again and again", *readings)
         said = "records beside the bad one succeed" if beside else None
         return _said(said, None, readings)
     witnesses = (_by_a_lane, _by_shards, _by_events, _by_batches, _by_reads)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from math import exp, log
+from math import exp, lgamma, log
 from statistics import fmean, median
 
 from remediator.evidence.age import LONGEST_WAIT_SECONDS, still_since
@@ -33,6 +33,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     invoked_events = newest_of(evidence, Metric.INVOKED_EVENTS, thresholds.recent_minutes)
     found = Signals(
         failed_events_per_minute=mean_of(failed_events),
+        failed_event_minutes=sum(count > 0 for count in failed_events) if failed_events else None,
         failed_event_share=min(1.0, sum(failed_events[-2:]) / sum(invoked_events[-2:]))
         if failed_events and any(invoked_events[-2:])
         else None,
@@ -66,6 +67,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
         successes_since_modified=_successes_since(
             evidence, failing if begin < len(active) else active
         ),
+        successes_by_chance=_successes_by_chance(evidence, failing),
         quiet_before_modified=_quiet_before(evidence, failing),
         failures_grew=_failures_grew(evidence, failing),
     )
@@ -216,6 +218,25 @@ def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
     changed = evidence.mapping.last_modified if evidence.mapping else None
     since = [entry for entry in failing if changed is None or entry[0] >= changed]
     return sum(_succeeded(since)) if since else None
+
+
+def _successes_by_chance(evidence: Evidence, failing: Minutes) -> float | None:
+    """At the rate that the tries before leave open (Laplace's rule), up to the last success."""
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    if changed is None:
+        return None
+    tried = sum(count for at, count, _ in failing if at + MINUTE <= changed)
+    since = [entry for entry in failing if entry[0] >= changed]
+    while since and not any(_succeeded(since[-1:])):
+        since.pop()
+    expected = sum(count for _, count, _ in since) / (tried + 2)
+    fine = min(round(sum(_succeeded(since))), _ENOUGH)
+    fewer = (exp(k * log(expected) - expected - lgamma(k + 1)) for k in range(fine))
+    return min(1.0, max(0.0, 1 - sum(fewer))) if expected else 1.0
+
+
+# Successes to count: that so many or more are chance is no less likely than that still more are.
+_ENOUGH = 100
 
 
 def _quiet_before(evidence: Evidence, failing: Minutes) -> bool | None:

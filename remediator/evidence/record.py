@@ -55,6 +55,9 @@ class Signals(Record):
     record holds the only lane."""
     successes_since_modified: float | None = None
     """Invocations that succeeded since the mapping was last changed, as far as the window goes."""
+    successes_by_chance: float | None = None
+    """How likely as many would have succeeded since, had nothing but chance let them, which had let
+    none of the tries before succeed: a function that fails nearly always lets some pass."""
     quiet_before_modified: bool | None = None
     """Whether nothing at all succeeded in the failing minutes just before the mapping was changed,
     so that what succeeds since is the change's doing."""
@@ -84,6 +87,8 @@ class Signals(Record):
     metrics were published: it was restarting."""
     failed_events_per_minute: float | None = None
     """FailedInvokeEventCount: sees the failures of functions that report partial batches."""
+    failed_event_minutes: int | None = None
+    """In how many of the newest minutes there were any."""
     failed_event_share: float | None = None
     """Of the events that were sent, where those are counted, too."""
     lost_events: float | None = None
