@@ -35,9 +35,9 @@ class Undo(StrEnum):
 _THEIRS = frozenset(
     {"limit", "shard_limit", "others_on_the_stream", "discard", "autonomy", "opted_in"}
 )
-# Are for what is done of ourselves and can wait.
 # Keeps us from more; what is ours in effect is nobody else's to put back.
 _OURS = frozenset({"one_journal"})
+# Are for what is done of ourselves and can wait.
 _PACE = frozenset({"cooldown", "budget"})
 # Keep us from acting by ourselves; a person's word stands above them.
 _HUMAN = frozenset(
