@@ -42,7 +42,7 @@ def by_name(clients: Clients, target: Target) -> tuple[Question, ...]:
     return (
         questions.mappings(clients, "readers", {"EventSourceArn": target.source_arn}),
         *questions.mappings_of(clients, "FunctionName", _names(target)),
-        questions.aliases(clients, target),
+        questions.aliases(clients, target.function),
     )
 
 

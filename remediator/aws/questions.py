@@ -151,13 +151,13 @@ def mappings_of(clients: Clients, key: str, names: Iterable[str]) -> tuple[Quest
     return tuple(mappings(clients, f"mappings of {name}", {key: name}) for name in names)
 
 
-def aliases(clients: Clients, target: Target) -> Question:
+def aliases(clients: Clients, function: str) -> Question:
     """The function's aliases, each of which may be fed by mappings of its own."""
     return Question(
         "aliases",
         "lambda",
         clients.lambda_.list_aliases,
-        {"FunctionName": target.function, "MaxItems": 100},
+        {"FunctionName": function, "MaxItems": 100},
         read=lambda page: [one["Name"] for one in page["Aliases"]],
         next_page=_by_marker,
     )

@@ -1,17 +1,19 @@
 """What is watched → the stream mappings behind it, the most lagging one first."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from math import sqrt
 from statistics import median
 from typing import Any, NamedTuple
 
-from remediator.aws import readers, reading, series
+from remediator.aws import questions, readers, reading, series
+from remediator.aws.asking import Reply, ask
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.aws.reading import Answer
 from remediator.aws.series import Query
-from remediator.errors import InputError, PermanentError
+from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.events import names
 from remediator.events.names import Named
 from remediator.evidence.metrics import Metric
@@ -98,23 +100,26 @@ class TargetFinder:
         qualifier = alias or named.watched.qualifier
         names.same_region(named.region, self._clients.region, f"function {function}")
         looks = (f"{function}:{qualifier}", function) if qualifier else (function,)
-        seen: list[Answer] = []
         for name in looks:
             names.function(name)
-            seen = self._mappings(FunctionName=name)
-            if any(map(_reads_stream, seen)):
-                return seen if qualifier else [*seen, *self._of_aliases(function)]
+        seen: list[Answer] = []
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            asked = questions.aliases(self._clients, function)._replace(read=_aliases)
+            aliases = None if qualifier else beside.submit(ask, asked)
+            for name in looks:
+                seen = self._mappings(FunctionName=name)
+                if any(map(_reads_stream, seen)):
+                    return (
+                        [*seen, *self._of_aliases(function, aliases.result())] if aliases else seen
+                    )
         return [one for one in self._mappings() if readers.feeds(one, function)] or seen
 
-    def _of_aliases(self, function: str) -> Iterator[Answer]:
-        """Without permission to list aliases, what was found already has to do."""
-        try:
-            with aws_errors("lambda"):
-                answer = self._clients.lambda_.list_aliases(FunctionName=function, MaxItems=100)
-                aliases = [one["Name"] for one in answer.get("Aliases", ())]
-        except PermanentError:
-            return
-        for name in aliases:
+    def _of_aliases(self, function: str, said: Reply) -> Iterator[Answer]:
+        """Without permission to list aliases, what was found already has to do. Raises
+        TemporaryError."""
+        if isinstance(said.error, TemporaryError):
+            raise said.error
+        for name in (name for page in said.pages for name in _aliases(page)):
             yield from self._mappings(FunctionName=f"{function}:{name}")
 
     def _by_stream(self, named: Named) -> Iterable[Answer]:
@@ -286,3 +291,7 @@ def _in_vain(listed: Sequence[Answer]) -> str:
         "expected an event source mapping of a Kinesis or DynamoDB stream, found only "
         f"{len(listed)} of other sources: {', '.join(sources[:5])}"
     )
+
+
+def _aliases(page: Answer) -> list[str]:
+    return [one["Name"] for one in page.get("Aliases", ())]
