@@ -13,7 +13,7 @@ from typing import NamedTuple
 from remediator.escaping import quoted, quoted_hcl, visible
 from remediator.model import Evidence, ResourceKind, SourceKind, Target, Value
 from remediator.render.page import Block
-from remediator.settings_table import SETTINGS, TemplateNames
+from remediator.settings_table import MEMORY, SETTINGS, TemplateNames
 from remediator.state import IncidentState
 
 _SHARD_COUNT = "shard_count"
@@ -55,9 +55,15 @@ def held(state: IncidentState, evidence: Evidence | None) -> tuple[Held, ...]:
     return tuple(found.values())
 
 
+def _in_a_template(held: Held) -> Held:
+    """A template says the memory of a function; its deploy publishes the version with it."""
+    behind_an_alias = held.kind is ResourceKind.ALIAS
+    return Held(ResourceKind.FUNCTION, MEMORY.name, held.value) if behind_an_alias else held
+
+
 def blocks(target: Target, held: Iterable[Held]) -> tuple[Block, ...]:
     """The patch in each language; nothing where no template can say it."""
-    found = {one.setting: one for one in held if one.kind in _KINDS}
+    found = {one.setting: one for one in map(_in_a_template, held) if one.kind in _KINDS}
     counted = found.get(_SHARD_COUNT)
     if counted and counted.value is None:
         del found[_SHARD_COUNT]

@@ -126,6 +126,7 @@ def publish(aws: World, **readings: Any) -> None:
         Scope.FUNCTION: {"FunctionName": "consumer"},
         Scope.STREAM: {"StreamName": "orders"},
         Scope.ACCOUNT: {},
+        Scope.INSIGHTS: {"function_name": "consumer"},
     }
     for name, series in evidence(**readings).metrics.items():
         source = METRICS[SourceKind.KINESIS][Metric(name)]

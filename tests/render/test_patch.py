@@ -76,6 +76,12 @@ def test_what_no_template_can_say_has_no_patch() -> None:
     assert said(Held(ResourceKind.STREAM, "shard_count", None)) == {}
 
 
+def test_what_an_alias_releases_is_the_function_s_in_a_template() -> None:
+    behind = said(Held(ResourceKind.ALIAS, "released_memory_mb", 1024))
+    assert behind
+    assert behind == said(Held(ResourceKind.FUNCTION, "memory_mb", 1024))
+
+
 @pytest.mark.parametrize("word", HOSTILE)
 def test_a_value_stays_a_value_in_every_language(word: str) -> None:
     value: Value = f'arn:aws:sqs:{word}${{file(1)}}%{{if}}"\n'
