@@ -11,6 +11,7 @@ from remediator.errors import PermanentError, RemediatorError
 from remediator.model import SourceKind
 from remediator.policy import Capture, Policy
 from remediator.ports import Kept
+from remediator.render.incidents import said
 from remediator.state import Captured, IncidentState
 from tests.lives import BOUNDED, alarmed, started, state_of
 from tests.small_account import Author, Weather
@@ -99,6 +100,10 @@ def test_what_was_given_up_is_kept_once_journalled_before_and_after_and_told() -
     written = [entry.data for entry in host.journal.entries(incident)]
     first = next(n for n, data in enumerate(written) if "capturing" in data)
     assert first < next(n for n, data in enumerate(written) if "captured" in data)
+    lines = [said(entry) for entry in host.journal.entries(incident)]
+    assert "capturing shardId-000000000000 from 100; shardId-000000000000 from 200" in lines
+    each = [f"shardId-000000000000 from {first}, 3 records" for first in (100, 200)]
+    assert f"captured {'; '.join(each)}" in lines
     assert f"6 given-up records are kept: s3://captured/{incident}/" in host.reports[-1].notes
 
 

@@ -41,16 +41,15 @@ def capture(turn: Turn) -> None:
         turn.notes = (f"what was given up could not be looked at: {error}", *_told(turn))
         return
     if found:
-        places = [f"{one.shard_id}/{one.first}-{one.last}" for one, _ in found]
-        turn.commit(turn.entry(EntryKind.NOTE, {"capturing": places}))
+        places = (f"{one.shard_id} from {one.first}" for one, _ in found)
+        turn.commit(turn.entry(EntryKind.NOTE, {"capturing": "; ".join(places)}))
         until, kept = turn.session.clock() + _AT_MOST, {}
         for one, text in found:
             if turn.session.clock() < until:
                 kept[one.key] = _kept(turn, keeper, one, text)
         known = {each.key: each for each in turn.state.captured} | kept
         turn.update(captured=tuple(known.values())[-_MOST:])
-        said = [each.model_dump(mode="json") for each in kept.values()]
-        turn.commit(turn.entry(EntryKind.NOTE, {"captured": said}))
+        turn.commit(turn.entry(EntryKind.NOTE, {"captured": "; ".join(map(_line, kept.values()))}))
     turn.notes = _told(turn)
 
 
@@ -139,6 +138,12 @@ def _told(turn: Turn) -> tuple[str, ...]:
         count, where = sum(each.records for each in kept), f"s3://{bucket}/"
         lines.insert(0, f"{count} given-up records are kept: {where}{turn.state.incident_id}/")
     return tuple(lines)
+
+
+def _line(each: Captured) -> str:
+    """As the journal has it, to be read by people."""
+    why = f" ({each.because})" if each.because else ""
+    return f"{each.shard_id} from {each.first}, {each.records} records{why}"
 
 
 def _until(each: Captured) -> str:
