@@ -54,10 +54,10 @@ def test_a_starved_consumer_gets_a_reservation_and_gives_it_back_when_all_is_qui
 def test_another_mapping_takes_over_and_taken_back_leaves_the_old_one_and_nothing_else() -> None:
     """Its alarm names the function, whose mapping is another by then: one incident all the same."""
     free = ("  split_shards: {autonomy: 'off'}", "  enhanced_fan_out: {autonomy: auto}")
-    stage = set_up("read_contention_by_mappings", 1, policy("remedies:", *free))
+    stage = set_up("read_contention_by_mappings", 2, policy("remedies:", *free))
     before, mapping = settings(stage), stage.mapping
     incident = run_until_changed(stage, "reads_by", 3600)
-    run_until(stage, stage.seconds + 900)
+    run_until(stage, stage.seconds + 300)
     (heir,) = in_charge(stage.world)
     assert heir.is_fan_out
     assert heir.settings == mapping.settings
@@ -67,7 +67,7 @@ def test_another_mapping_takes_over_and_taken_back_leaves_the_old_one_and_nothin
     assert stage.world.oldest_unprocessed_age_seconds(heir.uuid) < 60
     assert {one["incident_id"] for one in results(stage) if one.get("verdict")} == {incident}
     stage.rehearsal.invoke({"rollback": incident, "by": "ada"})
-    run_until(stage, stage.seconds + 900)
+    run_until(stage, stage.seconds + 600)
     assert in_charge(stage.world) == [mapping]
     assert (mapping.state, settings(stage)) == ("Enabled", before)
     assert not mapping.stream.consumers
