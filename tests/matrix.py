@@ -83,6 +83,9 @@ ROWS = (
     Row("too slow", _found(Cause.SLOW_CONSUMER), overloaded),
     Row("too slow, its CPU binds", _found(Cause.SLOW_CONSUMER, Detail.CPU_BOUND), _COMPUTING),
     Row("one hot key", _found(Cause.HOT_PARTITION_KEY), hot_key),
+    Row(
+        "one hot key, by its own records", _found(Cause.HOT_PARTITION_KEY, Detail.ONE_KEY), hot_key
+    ),
     Row("what stands behind is saturated", _found(Cause.DOWNSTREAM_SATURATED), saturated),
     Row(
         "the function fails since a deploy",
