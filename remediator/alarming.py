@@ -5,6 +5,7 @@ calls too late: the threshold stands above what is usual and well below the rete
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from math import ceil
@@ -83,15 +84,22 @@ def steps(
     existing: Mapping[str, int],
     patterns: Sequence[str],
     late_seconds: int,
+    theirs: AbstractSet[str] = frozenset(),
 ) -> tuple[Step, ...]:
     """What to do so that each consumer that a pattern names has its alarm, and no other has one.
 
-    ``existing``: thresholds of the alarms of ours that are there, by name. Alarms of functions that
-    no pattern names are left alone, also where no stream feeds them any more.
+    ``existing``: thresholds of the alarms of ours that are there, by name; ``theirs``: those whose
+    threshold a person has set since, which stays. Alarms of functions that no pattern names are
+    left alone, also where no stream feeds them any more.
     """
     chosen = sorted(consumers, key=lambda each: each.function)
     by_name = {PREFIX + each.function: each for each in chosen}
-    wanted = [_wanted(each, existing, late_seconds) for each in chosen if _named(each, patterns)]
+    wanted = [
+        _left_to_people(step) if step.name in theirs else step
+        for each in chosen
+        if _named(each, patterns)
+        for step in [_wanted(each, existing, late_seconds)]
+    ]
     gone = [
         Step(
             Verb.REMOVE,
@@ -130,3 +138,11 @@ def _wanted(consumer: Consumer, existing: Mapping[str, int], late_seconds: int) 
     before = existing.get(name)
     verb = Verb.CREATE if before is None else Verb.KEEP if before == after else Verb.CHANGE
     return Step(verb, name, consumer.function, before, after, why)
+
+
+def _left_to_people(step: Step) -> Step:
+    """What a person has set stays, and why it could be another is told."""
+    if step.verb is not Verb.CHANGE:
+        return step
+    why = f"a person has set it; with --force it would be {step.after} s: {step.why}"
+    return step._replace(verb=Verb.KEEP, after=step.before, why=why)

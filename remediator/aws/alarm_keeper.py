@@ -1,5 +1,6 @@
 """The alarms of chosen functions: what is there, what they need to know, and making them so."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -21,6 +22,13 @@ _MOST_DELETED = 100
 # A DynamoDB stream keeps its records for a day
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html).
 _TABLE_RETENTION_SECONDS = 24 * _HOUR
+
+
+class Existing(NamedTuple):
+    """Thresholds in seconds by the alarms' names, and whose of them a person has set since."""
+
+    thresholds: Mapping[str, int]
+    theirs: frozenset[str]
 
 
 class AlarmKeeper(NamedTuple):
@@ -93,17 +101,17 @@ class AlarmKeeper(NamedTuple):
                         found[name] = found.get(name, ()) + seconds
         return found
 
-    def existing(self) -> dict[str, int]:
-        """The alarms of ours: their thresholds in seconds, by name."""
+    def existing(self) -> Existing:
+        """The alarms of ours that are there."""
         with aws_errors("cloudwatch"):
             pages = self.clients.cloudwatch.get_paginator("describe_alarms").paginate(
                 AlarmNamePrefix=PREFIX, AlarmTypes=["MetricAlarm"]
             )
-            return {
-                alarm["AlarmName"]: int(alarm.get("Threshold", 0) // 1000)
-                for page in pages
-                for alarm in page["MetricAlarms"]
-            }
+            alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+        thresholds = {one["AlarmName"]: int(one.get("Threshold", 0) // 1000) for one in alarms}
+        made_at = {one["AlarmName"]: _made_at(one) for one in alarms}
+        theirs = (name for name, now in thresholds.items() if made_at[name] not in {None, now})
+        return Existing(thresholds, frozenset(theirs))
 
     def carry_out(self, steps: Iterable[Step], action: str) -> None:
         """Create, change and remove. ``action``: ARN of what the alarms call."""
@@ -138,11 +146,22 @@ def _metric(function: str) -> dict[str, Any]:
     }
 
 
+# What a description ends in: the threshold that was ours, since AWS keeps no trace of whose it is.
+_MADE_AT = re.compile(r" Made at (\d+) s\.$")
+
+
+def _made_at(alarm: Any) -> int | None:
+    """The threshold that we have given it; ``None``: made before that was written down."""
+    found = _MADE_AT.search(alarm.get("AlarmDescription") or "")
+    return int(found[1]) if found else None
+
+
 def _alarm(step: Step, action: str) -> dict[str, Any]:
     """As the template's alarm on one function is, where the reasons stand."""
     return _metric(step.function) | {
         "AlarmName": step.name,
-        "AlarmDescription": f"The stream consumer {step.function} falls behind: {step.why}",
+        "AlarmDescription": f"The stream consumer {step.function} falls behind: {step.why}. "
+        f"Made at {step.after or 0} s.",
         "Statistic": "Maximum",
         "Period": 60,
         "ComparisonOperator": "GreaterThanThreshold",

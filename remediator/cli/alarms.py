@@ -27,6 +27,7 @@ Create = Annotated[
     bool, typer.Option("--create", help="Make it so: create, change, and remove what is left over.")
 ]
 Remove = Annotated[bool, typer.Option("--remove", help="Remove the alarms of these functions.")]
+Force = Annotated[bool, typer.Option("--force", help="Also what a person has set since.")]
 Topic = Annotated[
     str | None,
     typer.Option(
@@ -41,6 +42,7 @@ def alarms(
     function: Functions = None,
     create: Create = False,
     remove: Remove = False,
+    force: Force = False,
     topic: Topic = None,
     place: Annotated[Place, "policy", "deployment", "profile", "region"],
     shown: options.Shown = Format.TEXT,
@@ -49,7 +51,8 @@ def alarms(
 
     The threshold comes from the function's last 14 days, its batching window, the stream's
     retention and what the policy calls late. Only alarms whose names begin with remediator-age-
-    are touched. Repeating it changes nothing more. 0: as it should be, or done. 3: to change.
+    are touched, and a threshold that a person has set stays, but with --force. Repeating it changes
+    nothing more. 0: as it should be, or done. 3: to change.
     """
     if create and remove:
         raise typer.BadParameter("say one of --create and --remove", param_hint="'--remove'")
@@ -60,13 +63,14 @@ def alarms(
     patterns = function or ["*"]
     existing = keeper.existing()
     steps = (
-        alarming.removals(existing, patterns)
+        alarming.removals(existing.thresholds, patterns)
         if remove
         else alarming.steps(
             keeper.consumers(outside.clock()),
-            existing,
+            existing.thresholds,
             patterns,
             policy_of(office).thresholds.alarm_seconds,
+            frozenset() if force else existing.theirs,
         )
     )
     changing = create or remove

@@ -36,6 +36,40 @@ def test_made_it_calls_the_deployed_remediator_and_a_second_time_changes_nothing
     assert healthy.run("alarms").exit_code == 0
 
 
+def test_what_a_person_has_set_stays_is_told_and_is_ours_again_by_force(healthy: Pipeline) -> None:
+    healthy.act("alarms", "--create")
+    [alarm] = alarms_of(healthy)
+    taken_over = ("AlarmName", "AlarmDescription", "Namespace", "MetricName", "Dimensions")
+    kept = ("Period", "EvaluationPeriods", "Statistic", "ComparisonOperator", "AlarmActions")
+    by_hand = {key: alarm[key] for key in (*taken_over, *kept)} | {"Threshold": 300_000}
+    healthy.aws.session.client("cloudwatch").put_metric_alarm(**by_hand)
+
+    answer = healthy.act("alarms", "--create")
+    assert "a person has set it; with --force it would be 60 s" in " ".join(answer.stdout.split())
+    assert [one["Threshold"] for one in alarms_of(healthy)] == [300_000]
+    assert healthy.run("alarms").exit_code == 0
+    assert healthy.act("alarms", "--create", "--force").exit_code == 0
+    assert [one["Threshold"] for one in alarms_of(healthy)] == [60_000]
+
+
+def test_an_alarm_of_ours_follows_what_is_usual_also_from_before_that_was_written_down(
+    healthy: Pipeline,
+) -> None:
+    healthy.act("alarms", "--create")
+    healthy.aws.session.client("cloudwatch").put_metric_alarm(
+        AlarmName=NAME,
+        Namespace="AWS/Lambda",
+        MetricName="IteratorAge",
+        Period=60,
+        EvaluationPeriods=1,
+        Statistic="Maximum",
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=1000,
+    )
+    assert healthy.act("alarms", "--create").exit_code == 0
+    assert [one["Threshold"] for one in alarms_of(healthy)] == [60_000]
+
+
 def test_somebody_elses_alarm_is_left_alone_and_ours_goes_when_asked(healthy: Pipeline) -> None:
     theirs = "orders-age"
     healthy.aws.session.client("cloudwatch").put_metric_alarm(
