@@ -27,6 +27,7 @@ from remediator.model import (
     Detail,
     Diagnosis,
     Evidence,
+    KeySample,
     Mode,
     RemedyName,
     Report,
@@ -113,6 +114,13 @@ def test_nor_where_another_reads_already_or_the_stream_is_somebody_else_s(
     found = proposed(seen)
     assert isinstance(found, Pass)
     assert why in found.reason
+
+
+def test_nor_where_a_sample_shows_that_producers_aggregate() -> None:
+    sample = KeySample(shard_id="shardId-000000000000", records=100, aggregated=3)
+    found = proposed(read_contention().model_copy(update={"key_sample": sample}))
+    assert isinstance(found, Pass)
+    assert "KPL" in found.reason
 
 
 def test_the_policy_says_how_many_consumers_a_stream_may_have() -> None:

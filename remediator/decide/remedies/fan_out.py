@@ -88,6 +88,12 @@ def _not_ours_to_move(here: Case, mapping: MappingState) -> Pass | None:
             "the mapping starts at LATEST: stopped and started again, it may miss records, so that "
             "there would be no way back"
         )
+    sample = here.evidence.key_sample
+    if sample is not None and sample.aggregated:
+        return Pass(
+            "producers aggregate records (KPL): de-aggregated for enhanced fan-out, what does not "
+            "match the partition key would be dropped"
+        )
     if mapping.not_to_copy:
         named = ", ".join(mapping.not_to_copy)
         return Pass(f"the mapping has settings that another one cannot be given: {named}")
