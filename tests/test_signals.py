@@ -144,6 +144,12 @@ def test_a_count_without_a_datapoint_is_zero_where_its_family_was_published() ->
     assert measure(seen).throttled_minutes == 1
 
 
+def test_the_functions_own_throttles_are_none_of_its_neighbours() -> None:
+    seen = evidence(throttles=since(5, 40), account_throttles=since(5, 45))
+    found = measure(seen)
+    assert (found.account_throttles_per_minute, found.others_throttles_per_minute) == (45, 5)
+
+
 SIGNAL_OF: list[tuple[str, tuple[str, ...]]] = [
     (Metric.ERRORS, ("error_share", "failing_minutes", "failing_since", "successes_per_minute")),
     (Metric.THROTTLES, ("throttle_share", "throttled_minutes")),
@@ -152,7 +158,10 @@ SIGNAL_OF: list[tuple[str, tuple[str, ...]]] = [
     (Metric.INCOMING_RECORDS, ("arrival_per_second", "backlog_records")),
     (Metric.INVOCATIONS, ("idle_minutes_since_modified", "busy_lanes", "error_share")),
     (Metric.UNRESERVED_CONCURRENT_EXECUTIONS, ("unreserved_in_use",)),
-    (Metric.ACCOUNT_THROTTLES, ("account_throttles_per_minute",)),
+    (
+        Metric.ACCOUNT_THROTTLES,
+        ("account_throttles_per_minute", "others_throttles_per_minute"),
+    ),
     ("mapping", ("lanes", "busy_share", "records_per_batch")),
     ("readers", ("other_shared_readers", "processed_per_second")),
     ("stream", ("expires_in_seconds",)),

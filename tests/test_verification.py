@@ -12,7 +12,7 @@ from remediator.decide.effects import Effect, effect, snapshot
 from remediator.decide.learned import used_up
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.tree import diagnose
-from remediator.decide.verification import gained, held, judge
+from remediator.decide.verification import gained, held, judge, settled
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals, measure
 from remediator.model import (
@@ -333,13 +333,32 @@ def test_a_single_failure_of_few_invocations_is_no_harm_before_the_next_minute()
 
 def test_lanes_that_are_refused_at_times_are_no_harm_where_all_together_get_more_done() -> None:
     """Its own reservation refuses them: nobody else lacks what they do not get."""
-    refused = {"throttle_share": 0.3, "account_throttles_per_minute": 18, "attempts_per_second": 1}
+    refused = {"throttle_share": 0.3, "others_throttles_per_minute": 0.0}
     assert verdict(signals(900, **refused, processed_per_second=3.0)) is I
     assert verdict(signals(900, **refused, processed_per_second=1.0)) is W
 
 
+def test_what_comes_long_after_all_was_well_with_it_is_no_doing_of_a_raise() -> None:
+    """But for what the neighbours lack (invariant 4): its lanes are still there."""
+    fails, slower = signals(900, error_share=0.9), signals(900, lane_rate=0.2)
+    starves = signals(900, others_throttles_per_minute=12.0)
+    assert [verdict(each) for each in (fails, slower, starves)] == [W, W, W]
+    assert [verdict(each, settled=True) for each in (fails, slower, starves)] == [U, U, W]
+
+
+@pytest.mark.parametrize(
+    ("recovered", "made", "well"),
+    [(400, 600, True), (200, 600, False), (400, 300, False), (None, 600, False)],
+)
+def test_all_was_well_for_some_minutes_with_what_is_in_effect(
+    recovered: float | None, made: float, well: bool
+) -> None:
+    at = None if recovered is None else NOW - seconds_ago(recovered)
+    assert settled(state(made, recovered_at=at), NOW) is well
+
+
 def test_throttles_beyond_the_functions_own_are_those_of_its_neighbours() -> None:
-    refused = {"throttle_share": 0.3, "account_throttles_per_minute": 30, "attempts_per_second": 1}
+    refused = {"throttle_share": 0.3, "others_throttles_per_minute": 12}
     assert verdict(signals(900, **refused, processed_per_second=3.0)) is W
 
 

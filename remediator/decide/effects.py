@@ -29,16 +29,8 @@ def snapshot(at: datetime, signals: Signals) -> Snapshot:
         records_per_batch=signals.records_per_batch,
         processed_per_second=signals.processed_per_second,
         head_per_second=signals.head_per_second,
-        neighbours_throttles_per_minute=_of_neighbours(signals),
+        neighbours_throttles_per_minute=signals.others_throttles_per_minute,
     )
-
-
-def _of_neighbours(signals: Signals) -> float | None:
-    """The account's throttles less the function's own, as far as those are known."""
-    everybody, share = signals.account_throttles_per_minute, signals.throttle_share
-    if everybody is None or share is None or signals.attempts_per_second is None:
-        return everybody
-    return max(0.0, everybody - share * signals.attempts_per_second * 60)
 
 
 class Effect(NamedTuple):

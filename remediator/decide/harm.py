@@ -7,21 +7,24 @@ from remediator.settings_table import of
 from remediator.state import Snapshot
 
 
-def harmed(before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect) -> str | None:
+def harmed(
+    before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect, *, settled: bool = False
+) -> str | None:
     """A side effect that makes the change worse than the illness (invariant 5).
 
     Only what raised concurrency can do harm this way; errors go on while a poison record is
     being isolated, and that is no harm of the isolation; nor are lanes that are refused at times,
-    where all together get more done.
+    where all together get more done. ``settled``: all was well with it for a while, so that only
+    what the neighbours lack may still be its doing.
     """
     if before is None:
         return None
     limits = policy.thresholds
     rose = _rose(before.error_share, after.error_share, limits.error_share)
-    if rose and not seen.isolates and not _by_accident(seen):
+    if rose and not (settled or seen.isolates or _by_accident(seen)):
         return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
     refused = _rose(before.throttle_share, after.throttle_share, limits.throttle_share)
-    if refused and not more_done(before, after):
+    if refused and not settled and not more_done(before, after):
         return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
     was = before.neighbours_throttles_per_minute or 0.0
     now = after.neighbours_throttles_per_minute or 0.0

@@ -5,7 +5,7 @@ ages by a second a second, which says nothing of the change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from remediator.decide.case import Case
@@ -40,13 +40,15 @@ def judge(
     seen: Effect = NOTHING_MADE,
     raised: bool = True,
     bounded: bool = False,
+    settled: bool = False,
     cause: Cause = Cause.UNKNOWN,
 ) -> Verdict:
     """Compare the pipeline before the change with now.
 
     ``seen``: what shows of the newest turn. ``raised``: it raised concurrency, so that slower lanes
     are its doing. ``bounded``: it lets records be given up, so that what nothing has captured is
-    its doing, however well it goes else. ``cause``: what shows now; a consumer that does not run
+    its doing, however well it goes else. ``settled``: it was well with it for a while, so that
+    what comes now is another thing's. ``cause``: what shows now; a consumer that does not run
     has no age to recover by.
     """
     # The age is that of all minutes: of the few since the change the oldest may have been in none.
@@ -64,9 +66,7 @@ def judge(
         fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
         return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
-    harm = harmed(before, after, policy, seen) if ours and seen.levers else None
-    if harm is None and ours and not seen.isolates and seen.minutes >= MINUTES_OF_HARM:
-        harm = slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
+    harm = _harm_of(before, after, policy, seen, settled=settled) if ours else None
     if harm:
         return told(verdict=VerdictName.WORSE, because=harm)
     works = _works(seen.levers, before, after, policy)
@@ -80,6 +80,15 @@ def judge(
         return told(verdict=VerdictName.TOO_EARLY, because="a minute of it tells nothing yet")
     course = f"the age went from {before.age_seconds:.0f} s to {after.age_seconds:.0f} s"
     return told(verdict=VerdictName.UNCHANGED, because=course)
+
+
+def _harm_of(
+    before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect, *, settled: bool
+) -> str | None:
+    harm = harmed(before, after, policy, seen, settled=settled) if seen.levers else None
+    if harm or settled or seen.isolates or seen.minutes < MINUTES_OF_HARM:
+        return harm
+    return slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
 
 
 def _more_lanes_work(before: Snapshot, after: Snapshot, _: Policy) -> str | None:
@@ -192,6 +201,18 @@ def held(state: IncidentState, case: Case) -> bool:
         return False
     was, is_now = before.lane_rate, seen.signals.lane_rate
     return was is not None and is_now is not None and is_now >= HELD * was
+
+
+def settled(state: IncidentState, now: datetime) -> bool:
+    """Whether the lag was gone, with all that is in effect, some minutes ago."""
+    recovered, made = state.recovered_at, state.levers_in_effect
+    if recovered is None or now - recovered < _SETTLED:
+        return False
+    return all(tracked.at < recovered for tracked in made)
+
+
+# For so long after the recovery slower lanes and errors are still the raise's doing.
+_SETTLED = timedelta(minutes=5)
 
 
 def gained(before: Snapshot | None, now: datetime, seen: Effect) -> bool:

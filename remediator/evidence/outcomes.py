@@ -260,11 +260,23 @@ def _failures_grew(evidence: Evidence, failing: Minutes) -> float | None:
     return median(after) / median(before)
 
 
+def _of_others(evidence: Evidence) -> tuple[float, ...]:
+    """Throttles of the account that are not the function's own, minute by minute."""
+    own = dict((series_of(evidence, Metric.THROTTLES) or Series()).points)
+    everybody = (series_of(evidence, Metric.ACCOUNT_THROTTLES) or Series()).points
+    return tuple(max(0.0, count - own.get(at, 0.0)) for at, count in everybody)
+
+
 def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     minutes = minutes_seen(evidence, INVOCATION_FAMILY)
     throttles = counts_of(evidence, Metric.THROTTLES, minutes)
     account = newest_of(evidence, Metric.ACCOUNT_THROTTLES, thresholds.recent_minutes)
-    found = Signals(account_throttles_per_minute=mean_of(account))
+    found = Signals(
+        account_throttles_per_minute=mean_of(account),
+        others_throttles_per_minute=mean_of(
+            _of_others(evidence)[-len(account) :] if account else ()
+        ),
+    )
     if throttles is None:
         return found
     invoked = counts_of(evidence, Metric.INVOCATIONS, minutes) or (0.0,) * len(throttles)

@@ -98,6 +98,8 @@ class Signals(Record):
     attempts_per_second: float | None = None
     """Invocations and throttles together, in the busiest of the newest minutes."""
     account_throttles_per_minute: float | None = None
+    others_throttles_per_minute: float | None = None
+    """The same without the function's own."""
     duration_ms: float | None = None
     usual_duration_ms: float | None = None
     duration_max_ms: float | None = None

@@ -171,6 +171,7 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
         seen=seen,
         raised=any(learned.raised(t) for t in state.in_effect),
         bounded=any(t.endangers for t in state.in_effect),
+        settled=verification.settled(state, turn.at),
         cause=case.diagnosis.cause,
     )
 
