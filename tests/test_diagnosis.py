@@ -858,6 +858,33 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.POISON_RECORD,
     ),
+    "most shards stand still behind partial responses, where the function was changed just then": (
+        behind_partial_responses(
+            iterator_age_ms=climbing(1.0, 6),
+            invocations=since(6, 400, 240),
+            youngest_age_ms=200,
+            function_last_modified=NOW - wait(7),
+            shard_metrics={
+                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 6) if n else 0}
+                for n in range(4)
+            },
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "few of many lanes find work as ever, and its age comes and goes: no key is to blame": (
+        evidence(
+            shards=5,
+            parallelization_factor=2,
+            batch_size=6,
+            iterator_age_ms=[10_000.0] * 26 + [62_000.0, 75_000.0, 70_000.0, 74_000.0],
+            stream_iterator_age_ms=0,
+            invocations=since(4, 57, 43),
+            duration_ms=3_150,
+            duration_max_ms=13_000,
+            concurrent_executions=5,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
     "readers take each other's reads, though the age has not reached the alarm": (
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,

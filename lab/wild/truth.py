@@ -188,7 +188,8 @@ def _most(cursor: Cursor, now: float) -> str:
 def _of_working(cursor: Cursor, lane: Lane, now: float) -> str:
     """A lane that gets its work done, and yet the record waits."""
     if not lane.busy:
-        return WAITS
+        # What is not read does not fill its batch either: then that is what it waits for.
+        return "reads" if _reads_are_refused(cursor, now) else WAITS
     keeps_up = _waiting(lane) < cursor.mapping.settings.batch_size
     if keeps_up and _reads_are_refused(cursor, now):
         return "reads"

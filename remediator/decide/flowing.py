@@ -45,6 +45,7 @@ def keys_limit(case: Case) -> Finding:
         because = "what waits would fill the batches of all of a shard's lanes, and few of them are"
         return Finding(YES, because, readings)
     one_each = _one_lane_of_many(case, factor) and one_lane_more(case)
+    one_each = one_each and (signals.climbing_minutes or 0) >= LAST_MINUTES
     few = signals.busy_share is not None and signals.busy_share < 0.6
     reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
     return when(

@@ -174,7 +174,7 @@ def _stands_still_all_the_same(case: Case) -> bool:
     they are so few that they hardly hold anything."""
     signals = case.signals
     share, still = signals.throttle_share, signals.still_minutes
-    fails = bool(signals.error_minutes or signals.failed_events_per_minute)
+    fails = bool(signals.failing_minutes or signals.failed_events_per_minute)
     if share is None or still is None or not (stuck(case) and like_a_clock(signals)):
         return False
     if not fails and share > _FEW:

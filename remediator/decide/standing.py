@@ -223,6 +223,8 @@ def _by_shards(case: Case) -> _Words:
     if not (done or _others_move_in_one_lane(case)):
         return _SILENT
     rest = (evidence.open_shards or 0) - standing
+    if rest < standing:
+        return None, f"{standing} of the stream's shards do not move, and {rest} do"
     return f"{rest} of the stream's shards move on", None
 
 
