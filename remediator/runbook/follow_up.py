@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from remediator.decide import effects, learned, next_step, pacing, restoring, verification
 from remediator.decide.guardrails import Undo
-from remediator.errors import InputError, PermanentError
+from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.events.requests import FollowUpDue
 from remediator.model import (
     ChangeResult,
@@ -101,8 +101,25 @@ def _cannot_look(
     )
     incident, target = (state.incident, state.target) if state else (unknown, None)
     report = session.brief(incident, Status.ESCALATED, reason, target, state)
-    session.notify(report)
+    if _nobody_has_told(session, due.incident_id):
+        session.notify(report)
     return report
+
+
+# Looks that were asked for at other times are come back to each by itself.
+_TOLD_SECONDS = 24 * 3600
+
+
+def _nobody_has_told(session: Session, incident_id: str) -> bool:
+    """Whether no other look of the incident has told of it of late. Its record cannot say so: a
+    lease that nobody gives back does. Where that cannot be had either, twice is better than never.
+    """
+    name, now = f"not seen {incident_id}", session.clock()
+    try:
+        journal = session.need_journal()
+        return journal.acquire(name, session.holder, now, _TOLD_SECONDS) is not None
+    except (TemporaryError, PermanentError):
+        return True
 
 
 # By how much a look's number may be ahead of the last one made: it grows when looks fail.
