@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("remediator", "lab", "tests")
 LONG = 300
 # All that the product may ever do; the rest is translation.
-CORE = ("model", "state", "settings_table", "decide", "execution")
+CORE = ("model", "state", "setting", "settings_table", "decide", "execution")
 
 
 class Module(NamedTuple):

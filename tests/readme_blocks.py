@@ -35,7 +35,8 @@ from remediator.decide.tree import TREE
 from remediator.environment import PREFIX, Settings
 from remediator.model import Cause, ResourceKind
 from remediator.render import tree
-from remediator.settings_table import SETTINGS, Setting
+from remediator.setting import Setting
+from remediator.settings_table import SETTINGS
 from tests import matrix
 from tests.e2e.cannot import CANNOT
 

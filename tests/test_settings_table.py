@@ -9,7 +9,8 @@ import pytest
 from botocore.session import Session
 
 from remediator.model import FunctionState, MappingState, Record, ResourceKind, StreamState
-from remediator.settings_table import CAPTURED, SETTINGS, Setting
+from remediator.setting import Setting
+from remediator.settings_table import CAPTURED, SETTINGS
 
 ROOMS = Path(__file__).parent.parent / "remediator"
 RECORDS: Mapping[ResourceKind, type[Record]] = {

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from remediator.errors import PermanentError
 from remediator.model import Value
-from remediator.settings_table import Setting
+from remediator.setting import Setting
 
 Values: TypeAlias = Mapping[str, Value]
 

@@ -23,7 +23,8 @@ from remediator.model import (
     Target,
     Watched,
 )
-from remediator.settings_table import SETTINGS, Setting
+from remediator.setting import Setting
+from remediator.settings_table import SETTINGS
 
 Answer = Mapping[str, Any]
 

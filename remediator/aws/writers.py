@@ -15,7 +15,8 @@ from remediator.aws.promotion import PromotionWriter
 from remediator.aws.stream_writers import RangeWriter, StreamWriter
 from remediator.aws.takeover import TakeoverWriter
 from remediator.model import ResourceKind, Value
-from remediator.settings_table import SETTINGS, Api, Setting
+from remediator.setting import Api, Setting
+from remediator.settings_table import SETTINGS
 
 
 class Writer(Protocol):

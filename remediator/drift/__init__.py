@@ -14,7 +14,8 @@ from remediator.drift.finding import find, places, resource_of
 from remediator.drift.reading import Template, Unresolved, fields, resolved, template
 from remediator.escaping import shortened
 from remediator.model import Evidence, Record, ResourceKind, Value
-from remediator.settings_table import SETTINGS, Setting
+from remediator.setting import Setting
+from remediator.settings_table import SETTINGS
 
 
 class Standing(StrEnum):

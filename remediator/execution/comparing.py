@@ -5,7 +5,8 @@ from itertools import chain
 
 from remediator.execution.grouping import all_of, latest, net_inverse
 from remediator.model import Change, ChangeResult, ChangeStatus, Resource, Value
-from remediator.settings_table import CAPTURED, Setting, lowers, of
+from remediator.setting import Setting
+from remediator.settings_table import CAPTURED, lowers, of
 from remediator.state import ChangeState
 
 # What settings hold.

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from remediator.escaping import quoted, quoted_hcl, visible
 from remediator.model import Evidence, ResourceKind, SourceKind, Target, Value
 from remediator.render.page import Block
-from remediator.settings_table import MEMORY, SETTINGS, TemplateNames
+from remediator.setting import TemplateNames
+from remediator.settings_table import MEMORY, SETTINGS
 from remediator.state import IncidentState
 
 _SHARD_COUNT = "shard_count"

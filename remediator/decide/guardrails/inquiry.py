@@ -9,7 +9,8 @@ from remediator.decide.case import Case
 from remediator.decide.ownership import Taken
 from remediator.model import Change, Decision, Evidence, Mode
 from remediator.policy import Policy
-from remediator.settings_table import Setting, of
+from remediator.setting import Setting
+from remediator.settings_table import of
 from remediator.state import AccountLedger, Edit, Freeze, JournalClaim, Spent
 
 

@@ -6,13 +6,13 @@ from enum import StrEnum
 from remediator.decide.guardrails.inquiry import Inquiry, Word, approve, block
 from remediator.evidence.metrics import Metric
 from remediator.model import Change, Evidence, Reader, Resource, Series
+from remediator.setting import Setting
 from remediator.settings_table import (
     DESTINATION,
     RECORD_AGE,
     RETENTION,
     RETRIES,
     SHARDS,
-    Setting,
     lowers,
     of,
 )

@@ -12,7 +12,8 @@ from remediator.model import (
     RemedyName,
     Value,
 )
-from remediator.settings_table import CAPTURED, DESTINATION, RECORD_AGE, Setting, of
+from remediator.setting import Setting
+from remediator.settings_table import CAPTURED, DESTINATION, RECORD_AGE, of
 
 
 class Pass(NamedTuple):

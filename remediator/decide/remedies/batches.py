@@ -9,7 +9,8 @@ from remediator.decide.case import Case
 from remediator.decide.forecast import batch_gain, suffices, with_batch_size
 from remediator.decide.remedies.base import Pass, Remedy, changes, restarting
 from remediator.model import Change, Detail, FunctionState, MappingState, RemedyName, Value
-from remediator.settings_table import BATCH_SIZE, BISECT, Setting
+from remediator.setting import Setting
+from remediator.settings_table import BATCH_SIZE, BISECT
 
 LARGER_CAVEATS = (
     "the mapping restarts: several minutes without polling",

@@ -21,13 +21,8 @@ from remediator.decide.remedies.base import (
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Value
 from remediator.policy import Autonomy
-from remediator.settings_table import (
-    BISECT,
-    DESTINATION,
-    PARALLELIZATION_FACTOR,
-    RETRIES,
-    Setting,
-)
+from remediator.setting import Setting
+from remediator.settings_table import BISECT, DESTINATION, PARALLELIZATION_FACTOR, RETRIES
 
 NAME = RemedyName.ISOLATE_POISON
 CAVEATS = (
