@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lab.storm.fleet import CONCURRENCY_LIMIT, NEIGHBOURS_IN_USE
 from lab.storm.playing import (
@@ -14,9 +15,11 @@ from lab.storm.playing import (
     play,
 )
 
-BUDGETS = (
-    ("with the policy's budget", SHIPPED_BUDGET),
-    ("with no budget, so that concurrency alone bounds it", NO_BUDGET),
+STORMS = (
+    ("with the policy's budget", Storm(budget=SHIPPED_BUDGET)),
+    ("with no budget, so that concurrency alone bounds it", Storm(budget=NO_BUDGET)),
+    ("two stacks that share a journal, with the policy's budget", Storm(stacks=2)),
+    ("two stacks that share a journal, with no budget", Storm(stacks=2, budget=NO_BUDGET)),
 )
 
 
@@ -55,7 +58,7 @@ def lines(figures: Figures) -> Iterator[str]:
 
 
 def main(alarms: int = 1000) -> None:
-    """Print both storms."""
+    """Print every storm."""
     logging.disable(logging.CRITICAL)
     sys.stdout.write(
         f"{alarms} alarms in one simulated minute; {CONCURRENCY_LIMIT} concurrency, "
@@ -64,8 +67,8 @@ def main(alarms: int = 1000) -> None:
         "memory: moto's\nDynamoDB copies its table for each transaction; what it would ask is "
         "counted.\n"
     )
-    for name, budget in BUDGETS:
-        figures = play(Storm(alarms=alarms, budget=budget))
+    for name, storm in STORMS:
+        figures = play(replace(storm, alarms=alarms))
         sys.stdout.write("\n".join(("", name, *lines(figures), "")))
         sys.stdout.flush()
 

@@ -89,6 +89,8 @@ class Fleet:
 
     start: datetime
     size: int
+    reserved: int = OWN_RESERVATION
+    """Concurrency of the remediators' own."""
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     in_use: list[tuple[datetime, int]] = field(default_factory=list)
@@ -192,7 +194,7 @@ class Fleet:
 
     def account(self, _: Params) -> dict[str, Any]:
         """GetAccountSettings."""
-        unreserved = CONCURRENCY_LIMIT - OWN_RESERVATION
+        unreserved = CONCURRENCY_LIMIT - self.reserved
         limit = {
             "ConcurrentExecutions": CONCURRENCY_LIMIT,
             "UnreservedConcurrentExecutions": unreserved,

@@ -68,7 +68,10 @@ class Storm:
     """Which share of the alarms is delivered twice."""
     watched_seconds: float = 1200.0
     workers: int = OWN_RESERVATION
+    """Of each stack."""
     budget: Budget = SHIPPED_BUDGET
+    stacks: int = 1
+    """That share the journal, and the alarms; what comes twice comes to another."""
 
 
 class Turn(NamedTuple):
@@ -95,6 +98,7 @@ class Worker:
 
     clients: Clients
     now: datetime
+    stack: int = 0
 
     def sleep(self, seconds: float) -> None:
         """Time passes for this worker alone."""
@@ -160,7 +164,7 @@ class Figures:
     @property
     def least_free(self) -> int:
         """Unreserved concurrency that nobody used, at the worst moment."""
-        pool = CONCURRENCY_LIMIT - OWN_RESERVATION
+        pool = CONCURRENCY_LIMIT - self.fleet.reserved
         return pool - NEIGHBOURS_IN_USE - max(lanes for _, lanes in self.fleet.in_use)
 
     @property
@@ -214,21 +218,24 @@ def _in_a_second(times: Sequence[datetime]) -> Iterator[int]:
 def play(storm: Storm) -> Figures:
     """Let it come down. Raises what an invocation raises: in a storm none may fail."""
     due, turns, slots = _alarms(storm), list[Turn](), Slots()
-    fleet = Fleet(START, storm.alarms)
+    fleet = Fleet(START, storm.alarms, OWN_RESERVATION * storm.stacks)
     journal = TableJournal(MemoryTable(lambda name: fleet.note(f"dynamodb:{name}")))
     end = START + timedelta(seconds=storm.watched_seconds)
     with plugged(fleet.answer, lambda _: None, REGION):
-        workers = [Worker(Clients(_session()), START) for _ in range(storm.workers)]
+        workers = {
+            stack: [Worker(Clients(_session()), START, stack) for _ in range(storm.workers)]
+            for stack in range(storm.stacks)
+        }
         while due:
-            at, _, event = heapq.heappop(due)
-            worker = min(workers, key=lambda one: one.now)
+            at, _, stack, event = heapq.heappop(due)
+            worker = min(workers[stack], key=lambda one: one.now)
             worker.now = max(worker.now, at)
             if worker.now > end:
                 break
             turns.append(_run(worker, fleet, journal, event, storm, slots))
             for number, (when, payload) in enumerate(fleet.take_schedules()):
                 woken = FollowUpDue.model_validate(payload)
-                heapq.heappush(due, (when, len(turns) + number / 100, woken))
+                heapq.heappush(due, (when, len(turns) + number / 100, stack, woken))
     limits = Policy().limits
     growth = ceil(limits.neighbour_growth * NEIGHBOURS_IN_USE)
     return Figures(storm, turns, fleet, max(limits.concurrency_margin, growth))
@@ -242,16 +249,17 @@ def _session() -> boto3.Session:
     )
 
 
-def _alarms(storm: Storm) -> list[tuple[datetime, float, Event]]:
-    """Alarms, evenly over the minute; some come a second time, five seconds later."""
-    due: list[tuple[datetime, float, Event]] = []
+def _alarms(storm: Storm) -> list[tuple[datetime, float, int, Event]]:
+    """Alarms, evenly over minute and stacks; some come a second time, five seconds later."""
+    due: list[tuple[datetime, float, int, Event]] = []
     every = round(1 / storm.twice) if storm.twice else storm.alarms + 1
     for number in range(storm.alarms):
         at = START + timedelta(seconds=storm.within_seconds * number / storm.alarms)
-        due.append((at, -2.0 * storm.alarms + number, _alarm(number, at)))
+        stack, other = number % storm.stacks, (number + 1) % storm.stacks
+        due.append((at, -2.0 * storm.alarms + number, stack, _alarm(number, at)))
         if number % every == 0:
             again = at + timedelta(seconds=5)
-            due.append((again, -1.0 * storm.alarms + number, _alarm(number, at)))
+            due.append((again, -1.0 * storm.alarms + number, other, _alarm(number, at)))
     heapq.heapify(due)
     return due
 
@@ -302,7 +310,8 @@ def _runbook(worker: Worker, journal: TableJournal, event: Event, storm: Storm) 
         journal_table="in-memory",
         follow_up_role_arn=f"arn:aws:iam::{ACCOUNT}:role/follow-up",
     )
-    caller = Caller(f"{event.incident_id}-{worker.now:%H%M%S%f}", arn("lambda", "function:us"))
+    us = arn("lambda", f"function:us{worker.stack or ''}")
+    caller = Caller(f"{event.incident_id}-{worker.stack}-{worker.now:%H%M%S%f}", us)
     runtime = Runtime({}, lambda: worker.now, worker.sleep)
     wired = wiring.runbook(settings, caller, runtime, worker.clients)
     policy = wired.policy.model_copy(update={"budget": storm.budget})
