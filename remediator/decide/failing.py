@@ -252,7 +252,7 @@ def stuck_in_silence(case: Case) -> Finding:
     if partial is None or signals.age_slope is None or signals.busy_share is None:
         return unseen("partial responses, the slope or the lanes", *readings)
     counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
-    if counted and not signals.failed_events_per_minute:
+    if counted and not (signals.failed_events_per_minute and signals.failed_event_share != 0):
         return Finding(NO, "the mapping's own counts show no failed record", readings)
     idle = signals.busy_share < case.policy.thresholds.busy_share or _works_in_vain(signals)
     flowing = bool(signals.arrival_per_second)

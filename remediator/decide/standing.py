@@ -144,7 +144,8 @@ def _rest_of_the_lane(case: Case) -> bool:
     signals = case.signals
     if not signals.newest_error_share:
         counted = Metric.INVOKED_EVENTS in case.evidence.metrics
-        return counted and bool(signals.processed_per_second)
+        fails = bool(signals.failed_event_share)
+        return counted and fails and bool(signals.processed_per_second)
     alone = signals.newest_error_share >= case.policy.thresholds.total_failure_share
     return alone and halves_succeed(case).answer is YES
 

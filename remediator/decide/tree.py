@@ -181,16 +181,23 @@ TREE: Mapping[str, Question] = {
     "stuck_in_silence": Question(
         "Does the oldest record stand still behind partial batch responses?",
         failing.stuck_in_silence,
-        yes="own_records_succeed_too",
+        yes="changed_in_silence",
         no="reads_contended",
         unseen="reads_contended",
+    ),
+    "changed_in_silence": Question(
+        "Was the function changed just before that, so that nothing else need be asked?",
+        failing.just_deployed,
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
+        no="own_records_succeed_too",
+        unseen="own_records_succeed_too",
     ),
     "own_records_succeed_too": Question(
         "Is it shown that this mapping's own records succeed, beside those reported as failed?",
         standing.own_records_succeed,
         yes=Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
-        no="changed_just_then",
-        unseen="changed_just_then",
+        no="no_place_gets_on",
+        unseen="no_place_gets_on",
     ),
     "changed_just_then": Question(
         "Was the function changed just before the oldest record stopped?",
