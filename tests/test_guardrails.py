@@ -974,7 +974,9 @@ def _neighbours_keep_theirs(
     if made.setting == "reserved_concurrency" and made.before is None:  # from a pool used up
         assert isinstance(made.after, int)
         left = seen.account.unreserved_concurrency - made.after
-        assert left >= policy.limits.unreserved_minimum + policy.limits.concurrency_margin
+        claimed = around.ledger.claimed_by_others("ours", NOW)
+        least = policy.limits.unreserved_minimum + policy.limits.concurrency_margin
+        assert left >= least + claimed
         return
     added = _added_concurrency(made, seen)
     claimed = around.ledger.claimed_by_others("ours", NOW)

@@ -400,6 +400,12 @@ def test_the_others_keep_the_accounts_minimum_and_the_margin() -> None:
     )
 
 
+def test_what_other_incidents_were_promised_is_not_given_twice() -> None:
+    here = case_of(starved(126, 126), STARVED, DEFAULTS)
+    assert concurrency.reservable(here) == 6
+    assert concurrency.reservable(here._replace(claimed=4)) == 2
+
+
 def test_what_takes_more_than_the_others_can_spare_is_held_back_and_never_cut_to_nothing() -> None:
     here = case_of(starved(), STARVED, free(RemedyName.RESERVE_CONCURRENCY))
     plan = planning.plan("inc", here)

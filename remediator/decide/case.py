@@ -42,6 +42,8 @@ class Case(NamedTuple):
     spare_concurrency: int | None = None
     """Invocations that may be added without starving a neighbour; ``None``: not seen."""
     spare_reservation: int | None = None
+    claimed: int = 0
+    """Concurrency promised to other incidents, which the account need not show yet."""
     unreserved_minimum: int = 100
     """What AWS wants unreserved in this account."""
     quarantine_arn: str | None = None

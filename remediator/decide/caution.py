@@ -33,6 +33,7 @@ def weighed(
     evidence, signals, policy = case.evidence, case.signals, case.policy
     return case._replace(
         flow=observe(evidence, signals, policy.thresholds),
+        claimed=claimed,
         spare_concurrency=spare.spare_concurrency(evidence, signals, policy, claimed),
         spare_reservation=spare.spare_reservation(
             evidence, signals, policy, claimed, unreserved_minimum

@@ -97,12 +97,12 @@ _NAMED = 5
 
 
 def reservable(here: Case) -> int | None:
-    """What may be taken out of the pool by AWS's minimum and the policy's margin; ``None``: the
-    account was not seen."""
+    """What may be taken out of the pool by AWS's minimum, the policy's margin and what other
+    incidents were promised (invariant 4); ``None``: the account was not seen."""
     account, limits = here.evidence.account, here.policy.limits
     if account is None:
         return None
-    least = here.unreserved_minimum + limits.concurrency_margin
+    least = here.unreserved_minimum + limits.concurrency_margin + here.claimed
     return max(0, account.unreserved_concurrency - least)
 
 
