@@ -9,7 +9,7 @@ import pytest
 
 from remediator.decide.tree import ROOT, TREE, Leaf, diagnose
 from remediator.evidence.metrics import Metric
-from remediator.model import Answer, Cause, Evidence, Gap, Reader, SourceKind
+from remediator.model import Answer, Cause, Evidence, Gap, Reader, Series, SourceKind
 from remediator.policy import Policy, Thresholds
 from tests.evidence import (
     NOW,
@@ -542,6 +542,12 @@ def behind_partial_responses(**said: Any) -> Evidence:
     return evidence(**(usual | said))
 
 
+def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evidence:
+    """The same, but for the newest minutes of a metric."""
+    older = Series(points=seen.metrics[metric].points[:-minutes])
+    return seen.model_copy(update={"metrics": {**seen.metrics, metric: older}})
+
+
 KINDS: Mapping[str, tuple[Evidence, Cause]] = {
     "an age of a batch that waits for the one before is no lag": (
         long_batches(iterator_age_ms=[60_000.0, 130_000.0] * 15),
@@ -882,6 +888,18 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
             duration_ms=3_150,
             duration_max_ms=13_000,
             concurrent_executions=5,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "throttles that ended minutes ago, since when no count of none is published": (
+        not_published_lately(
+            overloaded(
+                reserved_concurrency=8,
+                throttles=180,
+                account_throttles=[180.0] * 26 + [0.0] * 4,
+            ),
+            Metric.THROTTLES,
+            minutes=4,
         ),
         Cause.SLOW_CONSUMER,
     ),

@@ -267,9 +267,22 @@ def _of_others(evidence: Evidence) -> tuple[float, ...]:
     return tuple(max(0.0, count - own.get(at, 0.0)) for at, count in everybody)
 
 
+def _throttles(evidence: Evidence, minutes: Sequence[datetime]) -> tuple[float | None, ...] | None:
+    """By minute; where the function's count was lost, or nothing was published for nothing, none in
+    the whole account are none of the function."""
+    own = counts_of(evidence, Metric.THROTTLES, minutes)
+    if own is None:
+        return None
+    account = dict((series_of(evidence, Metric.ACCOUNT_THROTTLES) or Series()).points)
+    return tuple(
+        0.0 if count is None and account.get(at) == 0 else count
+        for at, count in zip(minutes, own, strict=True)
+    )
+
+
 def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     minutes = minutes_seen(evidence, INVOCATION_FAMILY)
-    throttles = counts_of(evidence, Metric.THROTTLES, minutes)
+    throttles = _throttles(evidence, minutes)
     account = newest_of(evidence, Metric.ACCOUNT_THROTTLES, thresholds.recent_minutes)
     found = Signals(
         account_throttles_per_minute=mean_of(account),
