@@ -20,7 +20,7 @@ from remediator.policy import (
     RemedyPolicy,
     Thresholds,
 )
-from remediator.state import AccountLedger, Claim, Edit, Freeze, Spent
+from remediator.state import AccountLedger, Claim, Edit, Freeze, JournalClaim, Spent
 from tests.evidence import (
     MAPPING,
     NOW,
@@ -255,4 +255,7 @@ CIRCUMSTANCES = st.builds(
     edit=usually(None, st.builds(Edit, at=past(30), what=st.just("batch_size of the mapping"))),
     approved=st.booleans(),
     beside=st.just(()),
+    other_journal=usually(
+        None, st.just(JournalClaim(stack="another", journal="its-journal", since=NOW))
+    ),
 )

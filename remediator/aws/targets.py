@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import chain
 from math import sqrt
 from statistics import median
 from typing import Any, NamedTuple
 
 from remediator.aws import questions, readers, reading, series
-from remediator.aws.asking import Reply, ask
+from remediator.aws.asking import ask
 from remediator.aws.clients import Clients
 from remediator.aws.failures import NOT_FOUND, aws_errors
 from remediator.aws.reading import Answer
@@ -100,27 +101,29 @@ class TargetFinder:
         qualifier = alias or named.watched.qualifier
         names.same_region(named.region, self._clients.region, f"function {function}")
         looks = (f"{function}:{qualifier}", function) if qualifier else (function,)
+        seen: list[Answer] = []
         for name in looks:
             names.function(name)
-        seen: list[Answer] = []
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            asked = questions.aliases(self._clients, function)._replace(read=_aliases)
-            aliases = None if qualifier else beside.submit(ask, asked)
-            for name in looks:
-                seen = self._mappings(FunctionName=name)
-                if any(map(_reads_stream, seen)):
-                    return (
-                        [*seen, *self._of_aliases(function, aliases.result())] if aliases else seen
-                    )
+            seen = self._mappings(FunctionName=name) if qualifier else self._with_aliases(name)
+            if any(map(_reads_stream, seen)):
+                return seen
         return [one for one in self._mappings() if readers.feeds(one, function)] or seen
 
-    def _of_aliases(self, function: str, said: Reply) -> Iterator[Answer]:
-        """Without permission to list aliases, what was found already has to do. Raises
-        TemporaryError."""
-        if isinstance(said.error, TemporaryError):
-            raise said.error
-        for name in (name for page in said.pages for name in _aliases(page)):
-            yield from self._mappings(FunctionName=f"{function}:{name}")
+    def _with_aliases(self, function: str) -> list[Answer]:
+        """Without permission to list aliases, the function's own have to do. Both are asked for in
+        threads, so that the lab plays them at one moment. Raises TemporaryError."""
+        asked = questions.aliases(self._clients, function)._replace(read=_aliases)
+        with ThreadPoolExecutor(max_workers=2) as beside:
+            said = beside.submit(ask, asked)
+            own = beside.submit(self._mappings, FunctionName=function).result()
+        if not any(map(_reads_stream, own)):
+            return own
+        reply = said.result()
+        if isinstance(reply.error, TemporaryError):
+            raise reply.error
+        aliases = [name for page in reply.pages for name in _aliases(page)]
+        named = (self._mappings(FunctionName=f"{function}:{name}") for name in aliases)
+        return [*own, *chain.from_iterable(named)]
 
     def _by_stream(self, named: Named) -> Iterable[Answer]:
         """The stream's own mappings, and those of its registered consumers."""
