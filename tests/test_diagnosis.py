@@ -903,6 +903,10 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.SLOW_CONSUMER,
     ),
+    "shards that are not seen, and many invocations at once that all fail: no single record": (
+        fails_everywhere(shards=None, stream=None, readers=None, concurrent_executions=9),
+        Cause.FUNCTION_FAILURE,
+    ),
     "readers take each other's reads, though the age has not reached the alarm": (
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,

@@ -35,17 +35,28 @@ def began_in_one_place(case: Case) -> Finding:
 
 
 def one_shard(case: Case) -> Finding:
-    shards = case.evidence.open_shards
-    reading = Reading(name="open_shards", value=shards)
+    """Where the shards are not seen, as of a stream in another account, several invocations that
+    run at once and all fail are of several places as well."""
+    shards, at_once = case.evidence.open_shards, case.signals.concurrency or 0.0
+    readings = (Reading(name="open_shards", value=shards), case.reading("concurrency"))
     if shards is None:
-        return unseen("the number of shards", reading)
+        share, limits = case.signals.error_share or 0.0, case.policy.thresholds
+        alone = case.evidence.sibling_mappings == 0
+        if alone and share >= limits.total_failure_share and at_once >= _SEVERAL:
+            because = f"{at_once:.0f} run at once and fail alike: one record cannot do that"
+            return Finding(NO, because, readings)
+        return unseen("the number of shards", *readings)
     return when(
         shards == 1,
         "with one shard, one record can fail every batch"
         if shards == 1
         else f"{shards} shards fail alike: one record cannot do that",
-        reading,
+        *readings,
     )
+
+
+# Invocations at once, of which two may be one lane's old and new one.
+_SEVERAL = 3
 
 
 def one_is_stuck(case: Case) -> Finding:
