@@ -156,7 +156,8 @@ def _has_caught_up_or_lags_anew(case: Case) -> bool:
     late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
     shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=_CATCHING_UP)
     runs = changed is not None and case.at - changed >= shows
-    return runs and case.signals.falling is False
+    slow = case.diagnosis.cause is Cause.SLOW_CONSUMER
+    return slow and runs and case.signals.falling is False
 
 
 # Minutes in which what somebody lets go on is left alone to catch up.
