@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from remediator.decide import pacing
+from remediator.decide.planning import plan
 from remediator.decide.tree import diagnose
 from remediator.events.requests import FollowUpDue
-from remediator.model import Mode, RemedyName, ResourceKind, Status
+from remediator.model import GuardedPlan, Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy
 from remediator.state import IncidentState
 from tests.evidence import case_of, falling, recovering
@@ -142,6 +143,24 @@ def test_a_plan_that_only_calls_a_person_says_why_and_not_that_the_mode_is_plan(
     assert outcome.status is Status.ESCALATED
     assert "mode is plan" not in outcome.reason
     assert outcome.reason == host.reports[-1].escalation
+
+
+def test_a_long_drain_is_looked_at_after_a_quarter_of_an_hour_however_slow_it_is() -> None:
+    """How the age falls now says little of the next hour."""
+    seen = recovering(iterator_age_ms=falling(0.2, 6, 18_000_000))
+    case = case_of(seen, diagnose(seen, Policy()), Policy())
+    known = state(mapping=seen.target.event_source_mapping, changes=(FACTOR,))
+    assert case.signals.falling
+    assert pacing.interval(known, case) == pacing.QUIET_SECONDS
+
+
+def test_metrics_that_were_not_published_put_no_look_off() -> None:
+    seen = recovering()
+    case = case_of(seen, diagnose(seen, Policy()), Policy())
+    known = state(mapping=seen.target.event_source_mapping).model_copy(update={"turn": 1})
+    nothing = GuardedPlan(plan=plan("incident-1", case), mode=Mode.APPLY, policy_digest="")
+    late = case._replace(signals=case.signals.model_copy(update={"metric_delay_seconds": 3000.0}))
+    assert pacing.pause_after(known, late, nothing) == pacing.WHOLE_MINUTE + pacing.LATEST
 
 
 @pytest.mark.parametrize("given_up", [True, False])

@@ -52,13 +52,15 @@ def pause_after(state: IncidentState, case: Case, guarded: GuardedPlan) -> float
     if state.turn == 0 and not _in_time(case.at, state.incident.at):
         return knobs.first_seconds
     restarts = any(of(change).restarts for change in guarded.allowed)
-    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    late = min(LATEST, case.signals.late_by(case.policy.thresholds.metric_delay_seconds))
     return max(knobs.soon_seconds, restarts * SHORTEST_RESTART + WHOLE_MINUTE + late)
 
 
 # Seconds that a mapping stands still for at least, when it is changed.
 SHORTEST_RESTART = 30
 WHOLE_MINUTE = 60
+# By how much metrics are late at most; what is longer is a metric that was not published at all.
+LATEST = 300
 
 
 def _waits_for_more(state: IncidentState, case: Case, verdict: Verdict | None) -> bool:
@@ -121,4 +123,4 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
     if not case.signals.falling or not case.signals.age_slope:
         return every
     left = (case.signals.age_seconds or 0.0) / -case.signals.age_slope
-    return int(min(max(every, left / 2), 3600))
+    return int(min(max(every, left / 2), max(every, QUIET_SECONDS)))
