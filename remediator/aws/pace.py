@@ -35,8 +35,9 @@ ALONE = timedelta(seconds=1 / 5)
 BLIND = timedelta(seconds=1 / 2)
 # Slots that are taken by one write: the calls of one look.
 AT_ONCE = 5
-# Nobody waits longer: five processes queue for three seconds, so a later slot is an error.
-_FURTHEST = timedelta(seconds=10)
+# Nobody waits longer: the five processes of a stack queue for three seconds, those of several that
+# share a journal for as long each. A later slot is an error.
+_FURTHEST = timedelta(seconds=30)
 
 # Operations of Lambda with a quota of their own (100 a second).
 UNPACED = frozenset({"GetFunction"})
