@@ -27,6 +27,7 @@ from lab.bridge.schedules import Schedules
 from lab.bridge.services.base import Aws
 from lab.bridge.shapes import Delivery, alarm_event
 from lab.plant import World
+from remediator.aws.claims import claims
 from remediator.wiring import Runtime
 
 
@@ -89,6 +90,7 @@ class Rehearsal:
         template: Path = TEMPLATE,
         asks: bool = True,
     ) -> None:
+        claims.cache_clear()  # another deployment: no process of it has asked yet
         self.conditions = conditions or Conditions()
         self.world = world
         self.delivery = delivery
