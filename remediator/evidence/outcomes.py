@@ -274,6 +274,8 @@ def _throttles(evidence: Evidence, minutes: Sequence[datetime]) -> tuple[float |
     if own is None:
         return None
     account = dict((series_of(evidence, Metric.ACCOUNT_THROTTLES) or Series()).points)
+    if any(count and account.get(at) == 0 for at, count in zip(minutes, own, strict=True)):
+        return own  # the account's count leaves out what the function's has
     return tuple(
         0.0 if count is None and account.get(at) == 0 else count
         for at, count in zip(minutes, own, strict=True)
