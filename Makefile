@@ -65,13 +65,13 @@ browser: ## Install Chromium and its driver, for the tests (Debian, as root; onl
 		echo "Chromium could not be installed." >&2
 
 test: setup browser ## Run all tests
-	@$(BIN)/pytest -n $(WORKERS) -m "not long"
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long"
 
 test-long: setup ## Run the long properties and storms
-	@$(BIN)/pytest -n $(WORKERS) -m long
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m long
 
 histories: setup ## Live through 10,000 long fault histories, each checked at every write
-	@$(BIN)/pytest -n $(WORKERS) -m long tests/test_safe_hands.py -k any_long_mixture
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m long tests/test_safe_hands.py -k any_long_mixture
 
 # The endpoints' environment, apart from ours; set up again only when its lock changes.
 E2E       := build/e2e

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 from remediator.evidence.metrics import Metric
@@ -102,6 +103,7 @@ Point = tuple[datetime, dict[Metric, float]]
 
 
 _FIRST_SHARDS = 2
+_CUTS = [n * 2**128 // _FIRST_SHARDS for n in range(_FIRST_SHARDS + 1)]
 
 
 @dataclass
@@ -172,7 +174,7 @@ class Pipeline:
     def uuid(self) -> str:
         return f"mapping-{self.name}"
 
-    @property
+    @cached_property
     def target(self) -> Target:
         stream = self._named(ResourceKind.STREAM)
         return Target(
@@ -190,8 +192,7 @@ class Pipeline:
 
     def whole_shards(self) -> list[tuple[int, int]]:
         """The open shards' ranges of hash keys: equal ones, and halves of those that were split."""
-        cuts = [n * 2**128 // _FIRST_SHARDS for n in range(_FIRST_SHARDS + 1)]
-        return [part for first, end in pairwise(cuts) for part in self._parts(first, end - 1)]
+        return [part for first, end in pairwise(_CUTS) for part in self._parts(first, end - 1)]
 
     def _parts(self, first: int, last: int) -> list[tuple[int, int]]:
         split = self.ranges.get(f"{self.target.source_arn}#{first}-{last}")
