@@ -189,7 +189,7 @@ def _more_readers(site: Site, spell: Spell) -> None:
     """Other functions read the same stream, and then there is more to read."""
     _heavy(site, 0.2)
     number = 2 if site.is_table else 4 + int(spell.severity)
-    for n in range(number):
+    for n in range(len(site.functions), len(site.functions) + number):
         name = f"orders-reader-{n}"
         behaviour = Behaviour(io_seconds_per_record=0.002)
         site.functions.append(FunctionSpec(name=name, behaviour=behaviour))

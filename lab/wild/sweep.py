@@ -21,8 +21,12 @@ class Job(NamedTuple):
 
 
 def one(job: Job) -> Outcome:
-    """The figures of one world."""
-    found = outcome(play(wild(job.seed), job.policy))
+    """The figures of one world. What it raises names its seed."""
+    try:
+        found = outcome(play(wild(job.seed), job.policy))
+    except Exception as error:
+        error.add_note(f"in the world of `remediator-lab wild --seed {job.seed}`")
+        raise
     gc.collect()  # a world is one large cycle, and copies of a small process are cheap
     return found
 

@@ -1,5 +1,6 @@
 """Worlds at random: drawn by their seeds, judged by the plant, counted with intervals."""
 
+import pickle
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from lab.baselines import NOTHING
 from lab.cli import app
 from lab.plant import (
     AccountSpec,
+    AwsError,
     Behaviour,
     DestinationSpec,
     FunctionSpec,
@@ -96,6 +98,14 @@ def test_every_world_of_thirty_can_be_built() -> None:
     for seed in range(30):
         world = wild(seed)
         world.scenario.blueprint(seed).build(seed)
+
+
+@pytest.mark.parametrize("seed", [8, 57, 65, 175, 6117])
+def test_what_happens_may_happen_twice(seed: int) -> None:
+    """The second time beside the first, with parts of its own: readers with names of their own."""
+    world = wild(seed)
+    assert world.labels["cause"] == world.labels["second"]
+    world.scenario.blueprint(seed).build(seed)
 
 
 # --- what is true, read off the plant ------------------------------------------------------------
@@ -269,6 +279,11 @@ def test_order_and_number_of_processes_change_nothing() -> None:
     alone = [played(seed) for seed in seeds]
     beside = sorted(sweep([Job(seed) for seed in reversed(seeds)], 2), key=lambda o: o.seed)
     assert beside == alone
+
+
+def test_a_refusal_of_the_plant_can_be_told_by_another_process() -> None:
+    refused = pickle.loads(pickle.dumps(AwsError("ResourceConflictException", "exists", 409)))
+    assert (str(refused), refused.http_status) == ("ResourceConflictException: exists", 409)
 
 
 def test_outcomes_survive_json() -> None:
