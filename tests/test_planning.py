@@ -334,6 +334,8 @@ def test_without_a_destination_retries_stay_unbounded() -> None:
     """Invariant 1."""
     assert wished(plan(poison(), quarantine_arn=None)) == SPLIT
     assert wished(plan(poison(), destination_usable=False)) == SPLIT
+    told = plan(poison(), quarantine_arn=None).changes[0].why
+    assert "tried on and on, for there is no on-failure destination" in told
 
 
 def test_the_mappings_own_destination_is_kept() -> None:

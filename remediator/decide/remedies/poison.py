@@ -124,12 +124,14 @@ _LANES = 2
 
 
 def _proven(here: Case, mapping: MappingState) -> tuple[Change, ...] | Pass:
-    """Split and bound. Where nothing would capture the record, it is at least isolated."""
+    """Split and bound. Where nothing would capture the record, it is at least isolated, and why it
+    is not given up is told: it will hold its shard until somebody sees to it."""
     split, bounded = _split(mapping), _bounded(here, mapping)
     if not isinstance(bounded, Pass):
         why = "other batches succeed: split, retry a few times, then capture the record"
         return _changes(here, split | bounded, why)
-    return _changes(here, split, _WHY[BISECT]) if split else bounded
+    why = f"{_WHY[BISECT]}; it is tried on and on, for {bounded.reason}"
+    return _changes(here, split, why) if split else bounded
 
 
 def _asked(here: Case, mapping: MappingState) -> tuple[Change, ...] | Pass:
