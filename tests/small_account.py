@@ -104,6 +104,7 @@ Point = tuple[datetime, dict[Metric, float]]
 
 _FIRST_SHARDS = 2
 _CUTS = [n * 2**128 // _FIRST_SHARDS for n in range(_FIRST_SHARDS + 1)]
+_UNSPLIT = [(first, end - 1) for first, end in pairwise(_CUTS)]
 
 
 @dataclass
@@ -192,7 +193,9 @@ class Pipeline:
 
     def whole_shards(self) -> list[tuple[int, int]]:
         """The open shards' ranges of hash keys: equal ones, and halves of those that were split."""
-        return [part for first, end in pairwise(_CUTS) for part in self._parts(first, end - 1)]
+        if not self.ranges:
+            return _UNSPLIT
+        return [part for first, last in _UNSPLIT for part in self._parts(first, last)]
 
     def _parts(self, first: int, last: int) -> list[tuple[int, int]]:
         split = self.ranges.get(f"{self.target.source_arn}#{first}-{last}")
@@ -247,8 +250,8 @@ class Pipeline:
         stuck = self.weather is Weather.POISON and not captured
         restarting = minute < self.modified + RESTART
         size = self.batch_size
-        a_lane = size / self.takes(size)
-        capacity = 0.0 if restarting else 60 * a_lane * self.running
+        a_lane, lanes, running = size / self.takes(size), self.lanes, self.running
+        capacity = 0.0 if restarting else 60 * a_lane * running
         if self.weather is Weather.SATURATED:
             capacity = min(capacity, 60 * ONE_LANE_PER_SECOND * 2)
         times_out = self.takes(size) >= TIMEOUT_SECONDS
@@ -258,7 +261,7 @@ class Pipeline:
         # Behind one record half of the places stands still: what moves is of the others.
         self.beside = max(0.0, self.beside + arrived - 2 * moved) if stuck else self.backlog
         busy = self.backlog > 0
-        seconds = 60 * self.running * size / capacity if capacity and busy else self.takes(FEW)
+        seconds = 60 * running * size / capacity if capacity and busy else self.takes(FEW)
         seconds = min(seconds, TIMEOUT_SECONDS)
         batches = 6.0 if failing else max(1.0, moved / (size if busy else FEW))
         errors = batches if failing else 4.0 if stuck else 0.0
@@ -268,10 +271,10 @@ class Pipeline:
             Metric.INVOCATIONS: batches + (errors if stuck else 0.0),
             Metric.STREAM_INVOCATIONS: batches + (errors if stuck else 0.0),
             Metric.ERRORS: errors,
-            Metric.THROTTLES: 60.0 if self.running < self.lanes and busy else 0.0,
+            Metric.THROTTLES: 60.0 if running < lanes and busy else 0.0,
             Metric.DURATION_MS: 1000 * seconds,
             Metric.DURATION_MAX_MS: 1000 * seconds,
-            Metric.CONCURRENT_EXECUTIONS: float(self.running if busy else 1),
+            Metric.CONCURRENT_EXECUTIONS: float(running if busy else 1),
             Metric.INCOMING_RECORDS: arrived,
             Metric.READ_RECORDS: moved,
             Metric.READ_CALLS: 60.0 * self.shards,

@@ -443,3 +443,22 @@ def test_an_age_that_goes_on_after_the_mapping_was_stopped_is_a_siblings() -> No
 def test_failures_too_rare_for_a_share_of_theirs_to_be_a_number_are_no_crash() -> None:
     seen = poison(errors=since(10, 5e-324), invocations=600)
     assert measure(seen).stands_still_by_chance is not None
+
+
+def test_what_was_measured_once_is_remembered_of_that_evidence_and_of_no_other() -> None:
+    thresholds = Policy().thresholds
+    stricter = thresholds.model_copy(update={"recent_minutes": thresholds.recent_minutes + 5})
+    seen, other = slow_consumer(), throttled()
+    first = measured(seen, thresholds)
+    assert measured(seen, thresholds) is first
+    assert measured(seen.model_copy(), thresholds) is not first
+    assert measured(seen.model_copy(), thresholds) == first
+    assert measured(other, thresholds) != first
+    assert measured(seen, stricter) == measured(seen.model_copy(), stricter)
+
+
+def test_however_many_others_are_measured_each_has_its_own_signals() -> None:
+    kinds = (slow_consumer, throttled, poison, recovering, read_contention, saturated, stopped)
+    seen = [kind() for kind in (*kinds, *kinds)]
+    first = [measure(one) for one in seen]
+    assert [measure(one) for one in reversed(seen)] == first[::-1]

@@ -6,7 +6,8 @@ here is left out. What cannot be understood at all is an error of the world, and
 
 import zlib
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -140,11 +141,18 @@ def to_freeze(item: Item) -> Freeze:
 def _read(kind: TypeAdapter[T], item: Item) -> T:
     """A record; raises PermanentError where it cannot be understood."""
     try:
-        return kind.validate_json(unpacked(item["body"]), extra="ignore")
+        found: T = _understood(kind, unpacked(item["body"]))
     except (KeyError, ValidationError, zlib.error) as error:
         where = f"{item.get('pk')!s}, {item.get('sk')!s}"
         said = f"the journal's record {where} cannot be read; a newer version may have written it"
         raise PermanentError(f"{said}: {error}", code="UnreadableRecord") from error
+    return found
+
+
+@lru_cache(maxsize=64)
+def _understood(kind: TypeAdapter[Any], text: str) -> Any:
+    """A record of a text. A turn reads the same ones again and again, and none of them changes."""
+    return kind.validate_json(text, extra="ignore")
 
 
 def packed(text: str) -> Plain:

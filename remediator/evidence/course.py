@@ -6,6 +6,7 @@ from statistics import median
 
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
+from remediator.evidence.once import once
 from remediator.evidence.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
@@ -54,7 +55,8 @@ def _goes_on(series: Series, mapping: MappingState) -> bool:
 _WINDS_DOWN = 3 * MINUTE
 
 
-def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
+@once
+def ages(evidence: Evidence) -> tuple[tuple[datetime, float], ...]:
     """The mapping's iterator age now, in seconds, by minute; empty when it was not seen.
 
     What falls short of its course is not seen to, while invocations of its minute are still out or
@@ -66,9 +68,10 @@ def ages(evidence: Evidence) -> list[tuple[datetime, float]]:
     for point in points[len(kept) :]:
         if _goes_its_course(kept, point):
             kept.append(point)
-    return _without_dips(kept, normal_age_seconds(evidence))
+    return tuple(_without_dips(kept, normal_age_seconds(evidence)))
 
 
+@once
 def whole_until(evidence: Evidence) -> datetime | None:
     """The newest minute of which all invocations have been counted, as far as that shows: long ones
     have ended, and it has half as many as those before it."""
@@ -138,7 +141,7 @@ def _without_dips(
 _LIKE_A_CLOCK, _OUT_MINUTES = 0.75, 2
 
 
-def alarming_ages(evidence: Evidence) -> list[tuple[datetime, float]]:
+def alarming_ages(evidence: Evidence) -> Sequence[tuple[datetime, float]]:
     """The ages that the alarm saw, in seconds, by minute, also if they have ended."""
     return _in_seconds(evidence.metrics.get(Metric.ITERATOR_AGE_MS)) or ages(evidence)
 
@@ -147,7 +150,7 @@ def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
     return [(at, value / 1000) for at, value in series.points] if series else []
 
 
-def course(evidence: Evidence) -> list[tuple[datetime, float]]:
+def course(evidence: Evidence) -> Sequence[tuple[datetime, float]]:
     """The age's own course, once it is beyond what is normal: below that, it stands."""
     normal, points = normal_age_seconds(evidence), ages(evidence)
     beyond = bool(points) and points[-1][1] > normal

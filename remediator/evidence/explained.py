@@ -9,6 +9,7 @@ pushed, and the calls of the stream's other readers are not its own.
 from datetime import datetime
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.once import once
 from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     LAST_MINUTES,
@@ -37,6 +38,7 @@ def window_seconds(evidence: Evidence) -> float:
     return float(evidence.mapping.batching_window_seconds) if evidence.mapping else 0.0
 
 
+@once
 def normal_age_seconds(evidence: Evidence) -> float:
     """The age that is no lag: a record waits for the batching window, and for the batch before it
     to end."""
@@ -54,6 +56,7 @@ def filters_unseen(evidence: Evidence) -> bool:
     return filters and pass_share(evidence) is None
 
 
+@once
 def pass_share(evidence: Evidence) -> float | None:
     """The share of the records read that pass the mapping's filter, where it is counted."""
     if evidence.mapping is None or not evidence.mapping.filters_events:

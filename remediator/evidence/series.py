@@ -7,6 +7,7 @@ from math import ceil
 from statistics import fmean, median
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.once import once
 from remediator.model import Evidence, Series
 
 INVOCATION_FAMILY = (Metric.INVOCATIONS, Metric.ERRORS, Metric.THROTTLES, Metric.DURATION_MS)
@@ -26,9 +27,15 @@ def series_of(evidence: Evidence, metric: Metric) -> Series | None:
     return evidence.metrics.get(metric)
 
 
-def minutes_seen(evidence: Evidence, family: Iterable[Metric]) -> tuple[datetime, ...]:
+def points_of(evidence: Evidence, metric: Metric) -> tuple[tuple[datetime, float], ...]:
+    series = evidence.metrics.get(metric)
+    return series.points if series else ()
+
+
+@once
+def minutes_seen(evidence: Evidence, family: tuple[Metric, ...]) -> tuple[datetime, ...]:
     """The minutes in which any metric of the family has a datapoint, oldest first."""
-    stamps = {at for metric in family for at, _ in evidence.metrics.get(metric, Series()).points}
+    stamps = {at for metric in family for at, _ in points_of(evidence, metric)}
     return tuple(sorted(stamps))
 
 
@@ -37,6 +44,13 @@ def counts_of(
 ) -> tuple[float | None, ...] | None:
     """A count by minute: ``None`` where the minute's datapoint was lost, 0 where AWS publishes a
     count of nothing as nothing; ``None`` for all if it was never seen."""
+    return _counts_of(evidence, metric, tuple(minutes))
+
+
+@once
+def _counts_of(
+    evidence: Evidence, metric: Metric, minutes: tuple[datetime, ...]
+) -> tuple[float | None, ...] | None:
     series = series_of(evidence, metric)
     if series is None or not series.points:
         return None
@@ -76,8 +90,8 @@ def lost_minutes(
     Either it lacks where what is emitted with it was published, unless it is published seldom
     anyway; or all of them lack for a minute or two, though they came minute after minute before.
     """
-    own = {at for at, _ in evidence.metrics.get(metric, Series()).points}
-    others = (other for other in _EMITTED_WITH.get(metric, ()) if other is not metric)
+    own = {at for at, _ in points_of(evidence, metric)}
+    others = tuple(other for other in _EMITTED_WITH.get(metric, ()) if other is not metric)
     beside = set(minutes_seen(evidence, others))
     seldom = len(own & beside) * 2 < len(beside)
     late = _short_gaps([minute in own for minute in minutes])
@@ -151,6 +165,7 @@ def newest_of(evidence: Evidence, metric: Metric, minutes: int) -> tuple[float, 
     return tuple(value for at, value in series.points if at >= since)
 
 
+@once
 def long_minutes(evidence: Evidence) -> int:
     """How many of the newest minutes lack what began in them and has not ended: an invocation is
     counted in the minute in which it began, and not before it has ended. Long ones are there where
@@ -181,6 +196,7 @@ def usual_of(series: Series | None, before: datetime | None, newest: int) -> flo
     return median(older) if older else None
 
 
+@once
 def metric_delay(evidence: Evidence) -> float | None:
     """Seconds since the end of the newest minute that was published: what CloudWatch is late by."""
     published = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
@@ -209,6 +225,7 @@ def slope(points: Sequence[tuple[datetime, float]]) -> float | None:
     return median(slopes) if slopes else None
 
 
+@once
 def without_incomplete_minute(evidence: Evidence) -> Evidence:
     """Drop the newest minute while its datapoints are still coming in.
 
@@ -221,7 +238,7 @@ def without_incomplete_minute(evidence: Evidence) -> Evidence:
     halved = [
         dict(points).get(family[-1], 0.0) < usual / 2
         for witness in (*_WITNESSES, _counted(evidence))
-        if len(points := evidence.metrics.get(witness, Series()).points) >= 3
+        if len(points := points_of(evidence, witness)) >= 3
         and (usual := median(value for at, value in points[-4:] if at != family[-1])) > 0
     ]
     return _until(evidence, family[-1]) if halved and all(halved) else evidence

@@ -14,6 +14,7 @@ from remediator.evidence.explained import measure_filter, measure_losses
 from remediator.evidence.flow import measure_flow
 from remediator.evidence.keys import measure_keys
 from remediator.evidence.lost import measure_lost
+from remediator.evidence.once import once
 from remediator.evidence.outcomes import measure_errors, measure_throttles
 from remediator.evidence.plausible import without_contradictions
 from remediator.evidence.record import Signals
@@ -44,6 +45,7 @@ _PARTS = (
 )
 
 
+@once
 def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
     """All measures of one Evidence."""
     evidence, signals = without_incomplete_minute(evidence), Signals()

@@ -12,8 +12,9 @@ from remediator.evidence.series import (
     STREAM_FAMILY,
     counts_of,
     minutes_seen,
+    points_of,
 )
-from remediator.model import Evidence, Series
+from remediator.model import Evidence
 from remediator.policy import Thresholds
 
 
@@ -25,7 +26,7 @@ def fell_silent(evidence: Evidence, newest: datetime) -> bool:
     first, end = _first_arrival_after(evidence, newest), _newest_minute(evidence)
     if first is None or end is None:
         return False
-    invoked = evidence.metrics.get(Metric.INVOCATIONS, Series()).points
+    invoked = points_of(evidence, Metric.INVOCATIONS)
     at_work = any(count > 0 and at > newest for at, count in invoked)
     lost = LOST_AT_MOST * MINUTE if at_work else timedelta(0)
     return end - first + MINUTE >= pause(evidence) + lost
@@ -35,7 +36,7 @@ def _first_arrival_after(evidence: Evidence, moment: datetime | None) -> datetim
     """The minute since which something waits, if nothing was taken after ``moment``."""
     filters = evidence.mapping is not None and evidence.mapping.filters_events
     witness = Metric.INVOKED_EVENTS if filters else Metric.INCOMING_RECORDS
-    arrivals = evidence.metrics.get(witness, Series()).points
+    arrivals = points_of(evidence, witness)
     return min(
         (at for at, count in arrivals if count > 0 and (moment is None or at > moment)),
         default=None,

@@ -7,11 +7,13 @@ mapping polls again, are partly of before.
 from datetime import datetime
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.once import once
 from remediator.evidence.series import (
     INVOCATION_FAMILY,
     MINUTE,
     STREAM_FAMILY,
     minutes_seen,
+    points_of,
     without_incomplete_minute,
 )
 from remediator.model import Evidence, Series
@@ -42,13 +44,14 @@ def back_since(evidence: Evidence, written: datetime) -> datetime | None:
     tries = (
         at
         for metric in (_TRIES if counted else _SIGNS_OF_TRIES)
-        for at, value in evidence.metrics.get(metric, Series()).points
+        for at, value in points_of(evidence, metric)
         if at >= after and (value > 0 or not counted)
     )
     first = min(tries, default=None)
     return None if first is None else first + MINUTE
 
 
+@once
 def only_since(evidence: Evidence, since: datetime) -> Evidence:
     """The evidence with the datapoints alone of the whole minutes since a moment."""
     evidence = without_incomplete_minute(evidence)
