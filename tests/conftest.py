@@ -1,9 +1,11 @@
 """What all tests share: no deadline of a machine's speed, and a count of the histories tried."""
 
 from collections.abc import Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+# Each test has a session of its own, and each session reads AWS's models anew: megabytes of JSON.
+_read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda self, file_path: _read(file_path)  # type: ignore[method-assign]
 
 # Name of the property in which a test says how many histories it has lived through.
 HISTORIES = "histories"

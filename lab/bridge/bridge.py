@@ -22,6 +22,7 @@ from moto.core.models import botocore_stubber
 from lab.bridge import wire
 from lab.bridge.calls import Call, Fault, FaultPlan, denied
 from lab.bridge.clock import Clock
+from lab.bridge.moto_quick import hurry
 from lab.bridge.network import plugged
 from lab.bridge.permissions import check_tags
 from lab.bridge.quotas import Buckets
@@ -29,6 +30,7 @@ from lab.bridge.services import SERVICES
 from lab.bridge.services.base import Aws
 from lab.plant import AwsError
 
+hurry()
 MOTO_SERVICES = frozenset({"dynamodb", "events", "s3", "sns", "sqs", "ssm", "sts"})
 
 

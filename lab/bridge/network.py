@@ -16,6 +16,8 @@ import botocore.endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
 
+from remediator.aws.clients import quick_session
+
 # (service, operation, request) → response; may raise what the network would raise.
 Answer = Callable[[str, str, AWSPreparedRequest], AWSResponse]
 
@@ -65,6 +67,7 @@ def _session(region: str) -> boto3.Session:
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=region,
+        botocore_session=quick_session(),
     )
 
 

@@ -39,10 +39,13 @@ def _protocol(operation: OperationModel) -> str:
 
 def decode(operation: OperationModel, request: AWSPreparedRequest) -> dict[str, Any]:
     """The parameters of a prepared request, by the names of the API."""
+    protocol = _protocol(operation)
+    parser = PROTOCOL_PARSERS[protocol](operation, timestamp_parser=parse_timestamp)
+    if protocol == "json":  # all is in the body
+        return dict(parser.parse({"body": request.body}))  # type: ignore[typeddict-item]
     got = normalize_request(request)
-    parser = PROTOCOL_PARSERS[_protocol(operation)]
     return dict(
-        parser(operation, timestamp_parser=parse_timestamp).parse(
+        parser.parse(
             {
                 "method": got.method,
                 "values": got.values,

@@ -37,7 +37,8 @@ class Producer:
         if not times:
             return []
         keys, sizes, poison = self._keys.draw(len(times)), self._sizes(len(times)), self._bad(times)
-        return list(map(Arrival._make, zip(times, keys, sizes, poison, strict=True)))
+        make = tuple.__new__  # many records: as _make does, without asking each for its length
+        return [make(Arrival, row) for row in zip(times, keys, sizes, poison, strict=True)]
 
     def is_finished(self, now: float) -> bool:
         """Whether nothing will come any more."""
@@ -61,8 +62,8 @@ class Producer:
         size, spread = self.spec.record_bytes, self.spec.record_bytes_spread
         if not spread:
             return [size] * count
-        draw = self._rng.uniform
-        return [max(1, int(size * draw(1 - spread, 1 + spread))) for _ in range(count)]
+        draw, least, width = self._rng.random, 1 - spread, (1 + spread) - (1 - spread)
+        return [max(1, int(size * (least + width * draw()))) for _ in range(count)]
 
     def _bad(self, times: list[float]) -> list[bool]:
         """For each poison time that has come, the first record at or after it."""

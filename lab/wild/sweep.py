@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from os import cpu_count
 from typing import NamedTuple
@@ -28,7 +29,14 @@ def one(job: Job) -> Outcome:
         error.add_note(f"in the world of `remediator-lab wild --seed {job.seed}`")
         raise
     gc.collect()  # a world is one large cycle, and copies of a small process are cheap
+    _keep()
     return found
+
+
+@cache
+def _keep() -> None:
+    """What the first world leaves is the process's own, not looked through after each other."""
+    gc.freeze()
 
 
 def sweep(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Outcome]:

@@ -6,7 +6,7 @@ test) decides for all of them, and endpoints are chosen by the SDK's own means.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
+from botocore.utils import parse_timestamp as _said
 
 from remediator.aws.failures import aws_errors
 from remediator.aws.pace import UNPACED, Pace, Reserve
@@ -216,21 +217,29 @@ def default_clients(environ: Mapping[str, str]) -> Clients:
     where = tuple(sorted((k, v) for k, v in environ.items() if k.startswith(_WHERE)))
     with _LOCK:
         if boto3.DEFAULT_SESSION is None:
-            boto3.setup_default_session(botocore_session=_warm())
+            boto3.setup_default_session(botocore_session=quick_session())
         return _of_session(boto3.DEFAULT_SESSION, where)
 
 
 _WHERE = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE")
 
 
-def _warm() -> botocore.session.Session:
+def quick_session() -> botocore.session.Session:
     """The SDK's own session, except that for a service's models it looks into that one's folder.
     It would go through those of all its 400 services first, again for each kind of model: a sixth
-    of what the clients of a cold start cost."""
+    of what the clients of a cold start cost. And its times are UTC at once: each of a thousand
+    datapoints would be put into the machine's own zone first."""
     session = botocore.session.get_session()
     loader = session.get_component("data_loader")
     loader.list_available_services = partial(_Having, loader)
+    parsers = session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_utc)
     return session
+
+
+def _utc(told: Any) -> datetime:
+    """A time of an answer: seconds since 1970, or text, of which the SDK knows the kinds."""
+    return datetime.fromtimestamp(told, UTC) if isinstance(told, int | float) else _said(told)
 
 
 class _Having:

@@ -149,7 +149,7 @@ def _read(kind: TypeAdapter[T], item: Item) -> T:
     return found
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _understood(kind: TypeAdapter[Any], text: str) -> Any:
     """A record of a text. A turn reads the same ones again and again, and none of them changes."""
     return kind.validate_json(text, extra="ignore")

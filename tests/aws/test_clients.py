@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -10,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.loaders import Loader
 
 from remediator.aws.actuator import AwsActuator
-from remediator.aws.clients import Clients, default_clients
+from remediator.aws.clients import Clients, default_clients, quick_session
 from remediator.errors import PermanentError, TemporaryError
 from remediator.model import Resource, ResourceKind
 from tests.aws.aws_world import ACCOUNT, REGION, World
@@ -80,6 +81,21 @@ def test_a_clients_models_are_looked_for_in_its_own_folder(monkeypatch: pytest.M
     with pytest.raises(PermanentError, match="no-such-service"):
         clients._client("no-such-service")
     assert listed == ["service-2"]
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        (1_750_000_000.5, datetime(2025, 6, 15, 15, 6, 40, 500_000, tzinfo=UTC)),
+        (1_750_000_000, datetime(2025, 6, 15, 15, 6, 40, tzinfo=UTC)),
+        ("2025-06-15T15:06:40Z", datetime(2025, 6, 15, 15, 6, 40, tzinfo=UTC)),
+        ("Sun, 15 Jun 2025 15:06:40 GMT", datetime(2025, 6, 15, 15, 6, 40, tzinfo=UTC)),
+    ],
+)
+def test_however_aws_says_a_time_it_is_that_time_in_utc(told: object, moment: datetime) -> None:
+    factory = quick_session().get_component("response_parser_factory")
+    heard = factory.create_parser("json")._timestamp_parser(told)
+    assert (heard, heard.utcoffset()) == (moment, timedelta(0))
 
 
 def test_a_missing_region_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
