@@ -903,6 +903,28 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.SLOW_CONSUMER,
     ),
+    "no more is refused for each that is not than while nothing lagged: it holds no record": (
+        overloaded(
+            reserved_concurrency=4,
+            throttles=1000,
+            iterator_age_ms=climbing(0.5, 8),
+            stream_iterator_age_ms=climbing(0.5, 8),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "far more is refused than while nothing lagged: that is new, and holds what waits": (
+        throttled(throttles=since(10, 180, 20)),
+        Cause.THROTTLING,
+    ),
+    "one old record was read while others are refused as ever": (
+        evidence(
+            reserved_concurrency=4,
+            throttles=1000,
+            iterator_age_ms=[400.0] * 28 + [9_000_000.0, 9_000_000.0],
+            stream_iterator_age_ms=400,
+        ),
+        Cause.RECOVERING,
+    ),
     "shards that are not seen, and many invocations at once that all fail: no single record": (
         fails_everywhere(shards=None, stream=None, readers=None, concurrent_executions=9),
         Cause.FUNCTION_FAILURE,

@@ -21,6 +21,7 @@ from tests.evidence import (
     NOW,
     READINGS,
     bundle,
+    climbing,
     evidence,
     expiring,
     overloaded,
@@ -337,6 +338,41 @@ def test_a_reservation_leaves_the_minimum_that_is_the_accounts_own(
     seen, policy = evidence(unreserved_concurrent_executions=1), Policy()
     signals = measure(seen, policy.thresholds)
     assert spare_reservation(seen, signals, policy, 0, minimum) == grows_by
+
+
+SMALLER: dict[str, Any] = {"concurrency_limit": 110, "unreserved_concurrency": 80}
+
+
+@pytest.mark.parametrize(
+    ("use", "told", "grows_by"),
+    [
+        pytest.param(5, None, 80 - 5 - 20, id="less than the policy's: what is used decides"),
+        pytest.param(70, None, 0, id="neighbours use it"),
+        pytest.param(5, 50, 80 - 50 - 20, id="as AWS has told"),
+        pytest.param(None, None, 0, id="its use was not seen"),
+    ],
+)
+def test_what_is_reserved_already_shows_that_the_accounts_minimum_is_less(
+    use: int | None, told: int | None, grows_by: int
+) -> None:
+    """AWS would have let nobody reserve so much: the policy's minimum is another account's."""
+    seen = evidence(
+        **SMALLER, unreserved_concurrent_executions=use, account_concurrent_executions=use
+    )
+    signals = measure(seen, Policy().thresholds)
+    assert spare_reservation(seen, signals, Policy(), 0, told) == grows_by
+    whole = evidence(concurrency_limit=80, unreserved_concurrency=80)
+    assert spare_reservation(whole, measure(whole, Policy().thresholds), Policy(), 0) == 0
+
+
+def test_refused_lanes_get_as_much_done_as_usual_once_they_are_let() -> None:
+    """The oldest record waits for one that is refused, and tells nothing of what the others do."""
+    seen = throttled(iterator_age_ms=climbing(0.95, 10))
+    signals = measure(seen, Policy().thresholds)
+    flow = observe(seen, signals, Policy().thresholds)
+    assert flow is not None
+    assert signals.usual_lane_rate is not None
+    assert (flow.lane_capacity_per_second or 0) >= signals.usual_lane_rate
 
 
 def test_the_policy_knows_an_account_with_another_minimum() -> None:

@@ -967,7 +967,8 @@ def _within_autonomy(made: Change, policy: Policy, around: Circumstances) -> Non
 def _neighbours_keep_theirs(
     made: Change, plan: GuardedPlan, seen: Evidence, policy: Policy, around: Circumstances
 ) -> None:
-    """Invariant 4: what is in use, the margin and what others were promised stay free."""
+    """Invariant 4: what is in use, the margin and what others were promised stay free. So does
+    AWS's minimum, where what is reserved already does not show that the account's own is less."""
     if made.setting not in RAISING or seen.account is None:
         return
     reserved = seen.function.reserved_concurrency if seen.function else None
@@ -987,7 +988,10 @@ def _neighbours_keep_theirs(
     theirs = max(0.0, used - (signals.concurrency or 0))
     margin = max(least, limits.neighbour_growth * theirs) + claimed
     if made.setting == "reserved_concurrency":
-        assert pool >= max(limits.unreserved_minimum, used) + least + claimed
+        limit, unreserved = seen.account.concurrency_limit, seen.account.unreserved_concurrency
+        is_less = unreserved < min(limits.unreserved_minimum, limit)
+        minimum = 0 if is_less else limits.unreserved_minimum
+        assert pool >= max(minimum, used) + least + claimed
     elif reserved is not None:
         room = [one.after for one in plan.allowed if one.setting == "reserved_concurrency"]
         assert added <= max([reserved, *(most for most in room if isinstance(most, int))])

@@ -134,7 +134,7 @@ def test_a_slow_consumer_gets_more_lanes() -> None:
 
 def test_a_reservation_is_raised_together_with_the_lanes_that_drain_what_waits() -> None:
     """Sized for what drains, and not for the lanes that there are: in one plan, one restart."""
-    room, lanes = plan(throttled()).changes
+    room, lanes = plan(throttled(iterator_age_ms=climbing(0.8, 20))).changes
     assert (room.setting, room.before) == ("reserved_concurrency", 1)
     assert (lanes.setting, lanes.before) == ("parallelization_factor", 1)
     assert isinstance(room.after, int)
@@ -151,6 +151,15 @@ def test_a_reservation_alone_is_enough_where_little_waits() -> None:
     assert made.setting == "reserved_concurrency"
     assert isinstance(made.after, int)
     assert 4 <= made.after <= 10
+
+
+def test_lanes_that_are_refused_are_let_work_before_there_are_more_of_them() -> None:
+    """A wider reservation shows at once what they get done; a restart of the mapping costs minutes,
+    and lanes that nobody needed cost what stands behind, too."""
+    seen = throttled()
+    assert wished(plan(seen)) == {"reserved_concurrency": (1, 5)}
+    (told,) = (one for one in plan(seen).forecast if one.option == "reserved_concurrency 5")
+    assert 60 < (told.drains_in_seconds or 0) < DEFAULTS.forecast.patience_seconds
 
 
 def test_a_slow_consumer_with_a_narrow_reservation_gets_room_and_lanes_at_once() -> None:

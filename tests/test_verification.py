@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot
-from remediator.decide.learned import used_up
+from remediator.decide.learned import as_learned, used_up
 from remediator.decide.next_step import next_step, surer
-from remediator.decide.tree import diagnose
+from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals, measure
@@ -32,7 +32,16 @@ from remediator.model import (
 from remediator.policy import FollowUps, Policy
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
 from tests.anything import POLICIES, blinded, evidences
-from tests.evidence import MAPPING, MINUTES, NOW, evidence, target
+from tests.evidence import (
+    MAPPING,
+    MINUTES,
+    NOW,
+    climbing,
+    evidence,
+    falling,
+    slow_consumer,
+    target,
+)
 
 DEFAULTS = Policy()
 MAPPING_CHANGE = Change(
@@ -403,6 +412,28 @@ def test_a_remedy_is_used_up_once_all_of_it_was_tried(
     before = BEFORE.model_copy(update={"processed_per_second": 1e6, "successes_per_minute": 1e6})
     found = used_up(state(changes=made, before=before), UNCHANGED, here)
     assert set(found.tried) == tried
+
+
+@pytest.mark.parametrize(
+    ("age", "word"),
+    [
+        pytest.param(climbing(0.9, 20), Cause.CONSUMER_STOPPED, id="let go on, and not caught up"),
+        pytest.param(falling(0.3, 6, 3_000_000), Cause.RECOVERING, id="it catches up"),
+    ],
+)
+def test_what_somebody_stopped_and_lets_go_on_is_theirs_and_has_its_word(
+    age: list[float], word: Cause
+) -> None:
+    """Either way nothing of ours is made: how fast it catches up is theirs to say."""
+    seen = slow_consumer(
+        iterator_age_ms=age,
+        stream_iterator_age_ms=age,
+        mapping_last_modified=NOW - seconds_ago(360),
+    )
+    here = diagnosed(seen, DEFAULTS)
+    assert here.diagnosis.cause is Cause.SLOW_CONSUMER
+    stopped = state(None, learned=Cause.CONSUMER_STOPPED)
+    assert as_learned(here, stopped).diagnosis.cause is word
 
 
 # --- what shows of a change ----------------------------------------------------------------------

@@ -89,7 +89,7 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
     now = Flow(
         shards=float(shards),
         parallelization_factor=mapping.parallelization_factor,
-        lane_capacity_per_second=_lane_capacity(signals),
+        lane_capacity_per_second=_lane_capacity(signals, thresholds),
         arrival_per_second=_arrival(signals),
         backlog_records=_backlog(signals),
         expires_in_seconds=signals.expires_in_seconds,
@@ -251,7 +251,15 @@ def _backlog(signals: Signals) -> float | None:
     return None if arrival is None or signals.age_seconds is None else arrival * signals.age_seconds
 
 
-def _lane_capacity(signals: Signals) -> float | None:
+def _lane_capacity(signals: Signals, thresholds: Thresholds) -> float | None:
+    """Where lanes are refused, the oldest record waits for one that is, and tells less of what the
+    others get done than what is usual."""
+    lane, usual = _lane_as_seen(signals), signals.usual_lane_rate
+    refused = (signals.throttle_share or 0.0) >= thresholds.throttle_share
+    return max(lane or 0.0, usual) if refused and usual is not None else lane
+
+
+def _lane_as_seen(signals: Signals) -> float | None:
     healthy = 1 - (signals.error_share or 0)
     if signals.records_per_batch is not None and signals.duration_ms:
         return signals.records_per_batch * 1000 / signals.duration_ms * healthy

@@ -139,10 +139,18 @@ def as_learned(case: Case, state: IncidentState) -> Case:
         answer=Answer.YES,
         because=f"{state.learned}: {_shown_by(state.diagnosis)}",
     )
-    known = case.diagnosis.model_copy(
-        update={"cause": state.learned, "path": (*case.diagnosis.path, step), "proven": False}
-    )
+    update: dict[str, object] = {"cause": state.learned}
+    if _catches_up(case, state.learned):
+        update = {"cause": Cause.RECOVERING, "detail": Detail.NONE}
+    path = (*case.diagnosis.path, step)
+    known = case.diagnosis.model_copy(update={**update, "path": path, "proven": False})
     return case._replace(diagnosis=known)
+
+
+def _catches_up(case: Case, cause: Cause) -> bool:
+    """Whether what somebody had stopped runs again, and what waits becomes less: that is a word of
+    its own, and no lever is pulled for it either."""
+    return cause is Cause.CONSUMER_STOPPED and case.signals.falling is True
 
 
 def _pool_is_free(case: Case) -> bool:

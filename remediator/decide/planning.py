@@ -103,18 +103,18 @@ def _choose(
     if not candidates:
         return (), "", tuple(passed)
     at_once = [one for one in candidates if not one.asks]
-    best = _best(at_once or candidates, here.policy.forecast)
+    best = _best(at_once or candidates, here)
     nothing = _candidate(here, ())
     if cause is Cause.SLOW_CONSUMER and _waits_as_well(nothing, best, here.policy.forecast):
         return (), _why_waiting(nothing, best), tuple(passed)
     return _with_gain(best, candidates), "", tuple(passed)
 
 
-def _best(candidates: Sequence[Candidate], knobs: ForecastKnobs) -> Candidate:
+def _best(candidates: Sequence[Candidate], here: Case) -> Candidate:
     first, known = candidates[0], [one for one in candidates if one.drains_in is not None]
     if not known or first.drains_in is None:
         return first
-    reaching = (one for one in known if _reaches(one, knobs))
+    reaching = (one for one in known if _reaches(one, here))
     return next(reaching, reduce(_dearer, known))
 
 
@@ -130,8 +130,13 @@ def _dearer(cheaper: Candidate, dearer: Candidate) -> Candidate:
 _BY_FAR = 0.8
 
 
-def _reaches(one: Candidate, knobs: ForecastKnobs) -> bool:
-    return (one.drains_in or 0.0) - one.restart_seconds <= knobs.drain_target_seconds
+def _reaches(one: Candidate, here: Case) -> bool:
+    """Within the target; or, where lanes that are refused are let work again and nothing restarts,
+    within what is waited for in any case: it is seen at once, and more may follow."""
+    knobs, refused = here.policy.forecast, here.diagnosis.cause is Cause.THROTTLING
+    patient = refused and not one.restart_seconds
+    target = max(knobs.drain_target_seconds, patient * knobs.patience_seconds)
+    return (one.drains_in or 0.0) - one.restart_seconds <= target
 
 
 def _waits_as_well(nothing: Candidate, best: Candidate, knobs: ForecastKnobs) -> bool:

@@ -143,6 +143,7 @@ def throttled(case: Case) -> Finding:
     signals, limits = case.signals, case.policy.thresholds
     readings = (
         case.reading("throttle_share"),
+        case.reading("throttle_share_before"),
         case.reading("throttled_minutes", f"of the last {LAST_MINUTES}"),
         case.reading("attempts_per_second", "1/s"),
         case.reading("concurrency"),
@@ -156,6 +157,12 @@ def throttled(case: Case) -> Finding:
     if _nothing_lags(signals):
         because = "invocations are throttled, but the age is no more than without any lag"
         return Finding(NO, because, readings)
+    if _nothing_waits(signals):
+        because = "invocations are throttled, but the age is that of one old record that was read"
+        return Finding(NO, because, readings)
+    if _refused_before(signals):
+        because = "as many were throttled, minute after minute, while nothing lagged"
+        return Finding(NO, because, readings)
     if _stands_still_all_the_same(case):
         because = "throttles would have let the oldest record through by now"
         return Finding(NO, because, readings)
@@ -167,6 +174,23 @@ def _nothing_lags(signals: Signals) -> bool:
     """Whether the age is no more than a record waits for its batch in any case."""
     age, highest = signals.age_seconds, signals.highest_age_seconds or 0.0
     return age is not None and max(age, highest) <= signals.normal_age_seconds
+
+
+def _nothing_waits(signals: Signals) -> bool:
+    """Whether the age jumped, and is no course of records that wait."""
+    return signals.age_jump_seconds is not None and signals.age_slope is None
+
+
+def _refused_before(signals: Signals) -> bool:
+    """Whether no more is refused, for each that is not, than while nothing lagged: who else calls
+    the function, or a lane that asks too early, is refused then, and no record waits for it."""
+    now, before = signals.throttle_share, signals.throttle_share_before
+    if now is None or before is None:
+        return False
+    return now * (1 - before) <= _NO_MORE_THAN * before * (1 - now)
+
+
+_NO_MORE_THAN = 1.5
 
 
 def _stands_still_all_the_same(case: Case) -> bool:

@@ -87,15 +87,19 @@ def spare_reservation(
     """By how much this function's reservation may grow (invariant 4; AWS's own rule and more).
 
     AWS wants a minimum left unreserved, which is the account's own (``minimum``: as AWS has told
-    it); neighbours also need what they are using now, and more. ``None``: the account was not seen.
+    it); neighbours also need what they are using now, and more. Where more is reserved already than
+    the policy's minimum would have let anybody reserve, the account's own is less: then what is
+    used decides, and AWS refuses what is too much, and tells. ``None``: the account was not seen.
     """
     account = evidence.account
     if account is None:
         return None
-    pool = account.unreserved_concurrency
+    pool, free = account.unreserved_concurrency, _free(account, signals)
     margin = neighbours_margin(account, signals, policy)
     wanted = policy.limits.unreserved_minimum if minimum is None else minimum
+    contradicted = pool < min(wanted, account.concurrency_limit)
+    if contradicted and minimum is None and free is not None:
+        wanted = 0
     by_rule = pool - wanted - min(margin, policy.limits.concurrency_margin)
-    free = _free(account, signals)
     by_use = pool - margin if free is None else int(free) - margin
     return max(0, min(by_rule, by_use) - claimed)

@@ -1,4 +1,4 @@
-"""What becomes of invocations: errors, failed records, throttles."""
+"""What becomes of invocations: errors, failed records."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,13 +12,11 @@ from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
 from remediator.evidence.series import (
-    INVOCATION_FAMILY,
     LAST_MINUTES,
     MINUTE,
     counts_of,
     lanes_of,
     mean_of,
-    minutes_seen,
     newest_of,
     series_of,
     slope,
@@ -258,53 +256,3 @@ def _failures_grew(evidence: Evidence, failing: Minutes) -> float | None:
     if len(before) < 2 or len(after) < LAST_MINUTES or not median(before):
         return None
     return median(after) / median(before)
-
-
-def _of_others(evidence: Evidence) -> tuple[float, ...]:
-    """Throttles of the account that are not the function's own, minute by minute."""
-    own = dict((series_of(evidence, Metric.THROTTLES) or Series()).points)
-    everybody = (series_of(evidence, Metric.ACCOUNT_THROTTLES) or Series()).points
-    return tuple(max(0.0, count - own.get(at, 0.0)) for at, count in everybody)
-
-
-def _throttles(evidence: Evidence, minutes: Sequence[datetime]) -> tuple[float | None, ...] | None:
-    """By minute; where the function's count was lost, or nothing was published for nothing, none in
-    the whole account are none of the function."""
-    own = counts_of(evidence, Metric.THROTTLES, minutes)
-    if own is None:
-        return None
-    account = dict((series_of(evidence, Metric.ACCOUNT_THROTTLES) or Series()).points)
-    if any(count and account.get(at) == 0 for at, count in zip(minutes, own, strict=True)):
-        return own  # the account's count leaves out what the function's has
-    return tuple(
-        0.0 if count is None and account.get(at) == 0 else count
-        for at, count in zip(minutes, own, strict=True)
-    )
-
-
-def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
-    minutes = minutes_seen(evidence, INVOCATION_FAMILY)
-    throttles = _throttles(evidence, minutes)
-    account = newest_of(evidence, Metric.ACCOUNT_THROTTLES, thresholds.recent_minutes)
-    found = Signals(
-        account_throttles_per_minute=mean_of(account),
-        others_throttles_per_minute=mean_of(
-            _of_others(evidence)[-len(account) :] if account else ()
-        ),
-    )
-    if throttles is None:
-        return found
-    invoked = counts_of(evidence, Metric.INVOCATIONS, minutes) or (0.0,) * len(throttles)
-    seen = [
-        (refused, refused + done)
-        for refused, done in zip(throttles, invoked, strict=True)
-        if refused is not None and done is not None
-    ]
-    shares = [refused / tried if tried else 0.0 for refused, tried in seen[-LAST_MINUTES:]]
-    if not shares:
-        return found
-    return found | Signals(
-        throttle_share=mean_of(shares),
-        throttled_minutes=sum(share >= thresholds.throttle_share for share in shares),
-        attempts_per_second=max(tried for _, tried in seen[-LAST_MINUTES:]) / 60,
-    )

@@ -94,6 +94,8 @@ class Signals(Record):
     lost_events: float | None = None
     """Given up since the mapping was last changed, and not taken by any destination."""
     throttle_share: float | None = None
+    throttle_share_before: float | None = None
+    """The same in the minutes in which nothing lagged; ``None`` for want of those."""
     throttled_minutes: int | None = None
     attempts_per_second: float | None = None
     """Invocations and throttles together, in the busiest of the newest minutes."""

@@ -15,11 +15,12 @@ from remediator.evidence.flow import measure_flow
 from remediator.evidence.keys import measure_keys
 from remediator.evidence.lost import measure_lost
 from remediator.evidence.once import once
-from remediator.evidence.outcomes import measure_errors, measure_throttles
+from remediator.evidence.outcomes import measure_errors
 from remediator.evidence.plausible import without_contradictions
 from remediator.evidence.record import Signals
 from remediator.evidence.series import LAST_MINUTES, MINUTE, without_incomplete_minute
 from remediator.evidence.silence import measure_invocations
+from remediator.evidence.throttles import measure_throttles
 from remediator.evidence.witness import measure_witness
 from remediator.evidence.work import measure_reads, measure_shards, measure_work
 from remediator.model import Evidence
