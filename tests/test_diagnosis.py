@@ -912,6 +912,26 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.SLOW_CONSUMER,
     ),
+    "as many are refused as ever, beside another mapping that keeps up: one has no age": (
+        overloaded(
+            reserved_concurrency=4,
+            throttles=1000,
+            sibling_mappings=1,
+            iterator_age_ms=climbing(0.5, 8),
+            stream_iterator_age_ms=climbing(0.5, 8),
+        ),
+        Cause.THROTTLING,
+    ),
+    "as many are refused as ever, for want of room for a lane": (
+        overloaded(
+            shards=5,
+            reserved_concurrency=4,
+            throttles=1000,
+            iterator_age_ms=climbing(0.5, 8),
+            stream_iterator_age_ms=climbing(0.5, 8),
+        ),
+        Cause.THROTTLING,
+    ),
     "far more is refused than while nothing lagged: that is new, and holds what waits": (
         throttled(throttles=since(10, 180, 20)),
         Cause.THROTTLING,

@@ -134,6 +134,7 @@ def after(*paid: Spent, **said: Any) -> Circumstances:
 SPLIT, FACTORS = RemedyName.SPLIT_SHARDS, RemedyName.RAISE_PARALLELIZATION_FACTOR
 RETENTION = change("retention_hours", 24, 168)
 RETRIES = change("maximum_retry_attempts", -1, 3)
+HALVING = change("bisect_on_error", before=False, after=True)
 NOON = MaintenanceWindow.model_validate({"name": "noon", "start": "11:00", "end": "13:00"})
 BUSY_ACCOUNT = {"unreserved_concurrent_executions": 880, "account_concurrent_executions": 880}
 NEARLY_FULL = {"unreserved_concurrent_executions": 824, "unreserved_concurrency": 1020}
@@ -263,6 +264,38 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         CALM,
         Decision.BLOCK,
         "human_change",
+    ),
+    "some fails and is given up uncaptured, by its owner's settings: more at once may lose more": (
+        FACTOR,
+        slow_consumer(maximum_retry_attempts=0, errors=since(5, 2)),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "downstream",
+    ),
+    "what fails would be given up, and nothing fails": (
+        FACTOR,
+        slow_consumer(maximum_retry_attempts=0),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "somebody changed the function while it fails, and what that does is not seen yet": (
+        HALVING,
+        one_shard_fails(function_last_modified=NOW - timedelta(minutes=1)),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "human_change",
+    ),
+    "somebody changed the function while it fails, and it fails on": (
+        HALVING,
+        one_shard_fails(function_last_modified=NOW - timedelta(minutes=7)),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
     ),
     "nothing in it differs from what we left": (
         FACTOR,

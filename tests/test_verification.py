@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot
-from remediator.decide.learned import as_learned, used_up
+from remediator.decide.learned import as_learned, only_costs, used_up
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
@@ -371,6 +371,13 @@ def test_throttles_beyond_the_functions_own_are_those_of_its_neighbours() -> Non
     assert verdict(signals(900, **refused, processed_per_second=3.0)) is W
 
 
+def test_lanes_of_other_mappings_are_seen_at_work_too_and_are_not_ours_to_judge_by() -> None:
+    """What they get done is not seen: a lane is slower only if its invocations take longer."""
+    slower, longer = signals(900, lane_rate=0.2), signals(900, lane_rate=0.2, duration_ms=5000)
+    assert [verdict(each) for each in (slower, longer)] == [W, W]
+    assert [verdict(each, shared=True) for each in (slower, longer)] == [U, W]
+
+
 def test_slower_lanes_are_not_those_of_a_cold_start() -> None:
     slower = signals(900, lane_rate=0.2)
     assert verdict(slower, minutes=1) is E
@@ -412,6 +419,36 @@ def test_a_remedy_is_used_up_once_all_of_it_was_tried(
     before = BEFORE.model_copy(update={"processed_per_second": 1e6, "successes_per_minute": 1e6})
     found = used_up(state(changes=made, before=before), UNCHANGED, here)
     assert set(found.tried) == tried
+
+
+SMALLER = MAPPING_CHANGE.model_copy(
+    update={
+        "remedy": RemedyName.LOWER_BATCH_SIZE,
+        "setting": "batch_size",
+        "before": 10,
+        "after": 2,
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "costs"),
+    [
+        pytest.param({"duration_max_ms": 4_000}, True, id="a batch of before would end in time"),
+        pytest.param({"duration_max_ms": 9_000}, False, id="it may run into the timeout again"),
+        pytest.param({"duration_max_ms": 4_000, "errors": 1}, False, id="some fails yet"),
+    ],
+)
+def test_smaller_batches_go_back_once_they_only_make_the_lanes_slower(
+    said: dict[str, Any], costs: bool
+) -> None:
+    """What stood behind was slow, and is not any more: now the batches are too small."""
+    seen = slow_consumer(batch_size=2, timeout_seconds=30, **said)
+    slow = Diagnosis(cause=Cause.SLOW_CONSUMER, path=())
+    here = diagnosed(seen, DEFAULTS)._replace(diagnosis=slow)
+    assert bool(only_costs(state(600, SMALLER), here)) is costs
+    stopped = here._replace(diagnosis=Diagnosis(cause=Cause.CONSUMER_STOPPED, path=()))
+    assert only_costs(state(600, SMALLER), stopped) is None
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,11 @@ def _harm(played: Played) -> dict[str, int]:
 
 
 def _is_slower(played: Played) -> bool:
-    """By a tenth and a minute; what lags by a setting is not counted."""
+    """By a tenth and a minute; what lags by a setting is not counted, nor what is kept: an age that
+    stays low by giving up records that are not given up with us is no recovery."""
+    ours_lost, lost = played.ours.lost, played.nothing.episode.lost
+    if lost - ours_lost > FEW * lost:
+        return False
     held = {word for sample in played.nothing.samples for word, _ in sample.held_by}
     if held.isdisjoint(ACCUSES):
         return False

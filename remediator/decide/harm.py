@@ -65,14 +65,18 @@ def reads_nothing(seen: Effect, *, whole: Signals) -> str | None:
     return "the mapping that has taken over has read nothing, though records arrive"
 
 
-def slower_for_nothing(before: Snapshot | None, after: Snapshot, ratio: float) -> str | None:
+def slower_for_nothing(
+    before: Snapshot | None, after: Snapshot, ratio: float, *, shared: bool = False
+) -> str | None:
     """More lanes, each slower, and together no faster: what stands behind is saturated.
 
     Only while it still lags as before: smaller batches, too, make a lane slower for its records.
+    ``shared``: lanes of other mappings are seen at work, too, and what these get done is not: then
+    it goes by how long an invocation takes.
     """
     if before is None or not _lags_as_before(before, after):
         return None
-    if after.lane_rate is None or before.lane_rate is None:
+    if shared or after.lane_rate is None or before.lane_rate is None:
         return _longer_for_nothing(before, after, ratio)
     if after.lane_rate * ratio > before.lane_rate:
         return None

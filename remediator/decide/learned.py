@@ -20,7 +20,7 @@ from remediator.model import (
     Verdict,
     VerdictName,
 )
-from remediator.settings_table import RETRIES, of, raises
+from remediator.settings_table import BATCH_SIZE, RETRIES, lowers, of, raises
 from remediator.state import IncidentState, TrackedChange
 
 # The diagnoses that hold for the rest of their incident, without any change of ours.
@@ -71,6 +71,31 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
         return any(raised(t) for t in in_effect)
     failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
     return failing and any(of(t.change) is RETRIES for t in in_effect)
+
+
+def only_costs(state: IncidentState, case: Case) -> str | None:
+    """Why smaller batches of ours only cost by now, in words: nothing fails, the lanes are too slow
+    for what comes in, and a batch of before would end in time, were all of its time the records'.
+    """
+    smaller = (t.change for t in state.in_effect if of(t.change) is BATCH_SIZE)
+    change = next((each for each in smaller if lowers(each)), None)
+    function, longest = case.evidence.function, case.signals.duration_max_ms
+    timeout = function.timeout_seconds if function else None
+    if change is None or case.diagnosis.cause not in _SLOW_BY_NOW or case.signals.error_minutes:
+        return None
+    before, now = change.before, change.after
+    if not isinstance(before, int) or not isinstance(now, int) or not timeout or not longest:
+        return None
+    most = longest * before / now / 1000
+    if most >= timeout:
+        return None
+    return (
+        f"nothing fails any more, and batches of {now} only make the lanes slower: one of {before} "
+        f"would take {most:.0f} s at most, of {timeout} s"
+    )
+
+
+_SLOW_BY_NOW = frozenset({Cause.SLOW_CONSUMER, Cause.HOT_PARTITION_KEY})
 
 
 def told_nothing(state: IncidentState) -> list[TrackedChange]:

@@ -160,7 +160,7 @@ def throttled(case: Case) -> Finding:
     if _nothing_waits(signals):
         because = "invocations are throttled, but the age is that of one old record that was read"
         return Finding(NO, because, readings)
-    if _refused_before(signals):
+    if _refused_before(case):
         because = "as many were throttled, minute after minute, while nothing lagged"
         return Finding(NO, because, readings)
     if _stands_still_all_the_same(case):
@@ -181,13 +181,28 @@ def _nothing_waits(signals: Signals) -> bool:
     return signals.age_jump_seconds is not None and signals.age_slope is None
 
 
-def _refused_before(signals: Signals) -> bool:
-    """Whether no more is refused, for each that is not, than while nothing lagged: who else calls
-    the function, or a lane that asks too early, is refused then, and no record waits for it."""
-    now, before = signals.throttle_share, signals.throttle_share_before
-    if now is None or before is None:
+def _refused_before(case: Case) -> bool:
+    """Whether no more is refused, for each that is not, than while nothing lagged, and not for want
+    of room for the mapping's lanes: who else calls the function is refused then, or a lane that
+    asks too early, and no record waits for it. Beside another mapping nobody knows: one that is
+    always refused has no age, and the other's is fine."""
+    now, before = case.signals.throttle_share, case.signals.throttle_share_before
+    if now is None or before is None or not _has_room(case):
         return False
     return now * (1 - before) <= _NO_MORE_THAN * before * (1 - now)
+
+
+def _has_room(case: Case) -> bool:
+    """Whether the function's own reservation has room for every lane of its only mapping."""
+    mapping, function, shards = (
+        case.evidence.mapping,
+        case.evidence.function,
+        case.evidence.open_shards,
+    )
+    reserved = function.reserved_concurrency if function else None
+    if mapping is None or reserved is None or not shards or case.evidence.sibling_mappings != 0:
+        return False
+    return reserved >= shards * mapping.parallelization_factor
 
 
 _NO_MORE_THAN = 1.5

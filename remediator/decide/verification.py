@@ -41,6 +41,7 @@ def judge(
     raised: bool = True,
     bounded: bool = False,
     settled: bool = False,
+    shared: bool = False,
     cause: Cause = Cause.UNKNOWN,
 ) -> Verdict:
     """Compare the pipeline before the change with now.
@@ -48,8 +49,9 @@ def judge(
     ``seen``: what shows of the newest turn. ``raised``: it raised concurrency, so that slower lanes
     are its doing. ``bounded``: it lets records be given up, so that what nothing has captured is
     its doing, however well it goes else. ``settled``: it was well with it for a while, so that
-    what comes now is another thing's. ``cause``: what shows now; a consumer that does not run
-    has no age to recover by.
+    what comes now is another thing's. ``shared``: other mappings feed the function, too, whose
+    lanes are among those that are seen at work. ``cause``: what shows now; a consumer that does not
+    run has no age to recover by.
     """
     # The age is that of all minutes: of the few since the change the oldest may have been in none.
     whole = {"age_seconds": signals.age_seconds, "age_slope": signals.age_slope}
@@ -66,7 +68,7 @@ def judge(
         fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
         return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
-    harm = _harm_of(before, after, policy, seen, settled=settled) if ours else None
+    harm = _harm_of(before, after, policy, seen, settled=settled, shared=shared) if ours else None
     if harm:
         return told(verdict=VerdictName.WORSE, because=harm)
     works = _works(seen.levers, before, after, policy)
@@ -83,12 +85,18 @@ def judge(
 
 
 def _harm_of(
-    before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect, *, settled: bool
+    before: Snapshot | None,
+    after: Snapshot,
+    policy: Policy,
+    seen: Effect,
+    *,
+    settled: bool,
+    shared: bool,
 ) -> str | None:
     harm = harmed(before, after, policy, seen, settled=settled) if seen.levers else None
     if harm or settled or seen.isolates or seen.minutes < MINUTES_OF_HARM:
         return harm
-    return slower_for_nothing(before, after, policy.thresholds.saturation_ratio)
+    return slower_for_nothing(before, after, policy.thresholds.saturation_ratio, shared=shared)
 
 
 def _more_lanes_work(before: Snapshot, after: Snapshot, _: Policy) -> str | None:

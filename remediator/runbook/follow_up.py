@@ -180,6 +180,8 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
 
 def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     state, case = turn.state, turn.case
+    if costs := learned.only_costs(state, case):
+        return Verdict(verdict=VerdictName.WORSE, because=costs)
     return verification.judge(
         state.before,
         turn.at,
@@ -189,6 +191,7 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
         raised=any(learned.raised(t) for t in state.in_effect),
         bounded=any(t.endangers for t in state.in_effect),
         settled=verification.settled(state, turn.at),
+        shared=bool(case.evidence.sibling_mappings),
         cause=case.diagnosis.cause,
     )
 

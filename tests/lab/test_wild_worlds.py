@@ -36,7 +36,7 @@ from lab.scenarios.blueprint import STREAM
 from lab.wild import slices
 from lab.wild.dice import drawn
 from lab.wild.draw import wild
-from lab.wild.play import play
+from lab.wild.play import Nothing, play
 from lab.wild.priors import TABLES, Source, draw, table
 from lab.wild.scores import Outcome, Word, free_of_holders, from_json, outcome, to_json
 from lab.wild.sweep import Job, sweep
@@ -221,6 +221,17 @@ def test_what_the_owners_own_bound_gives_up_is_not_of_our_making() -> None:
 
 def world() -> World:
     return World(START, AccountSpec(), Knobs(), 1)
+
+
+@pytest.mark.parametrize(("lost", "slower"), [(0, True), (500, False)])
+def test_an_age_that_is_low_by_losing_records_is_no_recovery(lost: int, slower: bool) -> None:
+    found = play(wild(ISOLATED))
+    alarm = found.nothing.episode.alarm_at_seconds
+    assert alarm is not None
+    soon = replace(found.nothing.episode, recovered_at_seconds=alarm + 60, lost=lost)
+    late = replace(found.ours, recovered_at_seconds=None, lost=0)
+    harm = outcome(found._replace(nothing=Nothing(soon, found.nothing.samples), ours=late)).harm
+    assert ("slower than nothing" in harm) is slower
 
 
 def test_records_from_before_the_start_are_old() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from remediator.decide.guardrails.inquiry import Clip, Inquiry, Word, approve, block
 from remediator.decide.remedies.concurrency import reservable
+from remediator.model import RemedyName
 from remediator.settings_table import (
     PARALLELIZATION_FACTOR,
     RESERVED_CONCURRENCY,
@@ -94,6 +95,11 @@ def downstream_is_well(ask: Inquiry) -> Word:
     """Invariant 5: nothing is raised while an alarm of what stands behind is on or unseen."""
     if not raises(ask.change) or lowers(ask.change):
         return None
+    if _loses_what_fails(ask):
+        return approve(
+            "some of it fails, the mapping gives up what fails by its own settings, and nothing "
+            "captures it: more calls at once may lose more (invariant 1)"
+        )
     if ask.case.warned and not ask.policy.downstream_alarms:
         return approve(
             "errors have come with the load, and no alarm of what stands behind is named in "
@@ -106,3 +112,13 @@ def downstream_is_well(ask: Inquiry) -> Word:
         if state is None:
             return block(f"downstream alarm {name} could not be seen (invariant 5)")
     return None
+
+
+def _loses_what_fails(ask: Inquiry) -> bool:
+    """Whether records are lost by failures of now, by their owner's own choice: not for us to make
+    more of them. An isolation's second lane is for what fails, and bounds nothing."""
+    mapping = ask.evidence.mapping
+    if mapping is None or ask.change.remedy is RemedyName.ISOLATE_POISON:
+        return False
+    uncaptured = mapping.on_failure_destination is None and mapping.retries_bounded
+    return uncaptured and bool(ask.case.signals.error_minutes)

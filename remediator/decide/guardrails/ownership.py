@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 from remediator.decide.guardrails.inquiry import Inquiry, Word, block
 from remediator.decide.ownership import edit_by_its_time
+from remediator.model import RemedyName
 
 
 def left_to_people(ask: Inquiry) -> Word:
-    """What somebody else changed in mid-incident or in place of ours is left alone for a while."""
-    return _edited(ask) or _taken_back(ask)
+    """What somebody else changed in mid-incident or in place of ours is left alone for a while; so
+    is what fails once they have changed the function, until that shows."""
+    return _edited(ask) or _taken_back(ask) or _being_mended(ask)
 
 
 def _edited(ask: Inquiry) -> Word:
@@ -40,3 +42,26 @@ def _left_alone(ask: Inquiry, at: datetime, said: str) -> Word:
     if ask.around.now >= until:
         return None
     return block(f"{said}: left alone for {seconds} s (invariant 3)", until)
+
+
+def _being_mended(ask: Inquiry) -> Word:
+    """Whether the function was changed while it fails, and what that does cannot show yet: what
+    fails in the readings is what was before, and the mapping's restart would only delay it."""
+    function, signals = ask.evidence.function, ask.case.signals
+    changed, failing = function.last_modified if function else None, signals.failing_since
+    if changed is None or failing is None or not ask.row.restarts:
+        return None
+    if ask.change.remedy not in _FOR_WHAT_FAILS or changed < failing + _A_MINUTE:
+        return None
+    late = signals.late_by(ask.policy.thresholds.metric_delay_seconds)
+    until = changed + timedelta(seconds=late) + _SHOWS
+    if ask.around.now >= until:
+        return None
+    said = f"somebody changed the function at {changed:%R} UTC, while it fails"
+    return block(f"{said}: what that does is not seen yet (invariant 3)", until)
+
+
+_FOR_WHAT_FAILS = frozenset({RemedyName.ISOLATE_POISON, RemedyName.LOWER_BATCH_SIZE})
+_A_MINUTE = timedelta(minutes=1)
+# Whole minutes of what the function does since.
+_SHOWS = timedelta(minutes=2)
