@@ -932,6 +932,16 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.THROTTLING,
     ),
+    "one old record was read, and for a while lanes have been refused that were not before": (
+        evidence(
+            shards=4,
+            reserved_concurrency=1,
+            throttles=since(4, 1000),
+            iterator_age_ms=[400.0] * 28 + [9_000_000.0, 9_000_000.0],
+            stream_iterator_age_ms=400,
+        ),
+        Cause.THROTTLING,
+    ),
     "far more is refused than while nothing lagged: that is new, and holds what waits": (
         throttled(throttles=since(10, 180, 20)),
         Cause.THROTTLING,

@@ -157,9 +157,6 @@ def throttled(case: Case) -> Finding:
     if _nothing_lags(signals):
         because = "invocations are throttled, but the age is no more than without any lag"
         return Finding(NO, because, readings)
-    if _nothing_waits(signals):
-        because = "invocations are throttled, but the age is that of one old record that was read"
-        return Finding(NO, because, readings)
     if _refused_before(case):
         because = "as many were throttled, minute after minute, while nothing lagged"
         return Finding(NO, because, readings)
@@ -174,11 +171,6 @@ def _nothing_lags(signals: Signals) -> bool:
     """Whether the age is no more than a record waits for its batch in any case."""
     age, highest = signals.age_seconds, signals.highest_age_seconds or 0.0
     return age is not None and max(age, highest) <= signals.normal_age_seconds
-
-
-def _nothing_waits(signals: Signals) -> bool:
-    """Whether the age jumped, and is no course of records that wait."""
-    return signals.age_jump_seconds is not None and signals.age_slope is None
 
 
 def _refused_before(case: Case) -> bool:
