@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot
-from remediator.decide.learned import as_learned, only_costs, used_up
+from remediator.decide.learned import as_learned, only_costs, saturates, used_up
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
@@ -303,6 +303,17 @@ def test_what_somebody_has_stopped_is_not_our_harm() -> None:
 
 def test_without_a_before_nothing_is_called_better_or_worse() -> None:
     assert verdict(signals(900, error_share=0.9), before=None) is E
+
+
+def test_what_is_refused_since_a_raise_tells_of_a_limit_and_not_of_what_stands_behind() -> None:
+    here = diagnosed(slow_consumer(), DEFAULTS)
+    fails, refused = signals(900, error_share=0.9), signals(900, throttle_share=0.5)
+    starves = signals(900, others_throttles_per_minute=80.0)
+    told = [
+        judge(BEFORE, NOW, seen, DEFAULTS, seen=shown(seen)) for seen in (fails, refused, starves)
+    ]
+    assert [each.verdict for each in told] == [W, W, W]
+    assert [saturates(here, each.because) for each in told] == [True, False, False]
 
 
 def test_a_verdict_says_why_and_cites_both_sides() -> None:

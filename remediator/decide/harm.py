@@ -25,12 +25,22 @@ def harmed(
         return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
     refused = _rose(before.throttle_share, after.throttle_share, limits.throttle_share)
     if refused and not settled and not more_done(before, after):
-        return f"throttles rose from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
+        was, now = before.throttle_share or 0.0, after.throttle_share or 0.0
+        return f"{_REFUSED} rose from {was:.0%} to {now:.0%}"
     was = before.neighbours_throttles_per_minute or 0.0
     now = after.neighbours_throttles_per_minute or 0.0
     if now >= was + _STARVING_PER_MINUTE:
-        return f"throttles in the account rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
+        return f"{_REFUSED} in the account rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
     return None
+
+
+def refuses(harm: str) -> bool:
+    """Whether the harm is that invocations are refused, here or of others: a limit's doing, which
+    tells nothing of what stands behind."""
+    return harm.startswith(_REFUSED)
+
+
+_REFUSED = "throttles"
 
 
 def _by_accident(seen: Effect) -> bool:

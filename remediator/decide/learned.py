@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from remediator.decide import effects, next_step, verification
 from remediator.decide.case import Case
+from remediator.decide.harm import refuses
 from remediator.model import (
     Answer,
     Cause,
@@ -223,10 +224,12 @@ def _shown_by(diagnosis: Diagnosis | None) -> str:
 _DID_HARM = "raise_did_harm"
 
 
-def saturates(case: Case) -> bool:
+def saturates(case: Case, harm: str) -> bool:
     """Whether the harm that a raise did is that of what stands behind: not of few keys, nor of a
     limit that throttles, nor of a function of which nothing succeeds."""
     found = case.diagnosis
+    if refuses(harm):
+        return False
     timeouts = (found.cause, found.detail) == (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS)
     by_itself = timeouts and _fails_by_itself(case)
     return found.cause not in {Cause.HOT_PARTITION_KEY, Cause.THROTTLING} and not by_itself

@@ -37,7 +37,7 @@ def roll_back(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
         return _hold_undo(turn, verdict, step, ruled, restoring.kept_words(stays))
     worse = verdict.verdict is VerdictName.WORSE
     raised = worse and any(learned.raised(t) for t in which)
-    if raised and learned.saturates(turn.case):
+    if raised and learned.saturates(turn.case, verdict.because):
         found = learned.saturated(turn.case.diagnosis, verdict)
         turn.case = turn.case._replace(diagnosis=found)
     found = turn.case.diagnosis
