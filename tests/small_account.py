@@ -386,7 +386,9 @@ class SmallAccount:
         """What can be seen of a pipeline now."""
         seen = self._seen(pipeline)
         series = {
-            metric: Series(points=tuple((at, of[metric]) for at, of in seen if metric in of))
+            metric: Series.model_construct(
+                points=tuple((at, of[metric]) for at, of in seen if metric in of)
+            )
             for metric in seen[-1][1]
         }
         used = Series(points=((seen[-1][0], self.in_use_as_seen()),))

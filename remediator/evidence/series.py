@@ -258,7 +258,9 @@ def _counted(evidence: Evidence) -> Metric:
 def _until(evidence: Evidence, end: datetime) -> Evidence:
     def cut(metrics: Mapping[str, Series]) -> dict[str, Series]:
         kept = {
-            name: Series(points=tuple(point for point in series.points if point[0] < end))
+            name: Series.model_construct(
+                points=tuple(point for point in series.points if point[0] < end)
+            )
             for name, series in metrics.items()
         }
         return {name: series for name, series in kept.items() if series.points}

@@ -58,7 +58,9 @@ def only_since(evidence: Evidence, since: datetime) -> Evidence:
 
     def cut(metrics: dict[str, Series]) -> dict[str, Series]:
         kept = {
-            name: Series(points=tuple(point for point in series.points if point[0] >= since))
+            name: Series.model_construct(
+                points=tuple(point for point in series.points if point[0] >= since)
+            )
             for name, series in metrics.items()
         }
         return {name: series for name, series in kept.items() if series.points}

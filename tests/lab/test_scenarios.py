@@ -91,20 +91,17 @@ def test_all_remedies_have_an_incident_that_they_are_for() -> None:
 
 
 @pytest.mark.parametrize("scenario", EVERY)
-def test_the_same_seed_tells_the_same_story(scenario: Scenario) -> None:
-    until = min(scenario.horizon_seconds, scenario.watch_from_seconds + 1500)
+def test_the_same_seed_tells_the_same_story_and_another_one_another(scenario: Scenario) -> None:
+    until = scenario.watch_from_seconds + (2400 if scenario.watch_from_seconds else 1500)
+    until = min(scenario.horizon_seconds, until)
     first, second = (world_at(scenario, until, seed=3) for _ in range(2))
     assert first.ledger(MAPPING) == second.ledger(MAPPING)
     assert first.metrics.names("AWS/Lambda") == second.metrics.names("AWS/Lambda")
     ages = [world.oldest_unprocessed_age_seconds(MAPPING) for world in (first, second)]
     assert ages[0] == ages[1]
-
-
-@pytest.mark.parametrize("scenario", [param for param in EVERY if param.id != "reference_demo"])
-def test_another_seed_tells_another_story(scenario: Scenario) -> None:
-    until = scenario.watch_from_seconds + (2400 if scenario.watch_from_seconds else 1200)
-    produced = {world_at(scenario, until, seed).ledger(MAPPING).produced for seed in range(3)}
-    assert len(produced) == 3
+    if scenario.name != "reference_demo":  # the same to the record, whatever the seed
+        other = world_at(scenario, until, seed=1)
+        assert other.ledger(MAPPING).produced != first.ledger(MAPPING).produced
 
 
 @pytest.mark.parametrize("scenario", [param for param in EVERY if param.id not in SUDDEN])
