@@ -44,7 +44,8 @@ from remediator.runbook.session import Deployment, Session
 from remediator.state import ChangeState, TrackedChange
 from tests.evidence import NOW, case_of, read_contention, since
 from tests.histories import freeze
-from tests.test_takeover import AFTER, BEFORE, ID, NEW, OLD, Account, Incident, handed_over, there
+from tests.stepwise import ID
+from tests.test_takeover import AFTER, BEFORE, NEW, OLD, Account, Incident, handed_over, there
 from tests.test_verification import state
 
 CONTENDED = Diagnosis(cause=Cause.READ_CONTENTION, detail=Detail.CALLS, path=())
@@ -252,7 +253,7 @@ class Looks:
 
 def begun() -> Looks:
     incident = Incident()
-    incident.hand_over()
+    incident.make()
     return Looks(incident)
 
 

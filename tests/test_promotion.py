@@ -4,26 +4,21 @@ AWS's side is a function of versions and an alias, which releases no other code 
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
-from lab.memory_table import memory_journal
 from remediator.errors import PermanentError, RemediatorError, TemporaryError
-from remediator.execution import Executor
 from remediator.execution.promotion import Parts, Points, Step, memory_released
 from remediator.model import Change, ChangeStatus, RemedyName, Resource, ResourceKind, Value
-from remediator.ports import Journal
-from remediator.state import ChangeState, IncidentState, Lease
+from remediator.state import ChangeState
 from tests.aws.aws_world import kinesis_target
-from tests.histories import NOW, state
-from tests.test_execution import plan
-from tests.test_takeover import Counted, Killed
+from tests.histories import NOW
+from tests.stepwise import Stepwise
 
-ID, MAPPING = "inc-0123456789abcdef0123", "mapping-1"
+MAPPING = "mapping-1"
 RAISE = Change(
     remedy=RemedyName.RAISE_MEMORY,
     resource=Resource(kind=ResourceKind.ALIAS, id="consumer:live@7"),
@@ -82,8 +77,11 @@ class Account:
         else:
             self.alias = 7
 
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
     def settled(self, _: Resource) -> bool:
-        self.now += timedelta(seconds=15)
+        self.pass_time(15)
         return self.now >= self.busy_until
 
     @property
@@ -92,63 +90,15 @@ class Account:
 
 
 @dataclass
-class Incident:
+class Incident(Stepwise):
     """One incident of that account, look after look."""
 
+    change, mapping, target = RAISE, MAPPING, kinesis_target(MAPPING, qualifier="live")
     account: Account = field(default_factory=Account)
-    journal: Journal = field(default_factory=memory_journal)
-    strikes: int = 0
-    last: int | None = None
 
-    def __post_init__(self) -> None:
-        target = kinesis_target(MAPPING, qualifier="live")
-        self.journal.begin(state(ID, mapping=MAPPING).model_copy(update={"target": target}))
-
-    @property
-    def state(self) -> IncidentState:
-        found = self.journal.load(ID)
-        assert found is not None
-        return found
-
-    def life(self) -> ChangeState:
-        return self.state.changes[-1].state
-
-    def _strike(self) -> None:
-        self.strikes += 1
-        if self.strikes == self.last:
-            raise Killed
-
-    @contextmanager
-    def _held(self) -> Any:
-        self.account.now += timedelta(seconds=200)  # a dead one's lease is over by then
-        lease = self.journal.acquire(MAPPING, f"{self.strikes}", self.account.now, 180)
-        assert isinstance(lease, Lease)
-        journal: Any = Counted(self.journal, ["commit"], self._strike)
-        actuator: Any = Counted(self.account, ["write"], self._strike)
-        try:
-            yield Executor(actuator, journal, lambda: self.account.now), lease
-        except Killed:
-            return
-        self.journal.release(lease)
-
-    def promote(self) -> "Incident":
-        with self._held() as (executor, lease):
-            executor.apply(self.state, lease, plan(RAISE))
+    def promote(self) -> Self:
+        self.make()
         return self
-
-    def take_back(self) -> "Incident":
-        with self._held() as (executor, lease):
-            present = executor.recover(self.state, lease, onward=False)
-            executor.undo(present, lease, present.in_effect)
-        return self
-
-    def settle(self) -> "Incident":
-        for _ in range(40):
-            if not any(tracked.unsettled for tracked in self.state.changes):
-                return self
-            with self._held() as (executor, lease):
-                executor.overtaken(executor.recover(self.state, lease), lease)
-        raise AssertionError(f"never settled: {self.state.changes[-1]}")
 
 
 def promoted() -> Incident:
@@ -158,11 +108,11 @@ def promoted() -> Incident:
 def test_latest_gets_the_memory_and_the_alias_a_version_of_it_and_back_exactly() -> None:
     incident = promoted()
     assert (incident.account.written, incident.account.ends) == (FORWARD, AFTER)
-    assert incident.life() is ChangeState.APPLIED
+    assert incident.life is ChangeState.APPLIED
     incident.take_back().settle()
     assert incident.account.written == [*FORWARD, *BACKWARD]
     assert (incident.account.ends, incident.account.alias) == (BEFORE, 7)
-    assert incident.life() is ChangeState.UNDONE
+    assert incident.state.changes[-1].state is ChangeState.UNDONE
 
 
 def moments(live: Callable[[Incident], object]) -> int:
@@ -222,7 +172,7 @@ def test_where_it_is_not_as_it_was_planned_from_nothing_is_written(said: str) ->
     PERSONS[said](incident.account)
     incident.promote()
     assert incident.account.written == []
-    assert incident.life() is ChangeState.ABANDONED
+    assert incident.life is ChangeState.ABANDONED
     assert said in incident.state.changes[-1].detail
 
 
@@ -242,9 +192,9 @@ def test_where_somebody_comes_in_between_it_goes_back_and_their_work_stands(said
 def test_an_alias_that_somebody_has_moved_since_is_theirs() -> None:
     incident = promoted()
     _releases(incident.account)
-    with incident._held() as (executor, lease):
+    with incident.held() as (executor, lease):
         executor.overtaken(incident.state, lease)
-    assert incident.life() is ChangeState.OVERTAKEN
+    assert incident.life is ChangeState.OVERTAKEN
 
 
 def test_code_that_was_deployed_since_stays_and_only_the_memory_goes_back() -> None:
@@ -266,8 +216,7 @@ def test_a_step_that_aws_refuses_turns_it_round(step: Step) -> None:
 def test_a_version_that_aws_is_still_at_is_waited_for() -> None:
     incident = Incident()
     incident.account.refuses[Step.MOVE_ALIAS] = TemporaryError("version 8 is Pending")
-    with incident._held() as (executor, lease):
-        _, (made,) = executor.apply(incident.state, lease, plan(RAISE))
+    (made,) = incident.make()
     assert made.status is ChangeStatus.SETTLING
     incident.account.refuses.clear()
     assert incident.settle().account.ends == AFTER

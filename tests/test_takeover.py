@@ -3,36 +3,29 @@
 AWS's side is a small account that refuses to let both mappings read, in every test.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
-from lab.memory_table import memory_journal
 from remediator import arns
 from remediator.errors import PermanentError, TemporaryError
-from remediator.execution import Executor
 from remediator.execution.takeover import SHARED, Parts, Step, starts_at, through_fan_out
 from remediator.model import (
     Change,
-    ChangeResult,
     ChangeStatus,
     RemedyName,
     Resource,
     ResourceKind,
     Value,
 )
-from remediator.ports import Journal
-from remediator.state import ChangeState, IncidentState, Lease
+from remediator.state import ChangeState
 from tests.aws.aws_world import kinesis_target
-from tests.histories import NOW, state
-from tests.test_execution import plan
+from tests.histories import NOW
+from tests.stepwise import LOOKS, Stepwise
 
 OLD, NEW = "0a1b2c3d-0000-4000-8000-000000000001", "0a1b2c3d-0000-4000-8000-000000000002"
-ID = "inc-0123456789abcdef0123"
 TARGET = kinesis_target(OLD)
 CONSUMER = f"{TARGET.source_arn}/consumer/{arns.successor_name(OLD)}"
 GOAL = through_fan_out(NOW - timedelta(minutes=20))
@@ -43,11 +36,7 @@ MOVE = Change(
     before=SHARED,
     after=GOAL,
 )
-AWS_TAKES, LOOKS = timedelta(seconds=20), 40
-
-
-class Killed(BaseException):
-    """The invocation is over, at once."""
+AWS_TAKES = timedelta(seconds=20)
 
 
 @dataclass
@@ -135,97 +124,17 @@ _ENDS: Mapping[str, str | None] = {
 }
 
 
-class Counted:
-    """Calls of another object, each of which may be the last: before it, or just after it."""
-
-    def __init__(self, of: object, names: Sequence[str], strike: Callable[[], None]) -> None:
-        self._of, self._names, self._strike = of, names, strike
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._of, name)
-        if name not in self._names:
-            return found
-
-        def call(*args: Any, **named: Any) -> Any:
-            self._strike()
-            answer = found(*args, **named)
-            self._strike()
-            return answer
-
-        return call
-
-
 @dataclass
-class Incident:
+class Incident(Stepwise):
     """One incident of that account, look after look."""
 
+    change, mapping, target = MOVE, OLD, TARGET
     account: Account = field(default_factory=Account)
-    journal: Journal = field(default_factory=memory_journal)
-    frozen: str | None = None
-    strikes: int = 0
-    last: int | None = None
-    """The number of the moment in which the invocation dies."""
-
-    def __post_init__(self) -> None:
-        self.journal.begin(state(ID, mapping=OLD).model_copy(update={"target": TARGET}))
-
-    @property
-    def state(self) -> IncidentState:
-        found = self.journal.load(ID)
-        assert found is not None
-        return found
-
-    @property
-    def life(self) -> ChangeState:
-        return self.state.changes[-1].state
-
-    def _strike(self) -> None:
-        self.strikes += 1
-        if self.strikes == self.last:
-            raise Killed
-
-    @contextmanager
-    def _held(self) -> Iterator[tuple[Executor, Lease]]:
-        self.account.pass_time(200)  # a dead one's lease is over by then
-        lease = self.journal.acquire(OLD, f"{self.strikes}", self.account.now, 180)
-        assert lease is not None
-        journal: Any = Counted(self.journal, ["commit"], self._strike)
-        actuator: Any = Counted(self.account, ["write"], self._strike)
-        try:
-            yield (
-                Executor(actuator, journal, lambda: self.account.now, lambda: self.frozen),
-                lease,
-            )
-        except Killed:
-            return
-        self.journal.release(lease)
-
-    def hand_over(self) -> tuple[ChangeResult, ...]:
-        made: tuple[ChangeResult, ...] = ()
-        with self._held() as (executor, lease):
-            _, made = executor.apply(self.state, lease, plan(MOVE))
-        return made
-
-    def take_back(self) -> None:
-        with self._held() as (executor, lease):
-            present = executor.recover(self.state, lease, onward=False)
-            executor.undo(present, lease, present.in_effect)
-
-    def look(self) -> None:
-        with self._held() as (executor, lease):
-            executor.overtaken(executor.recover(self.state, lease), lease)
-
-    def settle(self) -> "Incident":
-        for _ in range(LOOKS):
-            if not any(tracked.unsettled for tracked in self.state.changes):
-                return self
-            self.look()
-        raise AssertionError(f"never settled: {self.state.changes[-1]}")
 
 
 def handed_over() -> Incident:
     incident = Incident()
-    incident.hand_over()
+    incident.make()
     return incident.settle()
 
 
@@ -242,7 +151,7 @@ def test_it_takes_four_writes_over_several_looks_and_the_incident_is_the_new_map
     None
 ):
     incident = Incident()
-    (first,) = incident.hand_over()
+    (first,) = incident.make()
     assert (first.status, incident.life) == (ChangeStatus.SETTLING, ChangeState.INTENDED)
     incident.settle()
     assert incident.account.written == FORWARD
@@ -279,7 +188,7 @@ def test_killed_at_any_moment_it_is_finished_or_undone(*, back: bool) -> None:
     for moment in MOMENTS:
         incident = handed_over() if back else Incident()
         incident.last = incident.strikes + moment
-        incident.take_back() if back else incident.hand_over()
+        incident.take_back() if back else incident.make()
         for _ in range(LOOKS):
             incident.look()
             if back and incident.state.in_effect and incident.life is ChangeState.APPLIED:
@@ -304,7 +213,7 @@ def test_a_step_that_is_refused_turns_it_round_and_it_is_not_tried_again(
     step: Step, error: Exception
 ) -> None:
     incident = Incident(Account(refuses={step: error}))
-    incident.hand_over()
+    incident.make()
     incident.settle()
     assert (there(incident.account), incident.life) == (BEFORE, ChangeState.UNDONE)
     assert incident.state.tried == (RemedyName.ENHANCED_FAN_OUT,)
@@ -328,10 +237,10 @@ def test_a_step_back_that_fails_is_made_once_it_can_be(step: Step, error: Except
 @pytest.mark.parametrize("step", FORWARD)
 def test_a_step_that_is_busy_goes_on_later(step: Step) -> None:
     incident = Incident(Account(refuses={step: BUSY}))
-    incident.hand_over()
+    incident.make()
     incident.look()
     incident.account.refuses = {}
-    incident.hand_over() if incident.life is ChangeState.ABANDONED else None
+    incident.make() if incident.life is ChangeState.ABANDONED else None
     incident.settle()
     assert (there(incident.account), incident.life) == (AFTER, ChangeState.APPLIED)
 
@@ -378,7 +287,7 @@ def test_a_person_who_comes_in_between_wins(
 ) -> None:
     """What they did stands; what we had begun goes away again, and nothing else."""
     incident = Incident(Account(refuses={step: BUSY}))
-    incident.hand_over()
+    incident.make()
     while step not in incident.account.written:
         incident.look()
     incident.account.refuses = {}
@@ -389,7 +298,7 @@ def test_a_person_who_comes_in_between_wins(
 
 def test_frozen_half_way_it_stands_still_and_goes_on_once_that_is_lifted() -> None:
     incident = Incident()
-    incident.hand_over()
+    incident.make()
     incident.frozen = "frozen by ada"
     made = list(incident.account.written)
     for _ in range(3):
@@ -402,7 +311,7 @@ def test_frozen_half_way_it_stands_still_and_goes_on_once_that_is_lifted() -> No
 
 def test_taken_back_half_way_it_never_starts() -> None:
     incident = Incident()
-    incident.hand_over()
+    incident.make()
     incident.take_back()
     incident.settle()
     assert (there(incident.account), incident.life) == (BEFORE, ChangeState.UNDONE)
@@ -411,7 +320,7 @@ def test_taken_back_half_way_it_never_starts() -> None:
 
 def test_a_consumer_of_that_name_that_nobody_has_begun_is_left_alone() -> None:
     incident = Incident(Account(consumer="ACTIVE"))
-    (result,) = incident.hand_over()
+    (result,) = incident.make()
     assert result.status is ChangeStatus.CONFLICT
     assert (incident.account.written, incident.life) == ([], ChangeState.ABANDONED)
 
