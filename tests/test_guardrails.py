@@ -273,9 +273,25 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.APPROVE,
         "downstream",
     ),
-    "what fails would be given up, and nothing fails": (
+    "what fails once is given up uncaptured, whether anything fails yet or not": (
         FACTOR,
         slow_consumer(maximum_retry_attempts=0),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "downstream",
+    ),
+    "a reservation has room for the lanes that somebody has set, whatever becomes of failures": (
+        change("reserved_concurrency", 1, 4),
+        throttled(maximum_retry_attempts=0),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
+    "what fails is tried again before it is given up, and nothing fails": (
+        FACTOR,
+        slow_consumer(maximum_retry_attempts=3),
         Policy(),
         CALM,
         Decision.ALLOW,

@@ -95,10 +95,10 @@ def downstream_is_well(ask: Inquiry) -> Word:
     """Invariant 5: nothing is raised while an alarm of what stands behind is on or unseen."""
     if not raises(ask.change) or lowers(ask.change):
         return None
-    if _loses_what_fails(ask):
+    if loses := _loses_what_fails(ask):
         return approve(
-            "some of it fails, the mapping gives up what fails by its own settings, and nothing "
-            "captures it: more calls at once may lose more (invariant 1)"
+            f"{loses}, by the mapping's own settings, and nothing captures it: more calls at once "
+            "than what stands behind bears would lose records (invariant 1)"
         )
     if ask.case.warned and not ask.policy.downstream_alarms:
         return approve(
@@ -114,11 +114,16 @@ def downstream_is_well(ask: Inquiry) -> Word:
     return None
 
 
-def _loses_what_fails(ask: Inquiry) -> bool:
-    """Whether records are lost by failures of now, by their owner's own choice: not for us to make
-    more of them. An isolation's second lane is for what fails, and bounds nothing."""
+def _loses_what_fails(ask: Inquiry) -> str | None:
+    """How records are lost by a failure, by their owner's own choice: not for us to bring more of
+    them about. An isolation's second lane is for what fails, and bounds nothing; and a reservation
+    lets those lanes work that somebody has set."""
     mapping = ask.evidence.mapping
-    if mapping is None or ask.change.remedy is RemedyName.ISOLATE_POISON:
-        return False
-    uncaptured = mapping.on_failure_destination is None and mapping.retries_bounded
-    return uncaptured and bool(ask.case.signals.error_minutes)
+    if mapping is None or mapping.on_failure_destination is not None:
+        return None
+    if ask.change.remedy is RemedyName.ISOLATE_POISON:
+        return None
+    if mapping.retries_bounded and ask.case.signals.error_minutes:
+        return "some of it fails and is given up"
+    once = mapping.maximum_retry_attempts == 0 and ask.row is not RESERVED_CONCURRENCY
+    return "what fails once is given up" if once else None
