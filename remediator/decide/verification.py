@@ -68,7 +68,11 @@ def judge(
         fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
         return told(verdict=VerdictName.RECOVERED, because=fine)
     ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
-    harm = _harm_of(before, after, policy, seen, settled=settled, shared=shared) if ours else None
+    harm = (
+        _harm_of(before, after, policy, seen, signals, settled=settled, shared=shared)
+        if ours
+        else None
+    )
     if harm:
         return told(verdict=VerdictName.WORSE, because=harm)
     works = _works(seen.levers, before, after, policy)
@@ -89,14 +93,20 @@ def _harm_of(
     after: Snapshot,
     policy: Policy,
     seen: Effect,
+    whole: Signals,
     *,
     settled: bool,
     shared: bool,
 ) -> str | None:
-    harm = harmed(before, after, policy, seen, settled=settled) if seen.levers else None
+    harm, ratio = None, policy.thresholds.saturation_ratio
+    if seen.levers:
+        harm = harmed(before, after, policy, seen, settled=settled)
     if harm or settled or seen.isolates or seen.minutes < MINUTES_OF_HARM:
         return harm
-    return slower_for_nothing(before, after, policy.thresholds.saturation_ratio, shared=shared)
+    longest, usual = seen.signals.duration_max_ms, whole.usual_duration_max_ms
+    if shared and not grew(usual, longest, ratio):
+        return None  # of what others do besides, there is less among them now
+    return slower_for_nothing(before, after, ratio, shared=shared)
 
 
 def _more_lanes_work(before: Snapshot, after: Snapshot, _: Policy) -> str | None:

@@ -191,7 +191,7 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
         raised=any(learned.raised(t) for t in state.in_effect),
         bounded=any(t.endangers for t in state.in_effect),
         settled=verification.settled(state, turn.at),
-        shared=bool(case.evidence.sibling_mappings),
+        shared=bool(case.evidence.sibling_mappings or case.signals.others_invoke),
         cause=case.diagnosis.cause,
     )
 
