@@ -4,6 +4,7 @@ A transaction copies whole tables, in case that it is refused; here it copies th
 about. And to find a service's method it goes through all members of a class, each time.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy, deepcopy
@@ -28,41 +29,51 @@ def hurry() -> None:
 
 
 def _transact(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    actions = [action for item in transact_items for action in item.values()]
+    wanted = [(kind, action) for item in transact_items for kind, action in item.items()]
     with ExitStack() as stack:
-        for name in {action.get("TableName") for action in actions} & set(self.tables):
-            about = [action for action in actions if action["TableName"] == name]
+        for name in {action.get("TableName") for _, action in wanted} & set(self.tables):
+            about = [(kind, of) for kind, of in wanted if of.get("TableName") == name]
             stack.enter_context(_copied_in_part(self.tables[name], about))
         _whole(self, transact_items)
 
 
 @contextmanager
-def _copied_in_part(table: Table, actions: Sequence[Action]) -> Iterator[None]:
-    """Within, a deep copy of the table has copies of those items alone, and the others as they
-    are: none of them is changed. One that streams is copied as ever, since its stream grows, and so
-    is one without sort keys."""
+def _copied_in_part(table: Table, about: Sequence[tuple[str, Action]]) -> Iterator[None]:
+    """Within, a deep copy of the table has lists of items of its own where one is put or deleted,
+    and of what is updated a copy: nothing else is changed. One that streams is copied as ever,
+    since its stream grows, and so is one without sort keys."""
     if table.stream_shard is None and table.range_key_attr is not None:
-        table.__dict__["__deepcopy__"] = lambda _memo: _in_part(table, actions)
+        table.__dict__["__deepcopy__"] = lambda _memo: _in_part(table, about)
     try:
         yield
     finally:
         table.__dict__.pop("__deepcopy__", None)
 
 
-def _in_part(table: Table, actions: Sequence[Action]) -> Table:
+def _in_part(table: Table, about: Sequence[tuple[str, Action]]) -> Table:
     found = copy(table)
     found.__dict__.pop("__deepcopy__", None)
     found.items = copy(table.items)
-    for action in actions:
-        names = action.get("Key") or action.get("Item") or {}
-        key = [DynamoType(names[name]) for name in _key_of(table) if name in names]
-        if len(key) == 2 and key[0] in table.items:
-            here, there = key
-            found.items[here] = partition = copy(found.items[here])
-            if there in partition:
-                partition[there] = deepcopy(partition[there])
+    for named, changes in _by_partition(table, about).items():
+        partition = DynamoType({named[0]: named[1]})
+        if (items := table.items.get(partition)) is None:
+            continue
+        found.items[partition] = mine = copy(items)
+        for key in (DynamoType(change) for kind, change in changes if kind == "Update"):
+            if (item := items.get(key)) is not None:
+                mine[key] = deepcopy(item)
     return found
 
 
-def _key_of(table: Table) -> tuple[str | None, str | None]:
-    return table.hash_key_attr, table.range_key_attr
+# The partition's key as (type, value), and (what is done, the item's sort key) in it.
+Changes = dict[tuple[str, str], list[tuple[str, dict[str, str]]]]
+
+
+def _by_partition(table: Table, about: Sequence[tuple[str, Action]]) -> Changes:
+    found: defaultdict[tuple[str, str], list[tuple[str, dict[str, str]]]] = defaultdict(list)
+    for kind, action in about:
+        names = action.get("Key") or action.get("Item") or {}
+        if kind != "ConditionCheck" and {table.hash_key_attr, table.range_key_attr} <= set(names):
+            ((of, value),) = names[table.hash_key_attr].items()
+            found[of, value].append((kind, names[str(table.range_key_attr)]))
+    return found
