@@ -85,12 +85,17 @@ def _show_forecast(console: Console, episode: Episode, note: Note) -> None:
         return
     console.print("[bold]Foreseen at that moment: the backlog is gone in[/]")
     for option in options:
-        drains = option.drains_in_seconds
-        console.print(f"  {option.option:32} {'never' if drains is None else told(drains)}")
+        console.print(f"  {option.option:32} {_foreseen(option)}")
     if episode.recovered_at_seconds is not None:
         happened = episode.recovered_at_seconds - note.at_seconds
         console.print(f"  [bold]{'happened (lag below the alarm)':32} {told(happened)}[/]")
     console.print()
+
+
+def _foreseen(option: ForecastLine) -> str:
+    if option.at_best_seconds is not None:
+        return f"{told(option.at_best_seconds)} at best"
+    return "never" if option.drains_in_seconds is None else told(option.drains_in_seconds)
 
 
 def _telling(options: Sequence[ForecastLine], episode: Episode) -> list[ForecastLine]:

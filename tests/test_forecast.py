@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediator import wiring
-from remediator.decide import forecast
+from remediator.decide import forecast, gains
 from remediator.decide.flow import Flow, observe
 from remediator.decide.spare import spare_concurrency, spare_reservation
 from remediator.evidence.signals import measure
@@ -68,8 +68,29 @@ def test_a_thousand_records_at_one_a_second_take_a_thousand_seconds() -> None:
 
 
 def test_ten_lanes_take_a_tenth_after_the_restart() -> None:
-    option = forecast.with_factor(flow(), 10, KNOBS)
+    tried = flow().model_copy(update={"tried_lanes": 10.0})
+    option = forecast.with_factor(tried, 10, KNOBS)
     assert option.drains_in_seconds == KNOBS.usual_restart_seconds + 100
+
+
+@pytest.mark.parametrize("tried", [None, 1.0, 5.0])
+def test_what_lanes_do_that_were_never_at_work_is_told_as_what_it_is_at_best(
+    tried: float | None,
+) -> None:
+    """There may be one key for them all, and what stands behind may be at its limit."""
+    option = forecast.with_factor(flow().model_copy(update={"tried_lanes": tried}), 10, KNOBS)
+    assert option.drains_in_seconds is None
+    assert option.at_best_seconds == KNOBS.usual_restart_seconds + 100
+    assert "cannot be computed" in option.note
+
+
+def test_as_many_lanes_as_ran_at_once_are_no_new_territory() -> None:
+    """A reservation that is too small was wide enough before; one busy minute alone is a moment."""
+    ran = [6.0] * 10 + [1.0] * 20
+    seen = slow_consumer(concurrent_executions=ran, reserved_concurrency=1)
+    assert seen_flow(seen).tried_lanes == 6  # type: ignore[union-attr]
+    once = slow_consumer(concurrent_executions=[1.0] * 29 + [6.0])
+    assert seen_flow(once).tried_lanes == 1  # type: ignore[union-attr]
 
 
 def test_a_larger_batch_helps_as_much_if_the_time_is_per_invocation() -> None:
@@ -78,15 +99,15 @@ def test_a_larger_batch_helps_as_much_if_the_time_is_per_invocation() -> None:
 
 
 def test_a_larger_batch_gains_only_what_goes_by_the_invocation() -> None:
-    assert forecast.batch_gain(1.0, 0.0, 1, 100) == pytest.approx(100)
-    assert forecast.batch_gain(0.0, 1.0, 1, 100) == pytest.approx(1)
-    assert forecast.batch_gain(1.0, 0.1, 10, 100) == pytest.approx(2 / 1.1)
+    assert gains.batch_gain(1.0, 0.0, 1, 100) == pytest.approx(100)
+    assert gains.batch_gain(0.0, 1.0, 1, 100) == pytest.approx(1)
+    assert gains.batch_gain(1.0, 0.1, 10, 100) == pytest.approx(2 / 1.1)
 
 
 def test_more_memory_speeds_up_what_computes_up_to_one_vcpu() -> None:
-    assert forecast.memory_gain(1.0, 256, 512) == pytest.approx(2)
-    assert forecast.memory_gain(0.0, 256, 512) == pytest.approx(1)
-    assert forecast.memory_gain(1.0, 1769, 3008) == pytest.approx(1)
+    assert gains.memory_gain(1.0, 256, 512) == pytest.approx(2)
+    assert gains.memory_gain(0.0, 256, 512) == pytest.approx(1)
+    assert gains.memory_gain(1.0, 1769, 3008) == pytest.approx(1)
 
 
 def test_a_split_gains_nothing_for_the_present_backlog() -> None:
@@ -163,6 +184,55 @@ def test_nothing_that_waits_is_gone_sooner_than_a_batch_takes() -> None:
     slow = flow(backlog=1).model_copy(update={"batch_seconds": 40.0})
     assert forecast.nothing(slow).drains_in_seconds == 40
     assert forecast.nothing(flow(backlog=0)).drains_in_seconds == 0
+
+
+def test_after_a_restart_what_waits_takes_a_batch_at_least() -> None:
+    slow = flow(backlog=1).model_copy(update={"batch_seconds": 40.0})
+    assert slow.drains_in(10.0, delay_seconds=100) == 140
+
+
+def test_an_old_record_that_was_read_is_no_backlog() -> None:
+    signals = measure(slow_consumer(), DEFAULTS.thresholds)
+    jumped = signals.model_copy(update={"age_jump_seconds": 9000.0, "age_slope": None})
+    told = forecast.options(slow_consumer(), jumped, DEFAULTS, Cause.RECOVERING)
+    assert told[0].drains_in_seconds == 0
+
+
+def test_what_recovers_since_nothing_waits_is_over_now() -> None:
+    """An age within what is normal, though a little more comes in than is read of late."""
+    normal = {"age_seconds": 20.0, "normal_age_seconds": 30.0, "age_slope": 0.1}
+    signals = measure(overloaded(), DEFAULTS.thresholds).model_copy(update=normal)
+    assert forecast.options(overloaded(), signals, DEFAULTS)[0].drains_in_seconds is None
+    told = forecast.options(overloaded(), signals, DEFAULTS, Cause.RECOVERING)
+    assert told[0].drains_in_seconds == 0
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param(
+            slow_consumer(mapping_last_modified=NOW - timedelta(minutes=2)),
+            id="the mapping was changed just now: what shows is of before",
+        ),
+        pytest.param(
+            slow_consumer(iterator_age_ms=20 * 3_600_000.0),
+            id="more waits than the window shows",
+        ),
+    ],
+)
+def test_what_the_readings_cannot_tell_is_not_foreseen(of: Evidence) -> None:
+    told = forecast.options(of, measure(of, DEFAULTS.thresholds), DEFAULTS)
+    assert all("cannot be computed" in one.note for one in told)
+
+
+def test_an_age_that_climbs_though_more_is_done_than_comes_in_has_no_end_in_sight() -> None:
+    seen = overloaded()
+    signals = measure(seen, DEFAULTS.thresholds)
+    done = {"head_per_second": 2 * (signals.arrival_per_second or 0.0), "climbing_minutes": 2}
+    few = signals.model_copy(update={**done, "records_per_batch": None, "age_slope": 0.3})
+    told = forecast.options(seen, few, DEFAULTS)[0]
+    assert told.drains_in_seconds is None
+    assert "cannot be computed" in told.note
 
 
 def test_a_pace_that_the_course_of_the_age_contradicts_is_not_known() -> None:

@@ -23,6 +23,8 @@ GONE_SECONDS = 10.0
 FREE_LOOKS = 6
 SHORTEST_FORECAST = 60.0
 WAITING = "awaiting_approval"
+# The forecast's option of leaving it as it is.
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def outcome(played: Played) -> Outcome:
         lever=str(played.oracle.levers) if helps else "",
         pulled=tuple(dict.fromkeys(change.by for change in ours.changes)),
         harm=_harm(played),
-        forecast_error=_forecast_error(played),
+        forecast_error=forecast_error(played),
         waits=_waits(ours.notes),
         looks=len(told(ours.notes)),
         calls=played.calls,
@@ -227,16 +229,25 @@ def _waits(notes: Sequence[Note]) -> bool:
     return WAITING in acted and not {"applied", "settling"} & set(acted)
 
 
-def _forecast_error(played: Played) -> float | None:
-    """Of the first set of changes that was made, or of nothing where nothing was ever done."""
-    ours = played.ours
-    for note in told(ours.notes):
-        done = [c for c in ours.changes if note.at_seconds <= c.at_seconds <= note.at_seconds + 60]
-        if done:
-            named = dict.fromkeys(f"{change.setting} {change.after}" for change in done)
-            return _error(note, " + ".join(named), played)
-    first = next((note for note in told(ours.notes) if note.forecast), None)
-    return None if ours.changes or first is None else _error(first, "nothing", played)
+def forecast_error(played: Played) -> float | None:
+    """Of the first figure that can be held against what happened: of the first set of changes that
+    was made, or of leaving it as it is, before any change or since."""
+    changed = [change.at_seconds for change in played.ours.changes]
+    for note in told(played.ours.notes):
+        if changed and note.at_seconds + 60 < changed[0]:
+            continue
+        error = _error(note, _option(note, played), played)
+        if error is not None:
+            return error
+    return None
+
+
+def _option(note: Note, played: Played) -> str:
+    """What was made just then, or nothing, as the forecasts name it."""
+    changes, at = played.ours.changes, note.at_seconds
+    done = [change for change in changes if at <= change.at_seconds <= at + 60]
+    named = dict.fromkeys(f"{change.setting} {change.after}" for change in done)
+    return " + ".join(named) or NOTHING
 
 
 def _error(note: Note, option: str, played: Played) -> float | None:
@@ -247,10 +258,19 @@ def _error(note: Note, option: str, played: Played) -> float | None:
     if foreseen is None:
         return None
     happened = _gone_in(played, note.at_seconds)
+    soonest = foreseen if happened is None else min(foreseen, happened)
+    if option == NOTHING and note.at_seconds + soonest > _next_change(played, note.at_seconds):
+        return None  # it was not left as it is
     if happened is None:
         seen_for = played.ages[-1][0] - note.at_seconds
         return inf if foreseen < seen_for else None
     return abs(foreseen - happened) / max(happened, SHORTEST_FORECAST)
+
+
+def _next_change(played: Played, since: float) -> float:
+    """When we changed something again."""
+    later = (change.at_seconds for change in played.ours.changes)
+    return min((at for at in later if at > since), default=inf)
 
 
 def _gone_in(played: Played, since: float) -> float | None:

@@ -6,7 +6,7 @@ from math import prod
 from typing import NamedTuple
 
 from remediator.decide.flow import Flow
-from remediator.decide.forecast import freed, quicker
+from remediator.decide.gains import freed, quicker
 from remediator.decide.spare import taken_of_reservation
 from remediator.evidence.signals import Signals
 from remediator.model import (

@@ -6,7 +6,8 @@ from math import exp, lgamma, log
 
 from remediator.decide import spare
 from remediator.decide.case import Case
-from remediator.decide.flow import observe, slower_lanes
+from remediator.decide.flow import observe
+from remediator.decide.known import slower_lanes
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
 from remediator.model import (

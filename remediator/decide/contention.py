@@ -6,13 +6,12 @@ Developer Guide, quotas and limits; DynamoDB Developer Guide, service quotas.
 """
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
+from remediator.decide.waiting import CLIMBS
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Detail, Reading, SourceKind
 
 # Share of a limit from which it is what holds the readers up.
 _BINDS = 0.8
-# Seconds of age a second; less is the beat of the batches.
-CLIMBS = 0.2
 _READERS_OF_A_TABLE, _BESIDE_REPLICATION = 2, 1
 
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from math import inf
 
+from remediator.decide import waiting
 from remediator.decide.case import NO, YES, Case, Finding, unseen
-from remediator.decide.contention import CLIMBS
 from remediator.decide.flow import Flow, observe
 from remediator.decide.meaning import loses_now
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -47,58 +47,26 @@ def over_soon(case: Case) -> Finding:
 def _nothing_is_wrong(case: Case) -> Finding | None:
     """The age is of something else than records that wait; ``None`` where it is of them."""
     signals, limits = case.signals, case.policy.thresholds
-    age = signals.age_seconds
-    if age is None:
+    if signals.age_seconds is None:
         return None
-    if signals.age_jump_seconds is not None and signals.age_slope is None:
+    if waiting.of_an_old_record(signals):
         because = "the age is that of one old record that was read: nothing waits"
         return Finding(YES, because, detail=Detail.OLD_RECORD)
-    beyond = CLIMBS if age > signals.normal_age_seconds else 0.5
-    level = signals.age_slope is not None and signals.age_slope < beyond
-    if level and age < limits.alarm_seconds and not _will_be_late(case):
-        return Finding(YES, f"the age is {age:.0f} s, below the alarm")
-    if (level or signals.age_slope is None) and age <= signals.normal_age_seconds:
+    if waiting.below_the_alarm(signals, limits):
+        return Finding(YES, f"the age is {signals.age_seconds:.0f} s, below the alarm")
+    if waiting.within_normal(signals):
         because = (
-            f"the age is {age:.0f} s, and without any lag a record waits for up to "
+            f"the age is {signals.age_seconds:.0f} s, and without any lag a record waits for up to "
             f"{signals.normal_age_seconds:.0f} s: for its batch to be collected, and for the one "
             "before to end"
         )
         window = case.evidence.mapping and case.evidence.mapping.batching_window_seconds
         detail = Detail.BATCHING_WINDOW if window else Detail.NONE
         return Finding(YES, because, detail=detail)
-    if _is_a_short_spike(case):
+    if waiting.short_spike(signals, limits):
         because = "the age is high for less than is taken for a sign, and lanes are idle"
         return Finding(YES, because, detail=Detail.SHORT_SPIKE)
     return None
-
-
-_CLIMBS_FOR_GOOD, _TRIFLE_SECONDS = 10, 10.0
-
-
-def _will_be_late(case: Case) -> bool:
-    """Whether an age below the alarm has climbed minute after minute, while every lane is busy and
-    more comes in than is done."""
-    signals, limits = case.signals, case.policy.thresholds
-    arrives, done = signals.arrival_per_second, signals.processed_per_second
-    return (
-        (signals.age_seconds or 0.0) >= _TRIFLE_SECONDS
-        and (signals.age_slope or 0.0) > 0
-        and (signals.climbing_minutes or 0) >= _CLIMBS_FOR_GOOD
-        and (signals.busy_share or 0.0) >= limits.busy_share
-        and arrives is not None
-        and done is not None
-        and arrives > done
-    )
-
-
-def _is_a_short_spike(case: Case) -> bool:
-    """Whether the age has been high for a minute only, while lanes had time for more."""
-    signals, limits = case.signals, case.policy.thresholds
-    idle = signals.busy_share is not None and signals.busy_share < limits.busy_share
-    late, most = signals.late_minutes, limits.alarm_seconds + 60 * limits.sustained_minutes
-    brief = late is not None and 0 < late < limits.sustained_minutes
-    brief = brief and (signals.age_slope or 0.0) < CLIMBS
-    return idle and brief and (signals.age_seconds or 0.0) < most
 
 
 def _ends_in(case: Case, flow: Flow | None) -> float | None:

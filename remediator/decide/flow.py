@@ -1,10 +1,11 @@
 """What comes in, what gets done and what waits, as observed; the forecasts stand on it. Pure."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from math import inf
 
+from remediator.decide.waiting import of_an_old_record
 from remediator.evidence.course import ages
+from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     Change,
@@ -38,6 +39,8 @@ class Flow(Record):
     """What a batch takes: nothing that waits is done sooner."""
     stood_still_seconds: float | None = None
     """For how long the mapping stood still when it was changed last; ``None``: not seen."""
+    tried_lanes: float | None = None
+    """How many have ever been at work at once, as far as is seen; ``None``: that was not seen."""
 
     def restart(self, knobs: ForecastKnobs) -> float:
         """Seconds for which it would stand still again: as the last time, else as is usual."""
@@ -53,8 +56,12 @@ class Flow(Record):
         """Records per second with ``factor`` lanes a shard."""
         if self.lane_capacity_per_second is None:
             return None
+        return self.lanes(factor) * self.lane_capacity_per_second
+
+    def lanes(self, factor: int) -> float:
+        """How many may be at work at once with ``factor`` of them a shard."""
         lanes = self.shards * factor
-        return min(lanes, self.most_lanes or lanes) * self.lane_capacity_per_second
+        return min(lanes, self.most_lanes or lanes)
 
     def after(self, changes: Iterable[Change], times: float = 1.0) -> "Flow":
         """The flow as changes would make it, once they are there: with its lanes, each of which
@@ -72,13 +79,15 @@ class Flow(Record):
 
     def drains_in(self, capacity: float | None, delay_seconds: float = 0) -> float | None:
         """Seconds until the backlog is gone; ``inf`` for never, ``None`` where unknown."""
+        if self.backlog_records is not None and self.backlog_records <= 0:
+            return 0.0
         if capacity is None or self.arrival_per_second is None or self.backlog_records is None:
             return None
-        if self.backlog_records <= 0:
-            return 0.0
         spare = capacity - self.arrival_per_second
         waiting = self.backlog_records + delay_seconds * self.arrival_per_second
-        return inf if spare <= 0 else delay_seconds + waiting / spare
+        if spare <= 0:
+            return inf
+        return delay_seconds + max(waiting / spare, self.batch_seconds)
 
 
 def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flow | None:
@@ -96,6 +105,7 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
         batch_seconds=(signals.duration_ms or 0.0) / 1000,
         stood_still_seconds=_stood_still(evidence, signals),
+        tried_lanes=_tried(evidence),
     )
     done = _done(evidence, signals)
     if done is None:
@@ -104,21 +114,10 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
     return now if _hindered(signals, thresholds) or not done else _as_seen(now, done)
 
 
-def slower_lanes(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> bool:
-    """Whether a lane gets less done than usual, and not for new code: then what stands behind may
-    be at its limit, and what more lanes would do nobody knows."""
-    ratio, rate, usual = thresholds.saturation_ratio, signals.lane_rate, signals.usual_lane_rate
-    slower = rate is not None and usual is not None and rate * ratio <= usual
-    a_little = (signals.slowdown or 0.0) >= (1 + ratio) / 2
-    return (slower or a_little) and not _deployed_at_onset(evidence, signals, thresholds)
-
-
-def _deployed_at_onset(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> bool:
-    """Whether the function was changed when the lag began: then it is the code that is slow."""
-    changed = evidence.function.last_modified if evidence.function else None
-    if changed is None or signals.onset is None:
-        return False
-    return abs(signals.onset - changed) <= timedelta(minutes=thresholds.deploy_minutes)
+def _tried(evidence: Evidence) -> float | None:
+    """The most that ran at once, in two of the minutes that were seen: one may be a moment's."""
+    running = evidence.metrics.get(Metric.CONCURRENT_EXECUTIONS)
+    return sorted(running.values)[-2] if running and len(running.points) > 1 else None
 
 
 def _stood_still(evidence: Evidence, signals: Signals) -> float | None:
@@ -142,12 +141,9 @@ def _done(evidence: Evidence, signals: Signals) -> float | None:
     While a burst's equally old records are worked off, the oldest hardly moves.
     """
     slope, arrives = signals.age_slope, signals.arrival_per_second
-    changed = evidence.mapping.last_modified if evidence.mapping else None
-    course = [at for at, _ in ages(evidence)[-_COURSE:]]
-    lately = changed is not None and any(at < changed for at in course)
-    if slope is None or lately or not signals.backlog_records:
+    if slope is None or changed_lately(evidence) or not signals.backlog_records:
         return None
-    if slope >= HARDLY_MOVES and _is_a_burst(signals):
+    if slope >= HARDLY_MOVES and is_a_burst(signals):
         return None
     if arrives is not None and _keeps_climbing(signals):
         by_course, head = arrives * (1 - min(1.0, slope)), signals.head_per_second
@@ -155,7 +151,14 @@ def _done(evidence: Evidence, signals: Signals) -> float | None:
     return signals.head_per_second
 
 
-def _is_a_burst(signals: Signals) -> bool:
+def changed_lately(evidence: Evidence) -> bool:
+    """Whether the mapping was changed within the minutes by which the course of the age is seen."""
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    course = [at for at, _ in ages(evidence)[-_COURSE:]]
+    return changed is not None and any(at < changed for at in course)
+
+
+def is_a_burst(signals: Signals) -> bool:
     """Whether more waits than what arrives now would have made of it, or nobody knows."""
     arrives, age, waiting = (
         signals.arrival_per_second,
@@ -171,12 +174,12 @@ _MORE = 1.5
 
 
 def _keeps_climbing(signals: Signals) -> bool:
-    steep = (signals.age_slope or 0.0) >= _CLIMBS and not _is_a_burst(signals)
+    steep = (signals.age_slope or 0.0) >= CLIMBS_STEADILY and not is_a_burst(signals)
     return steep and (signals.climbing_minutes or 0) >= LAST_MINUTES
 
 
 # Seconds of age a second that are no jitter.
-_CLIMBS = 0.1
+CLIMBS_STEADILY = 0.1
 
 
 def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
@@ -241,8 +244,11 @@ def _arrival(signals: Signals) -> float | None:
 
 
 def _backlog(signals: Signals) -> float | None:
-    """What waits, and not what a batching window gathers."""
+    """What waits, and not what a batching window gathers; nothing, where the age is that of one old
+    record that was read."""
     age = signals.age_seconds
+    if of_an_old_record(signals):
+        return 0.0
     if age is not None and age <= signals.normal_age_seconds and not (signals.age_slope or 0.0) > 0:
         return 0.0
     if signals.backlog_records is not None:

@@ -1,10 +1,10 @@
 """Questions about what flows: the end in sight, lanes, keys, capacity."""
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.contention import CLIMBS
 from remediator.decide.ending import restarted_lately
 from remediator.decide.failing import stuck
 from remediator.decide.saturation import maybe_saturated
+from remediator.decide.waiting import CLIMBS
 from remediator.escaping import shortened
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES

@@ -10,7 +10,10 @@ children wait for (AWS-documented order of shards).
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from remediator.decide.flow import HARDLY_MOVES, Flow, observe, slower_lanes
+from remediator.decide.flow import Flow, observe
+from remediator.decide.gains import batch_gain
+from remediator.decide.known import as_far_as_known
+from remediator.decide.waiting import nothing_waits
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
@@ -20,12 +23,7 @@ from remediator.model import (
     SourceKind,
 )
 from remediator.policy import ForecastKnobs, Policy
-from remediator.settings_table import (
-    BATCH_SIZE,
-    MEMORY,
-    RELEASED_MEMORY,
-    of,
-)
+from remediator.settings_table import of
 
 
 def nothing(flow: Flow) -> Option:
@@ -37,13 +35,14 @@ def nothing(flow: Flow) -> Option:
 def with_factor(flow: Flow, factor: int, knobs: ForecastKnobs) -> Option:
     """The forecast of a ParallelizationFactor: the mapping restarts first, then drains faster."""
     capacity = flow.capacity(factor)
-    return _option(
+    found = _option(
         f"parallelization_factor {factor}",
         flow,
         capacity,
         flow.drains_in(capacity, flow.restart(knobs)),
-        "needs distinct partition keys; a single hot key gains nothing",
+        "a single hot key gains nothing",
     )
+    return _of_lanes(found, flow, flow.lanes(factor))
 
 
 def with_changes(
@@ -53,7 +52,29 @@ def with_changes(
     once, if it is among them."""
     capacity = after.capacity(after.parallelization_factor)
     drains = after.drains_in(capacity, restart_of(flow, changes, knobs))
-    return _option(name_of(changes), flow, capacity, drains)
+    found = _option(name_of(changes), flow, capacity, drains)
+    return _of_lanes(found, flow, after.lanes(after.parallelization_factor))
+
+
+def _of_lanes(option: Option, flow: Flow, lanes: float) -> Option:
+    """An option with so many lanes. What more of them do than were ever at work at once, nobody has
+    seen: whether there are keys for them, and whether what stands behind bears it."""
+    now, tried = flow.lanes(flow.parallelization_factor), flow.tried_lanes
+    seen = lanes <= now or (tried is not None and lanes <= _HARDLY_MORE * tried)
+    if seen or not option.drains_in_seconds:
+        return option
+    return option.model_copy(
+        update={
+            "drains_in_seconds": None,
+            "at_best_seconds": option.drains_in_seconds,
+            "note": "; ".join(filter(None, (_UNTRIED, option.note))),
+        }
+    )
+
+
+# Times as many lanes as were at work: no new territory.
+_HARDLY_MORE = 1.25
+_UNTRIED = "cannot be computed: untried lanes"
 
 
 def restart_of(flow: Flow, changes: Sequence[Change], knobs: ForecastKnobs) -> float:
@@ -62,39 +83,6 @@ def restart_of(flow: Flow, changes: Sequence[Change], knobs: ForecastKnobs) -> f
     if any(of(change).takes_over for change in changes):
         return 2 * flow.restart(knobs)
     return flow.restart(knobs) if any(of(change).restarts for change in changes) else 0
-
-
-def quicker(change: Change, signals: Signals) -> float:
-    """How many times as much a lane gets done with a change of what it works with."""
-    before, after, row = change.before, change.after, of(change)
-    once, each, cpu = signals.invocation_seconds, signals.record_seconds, signals.cpu_share
-    if not isinstance(before, int) or not isinstance(after, int):
-        return 1.0
-    if row is BATCH_SIZE and once is not None and each is not None:
-        return batch_gain(once, each, before, after)
-    if row in {MEMORY, RELEASED_MEMORY} and cpu is not None:
-        return memory_gain(cpu, before, after)
-    return 1.0
-
-
-def freed(flow: Flow, signals: Signals, shards: int) -> Flow:
-    """The part of a flow that a record has held, once it is isolated: one of the shards, that has
-    its share of what arrives, and lanes that get done what they usually do."""
-    pace = signals.usual_lane_rate or signals.lane_rate
-    failing = 1 - min(signals.error_share or 0.0, _NEARLY_ALL)
-    lane, arrival = flow.lane_capacity_per_second, flow.arrival_per_second
-    own, age = None if arrival is None else arrival / max(1, shards), signals.age_seconds
-    return flow.model_copy(
-        update={
-            "shards": 1.0,
-            "lane_capacity_per_second": pace or (None if lane is None else lane / failing),
-            "arrival_per_second": own,
-            "backlog_records": None if own is None or age is None else own * age,
-        }
-    )
-
-
-_NEARLY_ALL = 0.99
 
 
 def name_of(changes: Sequence[Change]) -> str:
@@ -120,26 +108,6 @@ def _faster(
     now = flow.capacity(flow.parallelization_factor)
     capacity = None if now is None else now * times
     return _option(name, flow, capacity, flow.drains_in(capacity, delay_seconds), note)
-
-
-def batch_gain(once: float, each: float, now: int, size: int) -> float:
-    """How many times as much a lane gets done with batches of ``size`` instead of ``now``, where an
-    invocation costs ``once`` seconds and each of its records ``each``."""
-    if not (once or each):  # too short to be measured: nothing is to be gained
-        return 1.0
-    return (size / (once + each * size)) / (now / (once + each * now))
-
-
-# Lambda gives CPU in proportion to memory, and a thread uses one vCPU at most
-# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
-ONE_VCPU_MB = 1769
-
-
-def memory_gain(cpu_share: float, now_mb: int, then_mb: int) -> float:
-    """How many times as fast an invocation becomes; the part that waits stays as it is."""
-    busy = min(1.0, cpu_share)
-    less = min(now_mb, ONE_VCPU_MB) / min(then_mb, ONE_VCPU_MB)
-    return 1 / (1 - busy + busy * less)
 
 
 def suffices(option: Option, policy: Policy, delay_seconds: float = 0) -> bool:
@@ -182,7 +150,6 @@ def _option(
     name: str, flow: Flow, capacity: float | None, drains_in: float | None, note: str = ""
 ) -> Option:
     never = drains_in == inf
-    drains_in = max(drains_in, flow.batch_seconds) if drains_in else drains_in
     expires = flow.expires_in_seconds
     late = expires is not None and (expires <= 0 or (drains_in or 0.0) > expires)
     lost = expires if late else None
@@ -227,6 +194,8 @@ def options(
         return ()
     if cause is not None and cause in HELD:
         return (held(flow, HELD[cause]),)
+    if cause is Cause.RECOVERING and nothing_waits(signals, policy.thresholds):
+        flow = flow.model_copy(update={"backlog_records": 0.0})
     flow = as_far_as_known(flow, evidence, signals, policy)
     knobs, most = policy.forecast, policy.limits.parallelization_factor
     size = evidence.mapping.batch_size
@@ -238,25 +207,6 @@ def options(
         *((_larger_batch(flow, size, signals, knobs),) if full else ()),
         *((with_split(flow),) if evidence.target.kind is SourceKind.KINESIS else ()),
     )
-
-
-def as_far_as_known(flow: Flow, evidence: Evidence, signals: Signals, policy: Policy) -> Flow:
-    """The flow without a pace that its course contradicts: of lanes that could do far more than is
-    done, while nothing refuses them and the oldest record does not move; or that are slower than
-    usual, so that nobody knows what more of them would do."""
-    if slower_lanes(evidence, signals, policy.thresholds):
-        flow = flow.model_copy(update={"lane_capacity_per_second": None})
-    could, slope = flow.as_it_is(), signals.age_slope or 0.0
-    done, refused = signals.processed_per_second, signals.throttle_share or 0.0
-    if could is None or done is None or refused >= policy.thresholds.throttle_share:
-        return flow
-    if slope >= HARDLY_MOVES and done < _FAR_LESS * could:
-        return flow.model_copy(update={"lane_capacity_per_second": None, "done_per_second": None})
-    return flow
-
-
-# Of what the lanes could do: then it is not their number that counts.
-_FAR_LESS = 0.5
 
 
 def _larger_batch(flow: Flow, size: int, signals: Signals, knobs: ForecastKnobs) -> Option:

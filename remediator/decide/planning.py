@@ -11,6 +11,7 @@ from typing import NamedTuple
 from remediator.decide import forecast
 from remediator.decide.advice import escalated, next_commands
 from remediator.decide.case import Case
+from remediator.decide.known import as_far_as_known
 from remediator.decide.remedies import (
     FIRST_AID,
     QUIET_CAUSES,
@@ -76,7 +77,7 @@ def _told(here: Case, chosen: Sequence[Change]) -> tuple[Option, ...]:
         return options
     if forecast.name_of(chosen) in known:
         return options
-    known_so_far = forecast.as_far_as_known(here.flow, here.evidence, here.signals, here.policy)
+    known_so_far = as_far_as_known(here.flow, here.evidence, here.signals, here.policy)
     after = here._replace(flow=known_so_far).after(chosen).flow or known_so_far
     return (*options, forecast.with_changes(known_so_far, after, chosen, here.policy.forecast))
 

@@ -66,7 +66,9 @@ class Option(Record):
 
     option: str
     drains_in_seconds: float | None
-    """``None``: never, with this option."""
+    """``None``: never, with this option; or it cannot be told, as the note says."""
+    at_best_seconds: float | None = None
+    """Where nobody can tell when: the soonest that it may be."""
     first_loss_in_seconds: float | None = None
     """When the oldest record expires at this pace; ``None``: none will."""
     capacity_per_second: float | None = None

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from lab.baselines import NOTHING
 from lab.cli import app
+from lab.episode import ForecastLine, Note, SettingChange
 from lab.plant import (
     AccountSpec,
     AwsError,
@@ -36,9 +37,17 @@ from lab.scenarios.blueprint import STREAM
 from lab.wild import slices
 from lab.wild.dice import drawn
 from lab.wild.draw import wild
-from lab.wild.play import Nothing, play
+from lab.wild.play import Nothing, Played, play
 from lab.wild.priors import TABLES, Source, draw, table
-from lab.wild.scores import Outcome, Word, free_of_holders, from_json, outcome, to_json
+from lab.wild.scores import (
+    Outcome,
+    Word,
+    forecast_error,
+    free_of_holders,
+    from_json,
+    outcome,
+    to_json,
+)
 from lab.wild.sweep import Job, sweep
 from lab.wild.truth import Sample, Witness, ends_soon, right_causes
 from remediator.model import Cause
@@ -384,6 +393,66 @@ def test_a_batch_that_takes_longer_now_is_no_backlog() -> None:
     )
     assert next(free_of_holders(looks, 0.0)) == 50.0
     assert next(free_of_holders(looks[:8], 0.0), None) is None
+
+
+def foreseen(at: float, option: str, seconds: float | None) -> Note:
+    """A look's forecast of one option; ``None``: it could not be computed."""
+    note = "" if seconds is not None else "cannot be computed"
+    line = ForecastLine(option=option, drains_in_seconds=seconds, note=note)
+    return Note(at_seconds=at, cause="slow_consumer", forecast=(line,))
+
+
+RAISED = SettingChange(
+    at_seconds=110, setting="parallelization_factor", before=1, after=10, by="somebody"
+)
+AGAIN = replace(RAISED, at_seconds=250, before=10, after=4)
+WIDER = "parallelization_factor 10"
+
+
+@pytest.mark.parametrize(
+    ("notes", "changes", "error"),
+    [
+        pytest.param([foreseen(100, "nothing", 400)], [], 0.0, id="left as it is"),
+        pytest.param([foreseen(100, WIDER, 200)], [RAISED], 0.5, id="what was done"),
+        pytest.param(
+            [foreseen(0, "nothing", 900), foreseen(100, WIDER, 200)],
+            [RAISED],
+            0.5,
+            id="not of what was then not left as it is",
+        ),
+        pytest.param(
+            [foreseen(100, WIDER, None), foreseen(300, "nothing", 100)],
+            [RAISED],
+            0.5,
+            id="what is no figure leaves it to the next one",
+        ),
+        pytest.param(
+            [foreseen(100, WIDER, None), foreseen(200, "nothing", 100)],
+            [RAISED, AGAIN],
+            None,
+            id="it was changed again before it could show",
+        ),
+        pytest.param([foreseen(100, WIDER, None)], [RAISED], None, id="none was given"),
+    ],
+)
+def test_a_forecast_is_held_against_what_happened(
+    notes: list[Note], changes: list[SettingChange], error: float | None
+) -> None:
+    """The backlog is gone at 500 s."""
+    assert forecast_error(gone_at(500.0, notes, changes)) == error
+
+
+@cache
+def a_world() -> Played:
+    return play(wild(SMALL_DRAW[2]))
+
+
+def gone_at(seconds: float, notes: list[Note], changes: list[SettingChange]) -> Played:
+    """A world whose oldest record is young from then on."""
+    one = a_world()
+    ages = tuple((at, 900.0 if at < seconds else 0.0) for at in map(float, range(0, 1000, 5)))
+    ours = replace(one.ours, notes=tuple(notes), changes=tuple(changes))
+    return one._replace(ours=ours, ages=ages, samples=())
 
 
 def test_one_world_is_told_with_its_properties_and_its_truth() -> None:

@@ -6,7 +6,8 @@ sizes (``evidence.batches``), not assumed.
 """
 
 from remediator.decide.case import Case
-from remediator.decide.forecast import batch_gain, suffices, with_batch_size
+from remediator.decide.forecast import suffices, with_batch_size
+from remediator.decide.gains import batch_gain
 from remediator.decide.remedies.base import Pass, Remedy, changes, restarting
 from remediator.model import Change, Detail, FunctionState, MappingState, RemedyName, Value
 from remediator.setting import Setting

@@ -6,7 +6,8 @@ Source: Lambda API Reference, UpdateFunctionConfiguration.
 from typing import NamedTuple
 
 from remediator.decide.case import Case
-from remediator.decide.forecast import ONE_VCPU_MB, memory_gain, suffices, with_memory
+from remediator.decide.forecast import suffices, with_memory
+from remediator.decide.gains import ONE_VCPU_MB, memory_gain
 from remediator.decide.remedies.base import Pass, Remedy, changes
 from remediator.escaping import command
 from remediator.model import Change, RemedyName, Resource
