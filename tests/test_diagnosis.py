@@ -963,6 +963,28 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
         Cause.READ_CONTENTION,
     ),
+    "reads are refused since it lags, which is for a minute, and the lane rests": (
+        read_contention(
+            iterator_age_ms=climbing(0.9, 2),
+            stream_iterator_age_ms=climbing(0.9, 2),
+            read_throttles=since(1, 100),
+            read_throttle_share=since(1, 0.33),
+        ),
+        Cause.READ_CONTENTION,
+    ),
+    "few of many lanes find work, and each is slower since a deploy: as much comes in as ever": (
+        hot_key(
+            function_last_modified=NOW - wait(11),
+            invocations=since(10, 30, 60),
+            duration_ms=since(10, 9_000, 1_000),
+            duration_max_ms=since(10, 14_000, 1_500),
+            concurrent_executions=since(10, 6, 2),
+            timeout_seconds=300,
+            incoming_records=600,
+            read_records=since(10, 400, 600),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
 }
 
 

@@ -33,7 +33,8 @@ def reads_contended(case: Case) -> Finding:
         return _too_many_of_a_table(case, readings)
     if signals.read_throttled_minutes is None:
         return unseen("the count of throttled reads", *readings)
-    if signals.read_throttled_minutes < min(limits.sustained_minutes, LAST_MINUTES):
+    lasts = signals.read_throttled_minutes >= min(limits.sustained_minutes, LAST_MINUTES)
+    if not lasts and not _since_it_lags(case):
         return Finding(NO, "reads are not throttled in a sustained way", readings)
     if keeps_up(case):
         return Finding(NO, "reads are throttled, but this mapping keeps up all the same", readings)
@@ -45,6 +46,19 @@ def reads_contended(case: Case) -> Finding:
     by = f"{others} other shared readers" if others else "a reader that AWS does not list"
     detail, limit = _limit_that_binds(case)
     return Finding(YES, f"reads are throttled, with {by}: {limit}", readings, detail)
+
+
+def _since_it_lags(case: Case) -> bool:
+    """Whether reads are throttled for no longer than it lags, which is just now, and what waits is
+    not read: it gets older while lanes rest, beside others who read."""
+    signals, limits = case.signals, case.policy.thresholds
+    young = (signals.late_minutes or 0.0) <= limits.sustained_minutes
+    climbs = (signals.age_slope or 0.0) >= CLIMBS and (
+        (signals.age_seconds or 0.0) > signals.normal_age_seconds
+    )
+    rest = signals.busy_share is not None and signals.busy_share < limits.busy_share / 2
+    throttled = bool(signals.read_throttled_minutes and signals.other_shared_readers)
+    return throttled and young and climbs and rest
 
 
 def _ends_soon(case: Case) -> bool:

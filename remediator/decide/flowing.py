@@ -41,6 +41,8 @@ def keys_limit(case: Case) -> Finding:
         return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
     if restarted_lately(case):
         return Finding(NO, "the mapping was changed just now: its lanes are not all seen", readings)
+    if _slower_and_no_more_comes(case):
+        return Finding(NO, "no more comes in than usual, and each lane gets less done", readings)
     if _few_are_full(case, factor):
         because = "what waits would fill the batches of all of a shard's lanes, and few of them are"
         return Finding(YES, because, readings)
@@ -59,6 +61,16 @@ def keys_limit(case: Case) -> Finding:
         f"only {signals.busy_lanes:.1f} of {signals.lanes} lanes find work: few partition keys",
         *readings,
     )
+
+
+def _slower_and_no_more_comes(case: Case) -> bool:
+    """Whether lanes are slower than usual though no more comes in: their keys are as many as they
+    were while it kept up."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    rate, usual = signals.lane_rate, signals.usual_lane_rate
+    slower = rate is not None and usual is not None and rate * ratio <= usual
+    comes, before = signals.arrival_per_second, signals.usual_arrival_per_second
+    return slower and comes is not None and before is not None and comes * 2 <= before * (1 + ratio)
 
 
 def _few_are_full(case: Case, factor: int) -> bool:
@@ -180,7 +192,9 @@ def capacity_short(case: Case) -> Finding:
         )
     full = mapping and (signals.records_per_batch or 0) >= 0.9 * mapping.batch_size
     busy = (signals.busy_share or 0) >= limits.busy_share or one_lane_more(case)
-    somewhere = not (full or busy or outrun) and _lags_somewhere(case)
+    beyond = signals.age_seconds > signals.normal_age_seconds and not signals.falling
+    slower = beyond and _slower_and_no_more_comes(case)
+    somewhere = not (full or busy or outrun or slower) and _lags_somewhere(case)
     cpu_bound = (signals.cpu_share or 0) >= limits.cpu_bound_share
     detail = Detail.CPU_BOUND if cpu_bound else Detail.NONE
     because = (
@@ -190,11 +204,14 @@ def capacity_short(case: Case) -> Finding:
         if full
         else "more comes in than all of its batches could hold"
         if outrun
+        else "no more comes in than usual, and each lane gets less done: the function is slow"
+        if slower
         else "nothing else is wrong, and the lag climbs all the same: some lane has too much to do"
         if somewhere
         else "lanes are idle and batches are not full: this is not for want of capacity"
     )
-    return when(bool(busy or full or outrun or somewhere), because, *readings, detail=detail)
+    short = busy or full or outrun or slower or somewhere
+    return when(bool(short), because, *readings, detail=detail)
 
 
 def _outrun(case: Case) -> bool:
