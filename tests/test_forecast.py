@@ -186,6 +186,24 @@ def test_nothing_that_waits_is_gone_sooner_than_a_batch_takes() -> None:
     assert forecast.nothing(flow(backlog=0)).drains_in_seconds == 0
 
 
+def test_where_about_as_much_comes_in_as_is_done_the_end_is_not_known() -> None:
+    """A tenth more or less of either makes the time twice as long, or half."""
+    close, clear = flow(arrival=0.9), flow(arrival=0.8)
+    assert forecast.nothing(close).drains_in_seconds is None
+    assert "cannot be computed" in forecast.nothing(close).note
+    assert forecast.nothing(clear).drains_in_seconds == pytest.approx(5000)
+
+
+def test_no_more_is_done_than_the_batches_that_ended_could_hold() -> None:
+    """The oldest record of a burst may have passed many that came with it, and are not done."""
+    seen = slow_consumer(iterator_age_ms=climbing(0.5, 10), stream_iterator_age_ms=0)
+    signals = measure(seen, DEFAULTS.thresholds)
+    moved = {"head_per_second": 50.0, "most_done_per_second": 2.0, "climbing_minutes": 0}
+    flow = observe(seen, signals.model_copy(update=moved), DEFAULTS.thresholds)
+    assert flow is not None
+    assert flow.done_per_second == 2.0
+
+
 def test_after_a_restart_what_waits_takes_a_batch_at_least() -> None:
     slow = flow(backlog=1).model_copy(update={"batch_seconds": 40.0})
     assert slow.drains_in(10.0, delay_seconds=100) == 140

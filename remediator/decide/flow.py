@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from math import inf
 
-from remediator.decide.waiting import of_an_old_record
 from remediator.evidence.course import ages
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -105,7 +104,7 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
         batch_seconds=(signals.duration_ms or 0.0) / 1000,
         stood_still_seconds=_stood_still(evidence, signals),
-        tried_lanes=_tried(evidence),
+        tried_lanes=_tried(evidence, signals),
     )
     done = _done(evidence, signals)
     if done is None:
@@ -114,10 +113,13 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
     return now if _hindered(signals, thresholds) or not done else _as_seen(now, done)
 
 
-def _tried(evidence: Evidence) -> float | None:
-    """The most that ran at once, in two of the minutes that were seen: one may be a moment's."""
+def _tried(evidence: Evidence, signals: Signals) -> float | None:
+    """The most that ran at once, in two of the minutes that were seen (one may be a moment's), or
+    that were at work all the time before it lagged."""
     running = evidence.metrics.get(Metric.CONCURRENT_EXECUTIONS)
-    return sorted(running.values)[-2] if running and len(running.points) > 1 else None
+    twice = sorted(running.values)[-2:-1] if running else []
+    usual = [] if signals.usual_busy_lanes is None else [signals.usual_busy_lanes]
+    return max((*twice, *usual), default=None)
 
 
 def _stood_still(evidence: Evidence, signals: Signals) -> float | None:
@@ -135,6 +137,13 @@ _LONGEST_MINUTES = 10
 
 
 def _done(evidence: Evidence, signals: Signals) -> float | None:
+    """Records a second that the oldest unread one moves on by, and no more than the batches that
+    have ended could hold."""
+    moves, most = _moves(evidence, signals), signals.most_done_per_second
+    return moves if moves is None or most is None else min(moves, most)
+
+
+def _moves(evidence: Evidence, signals: Signals) -> float | None:
     """Records a second that the oldest unread one moves on by; ``None`` where the mapping was
     changed within the minutes by which that is seen.
 
@@ -244,11 +253,8 @@ def _arrival(signals: Signals) -> float | None:
 
 
 def _backlog(signals: Signals) -> float | None:
-    """What waits, and not what a batching window gathers; nothing, where the age is that of one old
-    record that was read."""
+    """What waits, and not what a batching window gathers."""
     age = signals.age_seconds
-    if of_an_old_record(signals):
-        return 0.0
     if age is not None and age <= signals.normal_age_seconds and not (signals.age_slope or 0.0) > 0:
         return 0.0
     if signals.backlog_records is not None:

@@ -1,5 +1,6 @@
 """What of a flow its readings can tell. Pure."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from remediator.decide.flow import (
@@ -39,7 +40,7 @@ def as_far_as_known(flow: Flow, evidence: Evidence, signals: Signals, policy: Po
     return flow
 
 
-_NO_PACE = {"lane_capacity_per_second": None, "done_per_second": None}
+_NO_PACE: Mapping[str, float | None] = {"lane_capacity_per_second": None, "done_per_second": None}
 # Of what the lanes could do: then it is not their number that counts.
 _FAR_LESS = 0.5
 
@@ -48,8 +49,9 @@ def _climbs_all_the_same(signals: Signals, done: float | None) -> bool:
     """Whether the age climbs although more is done than comes in, and no burst is worked off: then
     it is of a part of the lanes, of whose pace that says nothing."""
     arrives, slope = signals.arrival_per_second, signals.age_slope
-    known = arrives is not None and done is not None and slope is not None
-    return known and done > arrives and slope >= CLIMBS_STEADILY and not is_a_burst(signals)
+    if arrives is None or done is None or slope is None:
+        return False
+    return done > arrives and slope >= CLIMBS_STEADILY and not is_a_burst(signals)
 
 
 def slower_lanes(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> bool:
