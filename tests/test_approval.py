@@ -1,20 +1,26 @@
 """What a person has approved is made on the ground on which it was asked for."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from lab.memory_table import memory_journal
 from remediator.aws.journal import TableJournal
 from remediator.decide.guardrails import Circumstances, Undo, guard, guard_undo
+from remediator.decide.learned import saturated
 from remediator.decide.planning import plan
 from remediator.model import (
+    Cause,
     ChangeResult,
     ChangeStatus,
+    Diagnosis,
     Evidence,
     GuardedPlan,
     Mode,
     Outcome,
     RemedyName,
     Status,
+    Verdict,
+    VerdictName,
 )
 from remediator.policy import Autonomy, Policy, RemedyPolicy
 from remediator.replay import SavedSensor
@@ -22,7 +28,7 @@ from remediator.runbook import acting, memory, undoing
 from remediator.runbook.session import Deployment, Session
 from remediator.runbook.turn import Turn
 from remediator.state import IncidentState, Spent, Stage
-from tests.evidence import NOW, QUARANTINE, case_of, evidence
+from tests.evidence import NOW, QUARANTINE, case_of, evidence, slow_consumer
 from tests.histories import state
 from tests.test_gone import Clockwork, Hand
 from tests.test_proof import found_in, probed
@@ -67,11 +73,18 @@ def _session(seen: Evidence, hand: Hand, journal: TableJournal) -> Session:
     )
 
 
-def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, IncidentState]:
+def slow() -> Evidence:
+    return slow_consumer(starting_position="LATEST")
+
+
+def approved(
+    asked_on: Evidence, made_on: Evidence, **said: Any
+) -> tuple[Hand, Status, IncidentState]:
     """A plan that was asked for on one reading, and is approved on another."""
     pending = asked(asked_on)
-    assert BOUNDS in {change.setting for change in pending.awaiting_approval}
-    hand, journal = Hand(dict(BEFORE)), memory_journal()
+    assert pending.awaiting_approval
+    lanes = made_on.mapping.parallelization_factor if made_on.mapping else 0
+    hand, journal = Hand({**BEFORE, "parallelization_factor": lanes}), memory_journal()
     target = asked_on.target
     journal.begin(
         state(mapping=target.event_source_mapping).model_copy(
@@ -82,6 +95,7 @@ def approved(asked_on: Evidence, made_on: Evidence) -> tuple[Hand, Status, Incid
                 "pending": pending,
                 "pending_until": NOW + timedelta(hours=1),
             }
+            | said
         )
     )
     there = journal.load("incident-1")
@@ -107,6 +121,14 @@ def test_bounded_retries_that_were_approved_as_proven_are_asked_for_anew_where_i
     assert status is Status.AWAITING_APPROVAL
     assert after.pending is not None
     assert after.pending.plan.may_capture_good_records
+
+
+def test_what_was_approved_is_not_made_once_it_is_known_to_do_harm() -> None:
+    """A raise of the same incident was too much for what stands behind the function."""
+    assert approved(slow(), slow())[0].held["parallelization_factor"] != 1
+    hand, _, after = approved(slow(), slow(), learned=Cause.DOWNSTREAM_SATURATED)
+    assert hand.held["parallelization_factor"] == 1
+    assert after.cause is Cause.DOWNSTREAM_SATURATED
 
 
 def test_a_plan_that_people_were_told_of_waits_on_while_a_look_sees_something_else() -> None:
@@ -138,7 +160,7 @@ def test_what_may_capture_good_records_has_a_digest_of_its_own() -> None:
 FACTOR = ours(LANES, "parallelization_factor", 1, 4)
 
 
-def put_back(quiet_since: datetime | None) -> tuple[Hand, Status, IncidentState]:
+def put_back(quiet_since: datetime | None, **said: Any) -> tuple[Hand, Status, IncidentState]:
     """A raise is put back as a person allows, 200 s after it was made.
 
     The mapping starts at LATEST, so that even what did harm is asked for; meanwhile the raise's
@@ -163,7 +185,7 @@ def put_back(quiet_since: datetime | None) -> tuple[Hand, Status, IncidentState]
         "pending": pending,
         "stage": Stage.AWAITING_APPROVAL,
     }
-    journal.begin(state(mapping="mapping-1").model_copy(update=at | more))
+    journal.begin(state(mapping="mapping-1").model_copy(update=at | more | said))
     ledger = journal.ledger(seen.target.account_id, seen.target.region)
     journal.spend(seen.target.account_id, seen.target.region, NOW, ledger, None, [spent])
     there = journal.load("incident-1")
@@ -187,6 +209,14 @@ def test_after_a_rollback_of_harm_that_a_person_allowed_the_incident_is_watched_
     assert after.stage is Stage.WATCHING
     assert after.follow_up_at is not None
     assert FACTOR.change.remedy in after.tried
+
+
+def test_what_a_raise_was_blamed_for_is_learned_where_a_person_takes_it_back() -> None:
+    harm = Verdict(verdict=VerdictName.WORSE, because="lanes got slower", saturates=True)
+    blamed = saturated(Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), harm)
+    _, _, after = put_back(None, diagnosis=blamed, cause=blamed.cause)
+    assert after.learned is Cause.DOWNSTREAM_SATURATED
+    assert put_back(None)[2].learned is None
 
 
 def test_after_a_restoring_that_a_person_allowed_the_incident_is_closed() -> None:

@@ -255,6 +255,17 @@ def test_a_raise_goes_in_steps_where_somebody_named_what_stands_behind() -> None
     assert wished(plan(slow_consumer(), careful)) == {"parallelization_factor": (1, 2)}
 
 
+@pytest.mark.parametrize(
+    ("retries", "destination", "factor"), [(0, None, 2), (-1, None, 8), (0, QUARANTINE, 8)]
+)
+def test_a_raise_goes_in_steps_where_what_fails_is_lost(
+    retries: int, destination: str | None, factor: int
+) -> None:
+    """The owner's own bound gives it up, and nothing captures it."""
+    seen = slow_consumer(maximum_retry_attempts=retries, on_failure_destination=destination)
+    assert wished(plan(seen)) == {"parallelization_factor": (1, factor)}
+
+
 def test_a_raise_goes_in_steps_where_more_fails_than_usual_and_not_for_what_always_fails() -> None:
     always, since_it_lags = [2.0] * 30, [0.0] * 20 + [20.0] * 10
     assert wished(plan(overloaded(errors=since_it_lags))) == {"parallelization_factor": (1, 2)}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediator.decide.case import Case
-from remediator.decide.effects import Effect, effect, snapshot
-from remediator.decide.learned import as_learned, only_costs, saturates, used_up
+from remediator.decide.effects import Effect, effect, snapshot, was_answered
+from remediator.decide.learned import as_learned, only_costs, saturates, used_up, was_wrong
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
@@ -251,6 +251,14 @@ def test_of_levers_that_go_together_each_has_to_show_its_own() -> None:
         assert found.verdict is told
 
 
+def test_where_nothing_succeeds_no_age_is_a_recovery() -> None:
+    """What fails publishes none: the one that is seen is an old one."""
+    young = signals(5, age_slope=0)
+    assert judge(None, NOW, young, DEFAULTS).verdict is R
+    fails = young.model_copy(update={"error_share": 1.0})
+    assert judge(None, NOW, fails, DEFAULTS).verdict is not R
+
+
 @pytest.mark.parametrize("cause", [Cause.THROTTLING, Cause.CONSUMER_STOPPED])
 def test_a_consumer_that_does_not_run_has_no_age_to_recover_by(cause: Cause) -> None:
     assert verdict(signals(5, age_slope=0), cause=cause) is not R
@@ -313,7 +321,7 @@ def test_what_is_refused_since_a_raise_tells_of_a_limit_and_not_of_what_stands_b
         judge(BEFORE, NOW, seen, DEFAULTS, seen=shown(seen)) for seen in (fails, refused, starves)
     ]
     assert [each.verdict for each in told] == [W, W, W]
-    assert [saturates(here, each.because) for each in told] == [True, False, False]
+    assert [saturates(here, each) for each in told] == [True, False, False]
 
 
 def test_a_verdict_says_why_and_cites_both_sides() -> None:
@@ -338,6 +346,18 @@ def test_what_was_read_is_no_gain_where_the_oldest_record_stands_as_before() -> 
     assert gained(before, NOW, shown(done))
 
 
+@pytest.mark.parametrize(
+    ("batch", "slope", "helped"), [(None, 1.0, False), (None, 0.5, True), (10.0, 1.0, True)]
+)
+def test_more_successes_may_be_of_smaller_batches_where_the_oldest_does_not_move(
+    batch: float | None, slope: float, helped: bool
+) -> None:
+    before = BEFORE.model_copy(update={"processed_per_second": None})
+    more = {"successes_per_minute": 600.0, "processed_per_second": None}
+    after = signals(900, **more, records_per_batch=batch, age_slope=slope)
+    assert gained(before, NOW, shown(after)) is helped
+
+
 @pytest.mark.parametrize(("minutes", "told"), [(0, E), (1, W)])
 def test_errors_that_a_raise_brought_show_in_the_first_whole_minute(
     minutes: int, told: VerdictName
@@ -349,6 +369,19 @@ def test_a_single_failure_of_few_invocations_is_no_harm_before_the_next_minute()
     few = {"error_share": 0.5, "attempts_per_second": 4 / 60}
     assert verdict(signals(900, **few, failing_minutes=1), minutes=1) is E
     assert verdict(signals(900, **few, failing_minutes=2), minutes=2) is W
+
+
+@pytest.mark.parametrize(
+    ("failed", "told"),
+    [pytest.param(3, U, id="as chance may bring it"), pytest.param(12, W, id="far more")],
+)
+def test_what_few_invocations_could_not_show_before_is_no_harm(
+    failed: int, told: VerdictName
+) -> None:
+    """Nothing of 27 had failed; of three of 48 now, nobody can say that it is more."""
+    before = BEFORE.model_copy(update={"successes_per_minute": 9.0})
+    after = signals(900, error_share=failed / 48, attempts_per_second=16 / 60, failing_minutes=2)
+    assert verdict(after, before) is told
 
 
 def test_lanes_that_are_refused_at_times_are_no_harm_where_all_together_get_more_done() -> None:
@@ -395,6 +428,36 @@ def test_slower_lanes_are_not_those_of_a_cold_start() -> None:
     slower = signals(900, lane_rate=0.2)
     assert verdict(slower, minutes=1) is E
     assert verdict(slower, minutes=2) is W
+
+
+@pytest.mark.parametrize(
+    ("arrives", "done", "slope", "told"),
+    [
+        pytest.param(1.0, 1.0, 0.9, U, id="all that comes in is done, and one place ages"),
+        pytest.param(1.0, 1.0, 0.1, W, id="it lags as before, and no more is done"),
+        pytest.param(2.0, 1.0, 0.9, W, id="too little is done"),
+        pytest.param(0.6, 1.0, 0.9, W, id="it is read ahead"),
+        pytest.param(None, 1.0, 0.9, W, id="what comes in was not seen"),
+    ],
+)
+def test_lanes_that_have_no_more_to_do_are_not_slow_for_what_stands_behind(
+    arrives: float | None, done: float, slope: float, told: VerdictName
+) -> None:
+    """Ten lanes share what one could do; what is stuck in one of them is no doing of theirs."""
+    idle = {"lane_rate": 0.1, "concurrency": 10.0}
+    after = signals(
+        900, **idle, arrival_per_second=arrives, processed_per_second=done, age_slope=slope
+    )
+    assert verdict(after) is told
+
+
+@pytest.mark.parametrize(("longest", "told"), [(30_000.0, U), (60_000.0, W)])
+def test_lanes_whose_longest_batches_take_no_longer_are_not_slower(
+    longest: float, told: VerdictName
+) -> None:
+    """What they read a minute comes in bursts."""
+    slower = signals(900, lane_rate=0.2, duration_max_ms=longest, usual_duration_max_ms=30_000.0)
+    assert verdict(slower) is told
 
 
 def test_a_first_step_has_held_where_each_lane_gets_as_much_done() -> None:
@@ -526,6 +589,40 @@ def test_what_shows_is_of_those_minutes_alone() -> None:
     seen = seen_of(MAPPING_CHANGE, 280, failing)
     assert seen.signals.error_share == 0
     assert any(failing.metrics[Metric.ERRORS].values)
+
+
+def after_an_undo(undone_seconds_ago: float) -> IncidentState:
+    """A reservation, and a factor that was raised in the next turn and is taken back."""
+    older = tracked(FUNCTION_CHANGE, 1500).model_copy(update={"turn": 1})
+    undone = {"turn": 2, "state": ChangeState.UNDONE}
+    undone |= {"ended_at": NOW - seconds_ago(undone_seconds_ago)}
+    newer = tracked(MAPPING_CHANGE, 900).model_copy(update=undone)
+    return state(turn=2).model_copy(update={"changes": (older, newer)})
+
+
+def test_what_was_taken_back_does_not_show_in_what_is_left() -> None:
+    """Errors of the many lanes are none of the reservation's."""
+    failing = published(1, 2, 3, *range(7, 30), errors=[60.0] * (MINUTES - 3) + [0.0] * 3)
+    seen = effect(after_an_undo(340), failing, NOW, DEFAULTS)
+    assert [t.change for t in seen.levers] == [FUNCTION_CHANGE]
+    assert (seen.minutes, seen.signals.error_share, seen.overdue) == (2, 0, False)
+    assert not effect(after_an_undo(20), failing, NOW, DEFAULTS).shows
+
+
+def test_what_a_newer_turn_has_left_alone_was_judged_before() -> None:
+    undone = after_an_undo(340)
+    assert [was_answered(undone, each) for each in undone.changes] == [True, False]
+    saturated = Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=())
+    assert not was_wrong(undone, saturated)
+    assert was_wrong(state(280), saturated)
+
+
+def test_where_what_fails_is_lost_an_age_that_falls_is_no_recovery() -> None:
+    """The owner's own bound gives it up, and so nothing waits."""
+    young = signals(5, age_slope=0, error_share=0.9)
+    assert verdict(young) is R
+    assert verdict(young, loses=True) is W
+    assert verdict(young, loses=True, settled=True) is R
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from lab.reports import changes_of, notes_of
 from lab.scenarios import CONSUMER
 from lab.stage import Levers, Stage
 from lab.wild.draw import Wild
-from lab.wild.truth import Sample, Witness, holders
+from lab.wild.truth import NO_MORE_LANES, Sample, Witness, holders
 from remediator.model import Status
 from remediator.policy import Limits
 from remediator.wiring import Runtime
@@ -200,15 +200,16 @@ def _sets(stage: Stage, nothing: Nothing, alarm: float) -> list[Levers]:
         sets += _reservations(stage)
     if words & _MORE_LANES:
         sets += [Levers(factor=factor) for factor in factors]
-    if not stage.mapping.stream.is_dynamodb and words & {"reads", "lanes", "lanes, one key"}:
+    if not stage.mapping.stream.is_dynamodb and words & _MORE_SHARDS:
         sets += [Levers(double_shards=True)]
     return sets
 
 
 _MORE_LANES = {
     *("lanes", "one key", "lanes, one key", "slowed", "saturated", "saturated, lanes"),
-    *("poison", "reads"),
+    *("poison", "reads", NO_MORE_LANES),
 }
+_MORE_SHARDS = {"reads", "lanes", "lanes, one key", NO_MORE_LANES}
 
 
 def _factors(stage: Stage) -> list[int]:

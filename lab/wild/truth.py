@@ -15,6 +15,7 @@ from lab.plant.cursor import Cursor
 from lab.plant.lane import Lane
 from lab.plant.mapping import EventSourceMapping
 from lab.recorder import in_charge
+from lab.wild.bearing import more_would_saturate
 from remediator.model import Cause
 
 SAMPLE_SECONDS = 10.0
@@ -40,6 +41,8 @@ ONE_KEY = 0.7
 SHARED_KEY = 0.4
 
 STOPPED, RESTARTS, WAITS, WORKS = "stopped", "restarts", "waits", "works"
+# And no more lanes could be borne by what stands behind, as those that were more have shown.
+NO_MORE_LANES = "lanes, and more would saturate"
 # And nothing that AWS shows tells a record from the function: only probes may, and whether a
 # failing lane halts its shard is not documented.
 ALL_FAILS = "all fails"
@@ -68,6 +71,7 @@ RIGHT: Mapping[str, tuple[Cause, ...]] = {
     ),
     "slowed": (Cause.DOWNSTREAM_SATURATED, Cause.SLOW_CONSUMER),
     "lanes": (Cause.SLOW_CONSUMER,),
+    NO_MORE_LANES: (Cause.SLOW_CONSUMER, Cause.DOWNSTREAM_SATURATED),
     "one key": (Cause.HOT_PARTITION_KEY,),
     "lanes, one key": (Cause.SLOW_CONSUMER, Cause.HOT_PARTITION_KEY),
     "reads": (Cause.READ_CONTENTION,),
@@ -95,6 +99,7 @@ class Witness:
         self.samples: list[Sample] = []
         self._world = world
         self._moved: dict[Cursor, tuple[int, float]] = {}
+        self._saturated = False
         world.at(world.env.now + SAMPLE_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -112,8 +117,12 @@ class Witness:
     def _held_by(self, cursor: Cursor, now: float) -> str:
         """What holds a shard, as far as anybody could tell who does not see into the plant: where
         nothing has succeeded in any shard, records that each hold one look like a function that
-        fails; and where but one shard has anything to do, that looks like a record."""
+        fails; and where but one shard has anything to do, that looks like a record. That more lanes
+        would be too much for what stands behind is told once more of them were."""
         word = held_by(cursor, now)
+        self._saturated = self._saturated or word.startswith("saturated") or word == "backend"
+        if word == "lanes" and self._saturated and more_would_saturate(cursor, now):
+            return NO_MORE_LANES
         if word == "reads" and _mapping(cursor).stream.spec.account_id is not None:
             return UNSEEN_READS
         if word not in FAILS:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from math import exp, lgamma, log
 
 from remediator.decide import spare
 from remediator.decide.case import Case
+from remediator.decide.chance import by_chance
 from remediator.decide.flow import observe
 from remediator.decide.known import slower_lanes
 from remediator.evidence.metrics import Metric
@@ -13,6 +13,7 @@ from remediator.evidence.signals import Signals
 from remediator.model import (
     Busy,
     Evidence,
+    MappingState,
     Series,
 )
 from remediator.policy import Policy
@@ -55,13 +56,20 @@ def _careful(
     evidence: Evidence, signals: Signals, policy: Policy, *, explained: bool = False
 ) -> bool:
     """Whether a large raise should go in steps: a lane gets less done than before, more fails than
-    usual and not for a record that is being given up, or somebody named alarms of what stands
-    behind."""
+    usual and not for a record that is being given up, what fails is lost at once, or somebody named
+    alarms of what stands behind."""
     mapping, downstream = evidence.mapping, slower_lanes(evidence, signals, policy.thresholds)
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and _fails_more(evidence, signals)
     unexplained = failing and not isolating and not explained
-    return downstream or unexplained or bool(policy.downstream_alarms)
+    return downstream or unexplained or loses_what_fails(mapping) or bool(policy.downstream_alarms)
+
+
+def loses_what_fails(mapping: MappingState | None) -> bool:
+    """Whether its owner's own bound gives up what fails, and nothing captures that."""
+    return (
+        mapping is not None and mapping.retries_bounded and mapping.on_failure_destination is None
+    )
 
 
 def _fails_more(evidence: Evidence, signals: Signals) -> bool:
@@ -104,20 +112,9 @@ def _oftener(evidence: Evidence, now: Sequence[datetime], before: Sequence[datet
     """Whether invocations fail more often in some minutes than in others, and not by chance."""
     counts = dict(_points(evidence, Metric.INVOCATIONS))
     errors = dict(_points(evidence, Metric.ERRORS))
-    failed = sum(errors[at] for at in now)
-    usually = (sum(errors[at] for at in before) + 1) / (sum(counts[at] for at in before) + 1)
-    return _at_least(failed, usually * sum(counts[at] for at in now)) < _BY_CHANCE
-
-
-_BY_CHANCE = 0.05
-
-
-def _at_least(count: float, expected: float) -> float:
-    """How likely so many are where so many were to be expected (Poisson)."""
-    if expected <= 0:
-        return 1.0
-    fewer = (exp(n * log(expected) - expected - lgamma(n + 1)) for n in range(min(int(count), 100)))
-    return 1 - sum(fewer)
+    failed = sum(errors[at] for at in now), sum(counts[at] for at in now)
+    failed_before = sum(errors[at] for at in before), sum(counts[at] for at in before)
+    return not by_chance(*failed, *failed_before)
 
 
 def _untried(signals: Signals, policy: Policy) -> bool:

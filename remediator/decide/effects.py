@@ -1,5 +1,6 @@
 """What shows of the newest turn by now. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from remediator.model import (
     ResourceKind,
 )
 from remediator.policy import Policy
-from remediator.state import IncidentState, Snapshot, TrackedChange
+from remediator.state import ChangeState, IncidentState, Snapshot, TrackedChange
 
 
 def snapshot(at: datetime, signals: Signals) -> Snapshot:
@@ -79,29 +80,51 @@ _PROMPT = frozenset(
 
 
 def effect(state: IncidentState, evidence: Evidence, now: datetime, policy: Policy) -> Effect:
-    """What shows of the newest turn that is in effect."""
+    """What shows of the newest turn that is in effect, without what was taken back since."""
     made = state.levers_in_effect
     newest = max((t.turn for t in made), default=0)
     levers = tuple(t for t in made if t.turn == newest)
     if not levers:
         return Effect()
+    shows, back = [(t, t.at) for t in levers], taken_back(state)
+    shows += [(t, t.ended_at) for t in back if t.ended_at is not None]
     waited = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
-    overdue = now - max(t.at for t in levers) >= waited
-    arrived = [arrived_at(tracked, evidence) for tracked in levers]
-    since = None if None in arrived else max(at for at in arrived if at is not None)
-    if since is None:
+    overdue = now - max(at for _, at in shows) >= waited
+    seen = only_with(shows, evidence)
+    if seen is None:
         return Effect(levers, overdue=overdue)
-    seen = only_since(evidence, since)
     return Effect(levers, minutes_of(seen), measure(seen, policy.thresholds), overdue)
 
 
-def arrived_at(tracked: TrackedChange, evidence: Evidence) -> datetime | None:
-    """The first whole minute in which a change is there; ``None`` while it is on its way."""
+def taken_back(state: IncidentState) -> tuple[TrackedChange, ...]:
+    """The changes of this incident that were undone."""
+    return tuple(t for t in state.changes if t.state is ChangeState.UNDONE and t.ended_at)
+
+
+def was_answered(state: IncidentState, tracked: TrackedChange) -> bool:
+    """Whether a newer turn was made since, and taken back: what that left alone was judged before
+    it, and what comes now is none of its doing."""
+    return any(back.turn > tracked.turn for back in taken_back(state))
+
+
+def only_with(
+    written: Sequence[tuple[TrackedChange, datetime]], evidence: Evidence
+) -> Evidence | None:
+    """The evidence of the minutes alone in which all of some writes are there; ``None`` while one
+    of them is on its way."""
+    arrived = [_arrived_at(tracked, at, evidence) for tracked, at in written]
+    since = [at for at in arrived if at is not None]
+    return only_since(evidence, max(since)) if since and len(since) == len(arrived) else None
+
+
+def _arrived_at(tracked: TrackedChange, at: datetime, evidence: Evidence) -> datetime | None:
+    """The first whole minute in which what was written at a time is there; ``None`` while it is on
+    its way."""
     match tracked.change.resource.kind:
         case ResourceKind.EVENT_SOURCE_MAPPING | ResourceKind.READER:
-            return back_since(evidence, tracked.at)
+            return back_since(evidence, at)
         case ResourceKind.STREAM | ResourceKind.HASH_RANGE:
             active = evidence.stream is not None and evidence.stream.status == "ACTIVE"
-            return next_minute(tracked.at) if active else None
+            return next_minute(at) if active else None
         case ResourceKind.FUNCTION | ResourceKind.ALIAS:
-            return next_minute(tracked.at)
+            return next_minute(at)

@@ -84,10 +84,11 @@ _MOST = 0.5
 def like_a_clock(signals: Signals) -> bool:
     """A lane with far too much to do moves on a little."""
     gradient = signals.age_slope if signals.oldest_slope is None else signals.oldest_slope
-    return (gradient or 0.0) >= _CLOCK
+    return (gradient or 0.0) >= CLOCK
 
 
-_CLOCK = 0.9
+# Seconds of age a second, from which it is that of a record that does not move.
+CLOCK = 0.9
 
 
 def _a_little_beside_the_work(case: Case) -> bool:

@@ -1,15 +1,28 @@
 """What a change does beside what it is for, that is worse than the illness. Pure."""
 
+from typing import NamedTuple
+
+from remediator.decide.chance import by_chance
 from remediator.decide.effects import Effect
-from remediator.evidence.signals import Signals
+from remediator.decide.failing import CLOCK
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.policy import Policy
 from remediator.settings_table import of
 from remediator.state import Snapshot
 
 
+class Harm(NamedTuple):
+    """What is worse, in words."""
+
+    because: str
+    saturates: bool = False
+    """Whether it is what stands behind the function that bears no more: lanes get slower, or
+    fail. That a limit refuses invocations says nothing of it."""
+
+
 def harmed(
     before: Snapshot | None, after: Snapshot, policy: Policy, seen: Effect, *, settled: bool = False
-) -> str | None:
+) -> Harm | None:
     """A side effect that makes the change worse than the illness (invariant 5).
 
     Only what raised concurrency can do harm this way; errors go on while a poison record is
@@ -21,26 +34,20 @@ def harmed(
         return None
     limits = policy.thresholds
     rose = _rose(before.error_share, after.error_share, limits.error_share)
-    if rose and not (settled or seen.isolates or _by_accident(seen)):
-        return f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
+    accident = _by_accident(seen) or _by_chance(before, seen)
+    if rose and not (settled or seen.isolates or accident):
+        errors = f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
+        return Harm(errors, saturates=True)
     refused = _rose(before.throttle_share, after.throttle_share, limits.throttle_share)
     if refused and not settled and not more_done(before, after):
-        was, now = before.throttle_share or 0.0, after.throttle_share or 0.0
-        return f"{_REFUSED} rose from {was:.0%} to {now:.0%}"
+        throttles = f"from {before.throttle_share or 0:.0%} to {after.throttle_share:.0%}"
+        return Harm(f"throttles rose {throttles}")
     was = before.neighbours_throttles_per_minute or 0.0
     now = after.neighbours_throttles_per_minute or 0.0
     if now >= was + _STARVING_PER_MINUTE:
-        return f"{_REFUSED} in the account rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
+        refused_others = f"rose from {was:.0f} to {now:.0f} a minute (invariant 4)"
+        return Harm(f"throttles in the account {refused_others}")
     return None
-
-
-def refuses(harm: str) -> bool:
-    """Whether the harm is that invocations are refused, here or of others: a limit's doing, which
-    tells nothing of what stands behind."""
-    return harm.startswith(_REFUSED)
-
-
-_REFUSED = "throttles"
 
 
 def _by_accident(seen: Effect) -> bool:
@@ -49,6 +56,17 @@ def _by_accident(seen: Effect) -> bool:
     if seen.overdue or (seen.signals.failing_minutes or 0) >= MINUTES_OF_HARM or tried is None:
         return False
     return 60 * tried * (share or 0.0) < _FEW
+
+
+def _by_chance(before: Snapshot, seen: Effect) -> bool:
+    """Whether what few invocations have shown before could have brought as many failures now."""
+    tried, share = seen.signals.attempts_per_second, seen.signals.error_share
+    was, succeeded = before.error_share or 0.0, before.successes_per_minute
+    if tried is None or share is None or succeeded is None or was >= 1:
+        return False
+    now = 60 * tried * min(seen.minutes, LAST_MINUTES)
+    earlier = LAST_MINUTES * succeeded / (1 - was)
+    return by_chance(share * now, now, was * earlier, earlier)
 
 
 # Failures in a minute.
@@ -77,7 +95,7 @@ def reads_nothing(seen: Effect, *, whole: Signals) -> str | None:
 
 def slower_for_nothing(
     before: Snapshot | None, after: Snapshot, ratio: float, *, shared: bool = False
-) -> str | None:
+) -> Harm | None:
     """More lanes, each slower, and together no faster: what stands behind is saturated.
 
     Only while it still lags as before: smaller batches, too, make a lane slower for its records.
@@ -86,6 +104,31 @@ def slower_for_nothing(
     """
     if before is None or not _lags_as_before(before, after):
         return None
+    slower = _slower_lanes(before, after, ratio, shared=shared)
+    return Harm(slower, saturates=True) if slower else None
+
+
+def one_place_ages(signals: Signals, policy: Policy) -> bool:
+    """Whether what comes in is read as it comes, and yet the oldest grows older: then one place
+    stands still, and lanes that have nothing more to do are slow for no other reason. Where far
+    more is read, pollers only read ahead."""
+    done, came, climbs = (
+        signals.processed_per_second,
+        signals.arrival_per_second,
+        signals.age_slope,
+    )
+    if done is None or not came or climbs is None:
+        return False
+    as_it_comes = _ALL_OF_IT * came <= done <= _NO_MORE * came
+    return as_it_comes and climbs >= policy.thresholds.stuck_slope / 2
+
+
+# Of what arrives, between which it is read as it comes: reads and writes are not counted at one
+# moment.
+_ALL_OF_IT, _NO_MORE = 0.95, 1.2
+
+
+def _slower_lanes(before: Snapshot, after: Snapshot, ratio: float, *, shared: bool) -> str | None:
     if shared or after.lane_rate is None or before.lane_rate is None:
         return _longer_for_nothing(before, after, ratio)
     if after.lane_rate * ratio > before.lane_rate:
@@ -115,8 +158,12 @@ def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str 
 
 def more_done(before: Snapshot, after: Snapshot) -> bool:
     """By the best witness that was seen both times: where the oldest record has got to, what was
-    read, what succeeded."""
-    for name in ("head_per_second", "processed_per_second", "successes_per_minute"):
+    read, what succeeded. Of more successes whose batches may be smaller, while the oldest grows
+    older by a second a second, nobody can say it."""
+    names = ["head_per_second", "processed_per_second", "successes_per_minute"]
+    if after.records_per_batch is None and (after.age_slope or 0.0) >= CLOCK:
+        names.pop()
+    for name in names:
         was, now = getattr(before, name), getattr(after, name)
         if was is not None and now is not None:
             return grew(was, now, 1.2)

@@ -5,12 +5,10 @@ and lets it go on. Two tables say it: what teaches, and what is outweighed then.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
 
-from remediator.decide import effects, next_step, verification
+from remediator.decide import effects, next_step, refuting, verification
 from remediator.decide.case import Case
-from remediator.decide.harm import refuses
 from remediator.model import (
     Answer,
     Cause,
@@ -69,7 +67,7 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     """Whether the cause, as it shows now, makes a change of ours a wrong one."""
     in_effect = state.in_effect
     if diagnosis.cause in HARMED_BY_RAISES:
-        return any(raised(t) for t in in_effect)
+        return any(raised(t) and not effects.was_answered(state, t) for t in in_effect)
     failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
     return failing and any(of(t.change) is RETRIES for t in in_effect)
 
@@ -157,7 +155,7 @@ def as_learned(case: Case, state: IncidentState) -> Case:
     now = (case.diagnosis.cause, case.diagnosis.detail)
     if state.learned is None or now not in OUTWEIGHED.get(state.learned, ()):
         return case
-    if state.learned in _OVER and _OVER[state.learned](case):
+    if refuting.is_over(state.learned, case):
         return case
     step = Step(
         id="learned",
@@ -179,38 +177,16 @@ def _catches_up(case: Case, cause: Cause) -> bool:
     return cause is Cause.CONSUMER_STOPPED and case.signals.falling is True
 
 
-def _pool_is_free(case: Case) -> bool:
-    """Whether nothing is throttled any more: then more lanes are for the guardrails to say."""
-    return case.signals.throttle_share == 0
-
-
-def _has_caught_up_or_lags_anew(case: Case) -> bool:
-    """Whether it has run again for long enough to catch up, and does not."""
-    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
-    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
-    shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=_CATCHING_UP)
-    runs = changed is not None and case.at - changed >= shows
-    slow = case.diagnosis.cause is Cause.SLOW_CONSUMER
-    return slow and runs and case.signals.falling is False
-
-
-# Minutes in which what somebody lets go on is left alone to catch up.
-_CATCHING_UP = 5
-
-
-def _fails_by_itself(case: Case) -> bool:
-    """Whether nothing at all succeeds: what stands behind lets some of it through, with as many
-    lanes as it could bear before."""
-    share, limits = case.signals.error_share, case.policy.thresholds
-    return share is not None and share >= limits.total_failure_share
-
-
-# What shows that a cause which was learned is over.
-_OVER: Mapping[Cause, Callable[[Case], bool]] = {
-    Cause.THROTTLING: _pool_is_free,
-    Cause.CONSUMER_STOPPED: _has_caught_up_or_lags_anew,
-    Cause.DOWNSTREAM_SATURATED: _fails_by_itself,
-}
+def held_against(case: Case, state: IncidentState) -> IncidentState:
+    """The incident, without what it has learned wrongly: then a raise that was blamed for it may be
+    made again, once."""
+    if not refuting.was_mistaken(case, state):
+        return state
+    blamed = [t for t in effects.taken_back(state) if raised(t)]
+    once = len({t.turn for t in blamed}) == 1
+    freed = {t.change.remedy for t in blamed} if once else set()
+    tried = tuple(name for name in state.tried if name not in freed)
+    return state.model_copy(update={"learned": None, "harm": None, "tried": tried})
 
 
 def _shown_by(diagnosis: Diagnosis | None) -> str:
@@ -224,14 +200,20 @@ def _shown_by(diagnosis: Diagnosis | None) -> str:
 _DID_HARM = "raise_did_harm"
 
 
-def saturates(case: Case, harm: str) -> bool:
+def blamed_for_harm(state: IncidentState) -> bool:
+    """Whether the last word was that a raise of ours did harm by what stands behind."""
+    path = state.diagnosis.path if state.diagnosis else ()
+    return any(step.id == _DID_HARM for step in path)
+
+
+def saturates(case: Case, verdict: Verdict) -> bool:
     """Whether the harm that a raise did is that of what stands behind: not of few keys, nor of a
     limit that throttles, nor of a function of which nothing succeeds."""
-    found = case.diagnosis
-    if refuses(harm):
+    if not verdict.saturates:
         return False
+    found = case.diagnosis
     timeouts = (found.cause, found.detail) == (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS)
-    by_itself = timeouts and _fails_by_itself(case)
+    by_itself = timeouts and refuting.fails_by_itself(case)
     return found.cause not in {Cause.HOT_PARTITION_KEY, Cause.THROTTLING} and not by_itself
 
 

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from remediator.decide.case import Case
+from remediator.decide.caution import loses_what_fails
 from remediator.decide.remedies import QUIET_CAUSES
 from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
-from remediator.settings_table import of
+from remediator.settings_table import of, raises
 from remediator.state import LEASE_SECONDS, IncidentState
 
 # Looks of an incident that may follow each other quickly; what has not shown then takes time.
@@ -72,7 +73,13 @@ def _waits_for_more(state: IncidentState, case: Case, verdict: Verdict | None) -
         return state.looks_made < QUICK_LOOKS and not quiet and not state.in_effect
     waited = case.at - max(tracked.at for tracked in made)
     fresh = waited < timedelta(seconds=case.policy.follow_up.unchanged_after_seconds)
-    return fresh and (verdict is None or verdict.verdict not in _CLEAR)
+    return fresh and (_may_lose(state, case) or verdict is None or verdict.verdict not in _CLEAR)
+
+
+def _may_lose(state: IncidentState, case: Case) -> bool:
+    """Whether a raise of ours may make good records fail, and those are gone at once."""
+    raised = any(raises(tracked.change) for tracked in state.levers_in_effect)
+    return raised and loses_what_fails(case.evidence.mapping)
 
 
 _CLEAR = frozenset({VerdictName.RECOVERED, VerdictName.IMPROVING})
@@ -120,7 +127,10 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
     if not state.in_effect:
         # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.
         every = min(every * (1 + state.looks_made // 3), 1800)
-    if not case.signals.falling or not case.signals.age_slope:
+    slope = case.signals.age_slope
+    if not case.signals.falling or not slope:
         return every
-    left = (case.signals.age_seconds or 0.0) / -case.signals.age_slope
+    if _may_lose(state, case):
+        return every
+    left = (case.signals.age_seconds or 0.0) / -slope
     return int(min(max(every, left / 2), max(every, QUIET_SECONDS)))

@@ -12,13 +12,16 @@ from remediator.decide.case import Case
 from remediator.decide.effects import NOTHING_MADE, Effect, effect, snapshot
 from remediator.decide.harm import (
     MINUTES_OF_HARM,
+    Harm,
     grew,
     harmed,
     lost,
     more_done,
+    one_place_ages,
     reads_nothing,
     slower_for_nothing,
 )
+from remediator.decide.saturation import as_quick_as_ever
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
@@ -40,6 +43,7 @@ def judge(
     seen: Effect = NOTHING_MADE,
     raised: bool = True,
     bounded: bool = False,
+    loses: bool = False,
     settled: bool = False,
     shared: bool = False,
     cause: Cause = Cause.UNKNOWN,
@@ -48,10 +52,11 @@ def judge(
 
     ``seen``: what shows of the newest turn. ``raised``: it raised concurrency, so that slower lanes
     are its doing. ``bounded``: it lets records be given up, so that what nothing has captured is
-    its doing, however well it goes else. ``settled``: it was well with it for a while, so that
-    what comes now is another thing's. ``shared``: other mappings feed the function, too, whose
-    lanes are among those that are seen at work. ``cause``: what shows now; a consumer that does not
-    run has no age to recover by.
+    its doing, however well it goes else. ``loses``: what fails is given up by its owner's own
+    bound, and nothing captures it: where more fails, an age that falls is no recovery. ``settled``:
+    it was well with it for a while, so that what comes now is another thing's. ``shared``: other
+    mappings feed the function, too, whose lanes are among those that are seen at work. ``cause``:
+    what shows now; a consumer that does not run has no age to recover by.
     """
     # The age is that of all minutes: of the few since the change the oldest may have been in none.
     whole = {"age_seconds": signals.age_seconds, "age_slope": signals.age_slope}
@@ -63,48 +68,54 @@ def judge(
     if seen.levers and not seen.shows:
         on_its_way = "the change and its metrics are still on their way"
         return told(verdict=VerdictName.TOO_EARLY, because=on_its_way)
+    ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
+    harm = harmed(before, after, policy, seen, settled=settled) if ours and seen.levers else None
     views = (signals, seen.signals) if seen.minutes else (signals,)
-    if cause not in _NEVER_HEALTHY and all(_healthy(view, policy) for view in views):
+    fails = loses and harm is not None and harm.saturates
+    well = cause not in _NEVER_HEALTHY and all(_healthy(view, policy) for view in views)
+    if well and not fails:
         fine = f"the age is {after.age_seconds:.0f} s, below the alarm"
         return told(verdict=VerdictName.RECOVERED, because=fine)
-    ours = raised and cause is not Cause.CONSUMER_STOPPED  # what was stopped, we did not harm
-    harm = (
-        _harm_of(before, after, policy, seen, signals, settled=settled, shared=shared)
-        if ours
-        else None
-    )
+    if ours and not settled:
+        harm = harm or _slower(before, after, policy, seen, whole=signals, shared=shared)
     if harm:
-        return told(verdict=VerdictName.WORSE, because=harm)
+        return told(verdict=VerdictName.WORSE, because=harm.because, saturates=harm.saturates)
     works = _works(seen.levers, before, after, policy)
     if works:
         return told(verdict=VerdictName.IMPROVING, because=works)
+    name, because = _by_the_age(signals, before, after, seen)
+    return told(verdict=name, because=because)
+
+
+def _by_the_age(
+    signals: Signals, before: Snapshot | None, after: Snapshot, seen: Effect
+) -> tuple[VerdictName, str]:
     if after.age_seconds is None or before is None or before.age_seconds is None:
-        return told(verdict=VerdictName.TOO_EARLY, because="the age was not seen")
+        return VerdictName.TOO_EARLY, "the age was not seen"
     if signals.falling or after.age_seconds < 0.8 * before.age_seconds:
-        return told(verdict=VerdictName.IMPROVING, because="the age falls")
+        return VerdictName.IMPROVING, "the age falls"
     if seen.levers and seen.minutes < _MINUTES_OF_CAUSE and not seen.overdue:
-        return told(verdict=VerdictName.TOO_EARLY, because="a minute of it tells nothing yet")
+        return VerdictName.TOO_EARLY, "a minute of it tells nothing yet"
     course = f"the age went from {before.age_seconds:.0f} s to {after.age_seconds:.0f} s"
-    return told(verdict=VerdictName.UNCHANGED, because=course)
+    return VerdictName.UNCHANGED, course
 
 
-def _harm_of(
+def _slower(
     before: Snapshot | None,
     after: Snapshot,
     policy: Policy,
     seen: Effect,
-    whole: Signals,
     *,
-    settled: bool,
+    whole: Signals,
     shared: bool,
-) -> str | None:
-    harm, ratio = None, policy.thresholds.saturation_ratio
-    if seen.levers:
-        harm = harmed(before, after, policy, seen, settled=settled)
-    if harm or settled or seen.isolates or seen.minutes < MINUTES_OF_HARM:
-        return harm
-    longest, usual = seen.signals.duration_max_ms, whole.usual_duration_max_ms
-    if shared and not grew(usual, longest, ratio):
+) -> Harm | None:
+    """Lanes that are slower since, and not for another reason."""
+    ratio = policy.thresholds.saturation_ratio
+    quick = as_quick_as_ever(whole, ratio, seen.signals.duration_max_ms)
+    stands = one_place_ages(seen.signals, policy)
+    if seen.isolates or seen.minutes < MINUTES_OF_HARM or quick or stands:
+        return None
+    if shared and not grew(whole.usual_duration_max_ms, seen.signals.duration_max_ms, ratio):
         return None  # of what others do besides, there is less among them now
     return slower_for_nothing(before, after, ratio, shared=shared)
 
@@ -184,6 +195,8 @@ def _healthy(signals: Signals, policy: Policy) -> bool:
         return False
     late = max(policy.thresholds.alarm_seconds, signals.normal_age_seconds)
     low = max(signals.age_seconds, signals.highest_age_seconds or 0.0) < late
+    if (signals.error_share or 0.0) >= policy.thresholds.total_failure_share:
+        return False  # where nothing succeeds, the age that is seen is an old one
     return low and (signals.age_slope is None or signals.age_slope < 0.5)
 
 
@@ -227,6 +240,12 @@ def settled(state: IncidentState, now: datetime) -> bool:
     if recovered is None or now - recovered < _SETTLED:
         return False
     return all(tracked.at < recovered for tracked in made)
+
+
+def harm_seen(state: IncidentState, case: Case) -> Snapshot:
+    """How it is with what is in effect, as far as that shows."""
+    seen = effect(state, case.evidence, case.at, case.policy)
+    return snapshot(case.at, seen.signals if seen.minutes else case.signals)
 
 
 # For so long after the recovery slower lanes and errors are still the raise's doing.

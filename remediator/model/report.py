@@ -89,6 +89,8 @@ class Verdict(Record):
     verdict: VerdictName
     because: str
     readings: tuple[Reading, ...] = ()
+    saturates: bool = False
+    """Whether it is worse since what stands behind the function bears no more."""
 
 
 class FollowUpDecision(StrEnum):

@@ -55,6 +55,7 @@ def approved(turn: Turn, plan: GuardedPlan, by: str) -> Report:
     hear(turn, plan, by)
     turn.recover()
     turn.look()
+    turn.case = learned.as_learned(turn.case, turn.state)
     found = turn.case.diagnosis
     same = found.cause is plan.plan.cause and (found.proven or not plan.plan.proven)
 

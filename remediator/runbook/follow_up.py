@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from remediator.decide import effects, learned, next_step, pacing, restoring, verification
+from remediator.decide.caution import loses_what_fails
 from remediator.decide.guardrails import Undo
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.events.requests import FollowUpDue
@@ -160,6 +161,7 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
             turn.update(**counted)
             return undoing.forget(turn, str(error))
         raise
+    turn.state = learned.held_against(turn.case, turn.state)
     turn.case = learned.as_learned(turn.case, turn.state)
     seen = effects.effect(turn.state, turn.case.evidence, turn.at, turn.case.policy)
     verdict = _judged(turn, seen)
@@ -182,6 +184,8 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     state, case = turn.state, turn.case
     if costs := learned.only_costs(state, case):
         return Verdict(verdict=VerdictName.WORSE, because=costs)
+    loses = loses_what_fails(case.evidence.mapping)
+    answered = any(effects.was_answered(state, t) for t in seen.levers)
     return verification.judge(
         state.before,
         turn.at,
@@ -190,7 +194,8 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
         seen=seen,
         raised=any(learned.raised(t) for t in state.in_effect),
         bounded=any(t.endangers for t in state.in_effect),
-        settled=verification.settled(state, turn.at),
+        loses=loses,
+        settled=verification.settled(state, turn.at) or (answered and not loses),
         shared=bool(case.evidence.sibling_mappings or case.signals.others_invoke),
         cause=case.diagnosis.cause,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from remediator.decide import learned, pacing, restoring
+from remediator.decide import learned, pacing, restoring, verification
 from remediator.decide.guardrails import Undo
 from remediator.decide.restoring import Stays
 from remediator.errors import PermanentError, TemporaryError
@@ -27,23 +27,18 @@ from remediator.state import Stage, TrackedChange
 
 def roll_back(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     """Undo the newest turn; remember that its remedy does harm here; keep watching."""
+    due = _did_harm(turn)
+    _blame(turn, verdict, due)
     held = turn.held_back()
     if held:
         return hold(turn, verdict, step, f"rollback is due, but {held}")
-    due = _did_harm(turn)
     ruled = turn.rule_undo(due, Undo.HARM)
     which, stays = restoring.ruled_out(due, ruled)
     if not which:
         return _hold_undo(turn, verdict, step, ruled, restoring.kept_words(stays))
-    worse = verdict.verdict is VerdictName.WORSE
-    raised = worse and any(learned.raised(t) for t in which)
-    if raised and learned.saturates(turn.case, verdict.because):
-        found = learned.saturated(turn.case.diagnosis, verdict)
-        turn.case = turn.case._replace(diagnosis=found)
-    found = turn.case.diagnosis
     # Remembered with the undo's first line: one that dies half-way must not raise it again.
     _remember_tried(turn, which)
-    turn.update(cause=found.cause, diagnosis=found, learned=found.cause, stage=Stage.WATCHING)
+    turn.update(learned=turn.case.diagnosis.cause, stage=Stage.WATCHING)
     results = turn.undo(which)
     turn.free_claim()
     outcome = Outcome(
@@ -54,6 +49,18 @@ def roll_back(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     )
     done = {"decision": FollowUpDecision.ROLL_BACK, "at": turn.state.follow_up_at}
     return turn.end(outcome, step.model_copy(update=done), verdict=verdict, called=True)
+
+
+def _blame(turn: Turn, verdict: Verdict, due: Sequence[TrackedChange]) -> None:
+    """What is worse since a raise is of what stands behind, and that is the word, whether or not
+    the raise may be taken back at once."""
+    worse = verdict.verdict is VerdictName.WORSE
+    if worse and any(map(learned.raised, due)) and learned.saturates(turn.case, verdict):
+        found = learned.saturated(turn.case.diagnosis, verdict)
+        turn.case = turn.case._replace(diagnosis=found)
+        turn.update(harm=verification.harm_seen(turn.state, turn.case))
+    found = turn.case.diagnosis
+    turn.update(cause=found.cause, diagnosis=found)
 
 
 def _did_harm(turn: Turn) -> list[TrackedChange]:
@@ -157,6 +164,9 @@ def approved(turn: Turn, plan: GuardedPlan, by: str) -> Report:
     if back and exactly:
         if harm:  # not to be made again, and watched on
             _remember_tried(turn, back)
+        if harm and learned.blamed_for_harm(turn.state):
+            turn.update(learned=turn.state.cause)
+            turn.case = learned.as_learned(turn.case, turn.state)
         results = turn.undo(back)
         turn.free_claim()
     words = restoring.kept_words([] if exactly else restoring.ruled_out(back, ruled)[1])

@@ -105,6 +105,8 @@ class IncidentState(Record):
     learned: Cause | None = None
     """What our own change has shown, which readings alone do not: it holds for this incident."""
     before: Snapshot | None = None
+    harm: Snapshot | None = None
+    """As it was when a raise of ours was last blamed for it: what that is held against later."""
     forecast_drains_in_seconds: float | None = None
     changes: tuple[TrackedChange, ...] = ()
     going_on: tuple[Change, ...] = ()

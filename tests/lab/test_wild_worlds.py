@@ -17,6 +17,7 @@ from lab.episode import ForecastLine, Note, SettingChange
 from lab.plant import (
     AccountSpec,
     AwsError,
+    BackendSpec,
     Behaviour,
     DestinationSpec,
     FunctionSpec,
@@ -35,6 +36,7 @@ from lab.recorder import Recorder
 from lab.scenarios import CONSUMER, INCIDENTS, MAPPING, NEIGHBOUR, SCENARIOS, WILD
 from lab.scenarios.blueprint import STREAM
 from lab.wild import slices
+from lab.wild.bearing import more_would_saturate
 from lab.wild.dice import drawn
 from lab.wild.draw import wild
 from lab.wild.play import Nothing, Played, play
@@ -49,7 +51,7 @@ from lab.wild.scores import (
     to_json,
 )
 from lab.wild.sweep import Job, sweep
-from lab.wild.truth import Sample, Witness, ends_soon, right_causes
+from lab.wild.truth import NO_MORE_LANES, Sample, Witness, ends_soon, right_causes
 from remediator.model import Cause
 from tests.lab.plant_worlds import QUEUE, START
 
@@ -150,6 +152,37 @@ def test_the_plant_tells_the_cause_of_every_named_wild_world(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PUSHED))
 def test_what_is_not_saturated_before_it_is_pushed_is_slow(name: str) -> None:
     assert Cause.SLOW_CONSUMER in right_in(name)
+
+
+@pytest.mark.parametrize(
+    ("bears", "exponent", "rate", "too_much"),
+    [
+        pytest.param(2.0, 1.0, 4.0, True, id="what it gains in lanes it loses in speed"),
+        pytest.param(8.0, 1.0, 4.0, False, id="it bears what comes in"),
+        pytest.param(2.0, 0.5, 4.0, False, id="it slows by less than is gained"),
+        pytest.param(2.0, 1.0, 1.5, False, id="little comes in"),
+    ],
+)
+def test_whether_more_lanes_would_be_too_much_is_read_off_the_plant(
+    bears: float, exponent: float, rate: float, too_much: bool
+) -> None:
+    """A lane takes a second a record."""
+    plant = World(START, AccountSpec(), Knobs(), seed=1)
+    plant.add_backend(BackendSpec(name="db", concurrency=bears, exponent=exponent))
+    source = plant.add_stream(StreamSpec(name="orders"))
+    second = Behaviour(io_seconds_per_record=1.0)
+    plant.add_function(FunctionSpec(name="consumer", behaviour=second, backend="db"))
+    mapping = plant.add_mapping(MappingSpec(function="consumer", source_arn=source.arn))
+    plant.add_producer(ProducerSpec(stream="orders", rate=constant(rate)))
+    plant.run_until(600)
+    (cursor,) = mapping.cursors.values()
+    assert more_would_saturate(cursor, 600.0) is too_much
+
+
+def test_where_more_lanes_have_shown_to_be_too_much_both_words_are_right() -> None:
+    samples = [Sample(10.0 * n, 100.0 + 10 * n, ((NO_MORE_LANES, 1),)) for n in range(60)]
+    right = right_causes(samples, 500.0, 120.0, 60.0)
+    assert right == {Cause.SLOW_CONSUMER, Cause.DOWNSTREAM_SATURATED}
 
 
 def test_where_nothing_lags_there_is_nothing_to_do_but_to_wait() -> None:

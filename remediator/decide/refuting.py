@@ -1,0 +1,98 @@
+"""Whether what an incident has learned still holds against the newest readings. Pure.
+
+A lesson of ours is held against them at every look. Where a raise was blamed and taken back, the
+world answers: what goes on as it was, minutes after the lanes are few again, is not of the lanes.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from math import sqrt
+
+from remediator.decide.case import Case
+from remediator.decide.effects import only_with, snapshot, taken_back
+from remediator.evidence.signals import LAST_MINUTES, measure
+from remediator.evidence.since import minutes_of
+from remediator.model import Cause
+from remediator.settings_table import raises
+from remediator.state import IncidentState, Snapshot
+
+
+def is_over(cause: Cause, case: Case) -> bool:
+    """Whether the readings of now show that a cause which was learned is over, or no more than
+    one look's."""
+    return cause in _OVER and _OVER[cause](case)
+
+
+def _pool_is_free(case: Case) -> bool:
+    """Whether nothing is throttled any more: then more lanes are for the guardrails to say."""
+    return case.signals.throttle_share == 0
+
+
+def _has_caught_up_or_lags_anew(case: Case) -> bool:
+    """Whether it has run again for long enough to catch up, and does not."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=_CATCHING_UP)
+    runs = changed is not None and case.at - changed >= shows
+    slow = case.diagnosis.cause is Cause.SLOW_CONSUMER
+    return slow and runs and case.signals.falling is False
+
+
+# Minutes in which what somebody lets go on is left alone to catch up.
+_CATCHING_UP = 5
+
+
+def fails_by_itself(case: Case) -> bool:
+    """Whether nothing at all succeeds: what stands behind lets some of it through, with as many
+    lanes as it could bear before."""
+    share, limits = case.signals.error_share, case.policy.thresholds
+    return share is not None and share >= limits.total_failure_share
+
+
+# What shows that a cause which was learned is over.
+_OVER: Mapping[Cause, Callable[[Case], bool]] = {
+    Cause.THROTTLING: _pool_is_free,
+    Cause.CONSUMER_STOPPED: _has_caught_up_or_lags_anew,
+    Cause.DOWNSTREAM_SATURATED: fails_by_itself,
+}
+
+
+def was_mistaken(case: Case, state: IncidentState) -> bool:
+    """Whether it was learned that what stands behind the function bears no more, and that is not
+    so: what a raise was blamed for goes on without it, or, where none was made, lanes get as much
+    done as before."""
+    if state.learned is not Cause.DOWNSTREAM_SATURATED or any(
+        raises(t.change) for t in state.in_effect
+    ):
+        return False
+    written = [(t, t.ended_at) for t in taken_back(state) if raises(t.change) and t.ended_at]
+    if not written:
+        return _lanes_work_as_before(case)
+    seen = only_with(written, case.evidence)
+    if state.before is None or state.harm is None or seen is None:
+        return False
+    if state.before.at > state.harm.at or minutes_of(seen) < LAST_MINUTES:
+        return False
+    now = snapshot(case.at, measure(seen, case.policy.thresholds))
+    return _goes_on(state.before, state.harm, now, case.policy.thresholds.error_share)
+
+
+def _lanes_work_as_before(case: Case) -> bool:
+    """Whether a lane gets done what it usually does, or is nearer to that than to what counts as
+    slower: then a single look has shown it slower."""
+    rate, usual = case.signals.lane_rate, case.signals.usual_lane_rate
+    if rate is None or usual is None:
+        return False
+    return rate * sqrt(case.policy.thresholds.saturation_ratio) >= usual
+
+
+def _goes_on(before: Snapshot, harm: Snapshot, now: Snapshot, share: float) -> bool:
+    """Whether what was worse with the raise is, without it, nearer to that than to what was."""
+    was, then, errors = before.error_share or 0.0, harm.error_share or 0.0, now.error_share
+    if then - was >= share:
+        return errors is not None and errors >= (was + then) / 2
+    for name, is_worse in (("lane_rate", min), ("duration_ms", max)):
+        was, then, is_now = (getattr(one, name) for one in (before, harm, now))
+        if was and then and is_now and is_worse(was, then) == then:
+            return bool(is_worse(is_now, sqrt(was * then)) == is_now)
+    return False

@@ -1,0 +1,134 @@
+"""What an incident has learned is held against the newest readings at every look."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from remediator.decide.case import Case
+from remediator.decide.learned import as_learned, held_against
+from remediator.decide.tree import diagnosed
+from remediator.evidence.signals import measure
+from remediator.model import (
+    Cause,
+    Change,
+    Diagnosis,
+    Evidence,
+    Incident,
+    RemedyName,
+    Resource,
+    ResourceKind,
+)
+from remediator.policy import Policy
+from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
+from tests.evidence import MAPPING, MINUTES, NOW, evidence, target
+
+DEFAULTS = Policy()
+RAISE = RemedyName.RAISE_PARALLELIZATION_FACTOR
+
+
+def minutes_ago(minutes: float) -> Any:
+    return NOW - timedelta(minutes=minutes)
+
+
+def raised_and_taken_back(turn: int = 1, back_minutes_ago: float = 6) -> TrackedChange:
+    change = Change(
+        remedy=RAISE,
+        resource=Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING),
+        setting="parallelization_factor",
+        before=1,
+        after=10,
+    )
+    return TrackedChange(
+        change=change,
+        state=ChangeState.UNDONE,
+        at=minutes_ago(back_minutes_ago + 6),
+        turn=turn,
+        ended_at=minutes_ago(back_minutes_ago),
+    )
+
+
+BEFORE = Snapshot(at=minutes_ago(12), error_share=0.0, duration_ms=300, lane_rate=30.0)
+FAILED = BEFORE.model_copy(update={"at": minutes_ago(6), "error_share": 0.5})
+SLOWER = BEFORE.model_copy(update={"at": minutes_ago(6), "duration_ms": 900, "lane_rate": 10.0})
+
+
+def incident(harm: Snapshot | None, *changes: TrackedChange) -> IncidentState:
+    """What stands behind the function was blamed for what a raise did."""
+    return IncidentState(
+        incident_id="inc",
+        account_id="111122223333",
+        region="eu-west-1",
+        incident=Incident(incident_id="inc", at=minutes_ago(15)),
+        target=target(),
+        stage=Stage.WATCHING,
+        opened_at=minutes_ago(15),
+        updated_at=NOW,
+        changes=changes,
+        turn=len(changes),
+        cause=Cause.DOWNSTREAM_SATURATED,
+        diagnosis=Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=()),
+        learned=Cause.DOWNSTREAM_SATURATED,
+        before=BEFORE,
+        harm=harm,
+        tried=(RAISE,),
+    )
+
+
+def case(of: Evidence) -> Case:
+    return Case(of, measure(of, DEFAULTS.thresholds), DEFAULTS)
+
+
+def failing(share: float) -> Evidence:
+    return evidence(invocations=60.0, errors=[0.0] * (MINUTES - 20) + [60.0 * share] * 20)
+
+
+def taking(duration_ms: float) -> Evidence:
+    return evidence(duration_ms=[300.0] * (MINUTES - 12) + [duration_ms] * 12)
+
+
+@pytest.mark.parametrize(
+    ("harm", "now", "withdrawn"),
+    [
+        pytest.param(FAILED, failing(0.6), True, id="it fails as with many lanes"),
+        pytest.param(FAILED, failing(0.1), False, id="it fails far less"),
+        pytest.param(SLOWER, taking(1000.0), True, id="it is as slow as with many lanes"),
+        pytest.param(SLOWER, taking(320.0), False, id="it is as quick as before"),
+        pytest.param(None, failing(0.6), False, id="what it was blamed for was not written down"),
+    ],
+)
+def test_what_goes_on_without_the_raise_was_none_of_its_doing(
+    harm: Snapshot | None, now: Evidence, withdrawn: bool
+) -> None:
+    """The world answers, minutes after the lanes are few again."""
+    state = held_against(case(now), incident(harm, raised_and_taken_back()))
+    assert (state.learned is None) is withdrawn
+    assert (RAISE not in state.tried) is withdrawn
+
+
+def test_the_answer_is_waited_for() -> None:
+    """Its first minutes are still of the many lanes."""
+    soon = incident(FAILED, raised_and_taken_back(back_minutes_ago=3))
+    assert held_against(case(failing(0.6)), soon) is soon
+
+
+def test_a_raise_that_was_taken_back_twice_is_not_made_a_third_time() -> None:
+    twice = incident(FAILED, raised_and_taken_back(1, 20), raised_and_taken_back(2))
+    state = held_against(case(failing(0.6)), twice)
+    assert state.learned is None
+    assert RAISE in state.tried
+
+
+def test_a_single_look_that_shows_lanes_slower_teaches_nothing_once_they_are_not() -> None:
+    """Where no raise of ours has shown it."""
+    quick, slow = taking(300.0), taking(900.0)
+    assert held_against(case(quick), incident(None)).learned is None
+    assert held_against(case(slow), incident(None)).learned is Cause.DOWNSTREAM_SATURATED
+
+
+def test_a_lesson_that_holds_outweighs_what_the_readings_say_without_it() -> None:
+    busy = evidence(iterator_age_ms=[60_000.0 * n for n in range(MINUTES)], invocations=200.0)
+    found = diagnosed(busy, DEFAULTS)
+    assert found.diagnosis.cause is Cause.SLOW_CONSUMER
+    state = incident(SLOWER, raised_and_taken_back())
+    assert as_learned(found, state).diagnosis.cause is Cause.DOWNSTREAM_SATURATED
