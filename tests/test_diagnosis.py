@@ -548,6 +548,20 @@ def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evi
     return seen.model_copy(update={"metrics": {**seen.metrics, metric: older}})
 
 
+BOTH_AT_ONCE = evidence(
+    shards=2,
+    batch_size=10,
+    iterator_age_ms=climbing(1.0, 6),
+    stream_iterator_age_ms=climbing(1.0, 6),
+    youngest_age_ms=climbing(0.8, 6),
+    invocations=since(6, 17, 85),
+    errors=since(6, 5),
+    duration_ms=since(6, 6300, 560),
+    duration_max_ms=since(6, 7200, 1500),
+    concurrent_executions=2,
+    incoming_records=since(6, 690, 150),
+    read_records=since(6, 690, 150),
+)
 KINDS: Mapping[str, tuple[Evidence, Cause]] = {
     "an age of a batch that waits for the one before is no lag": (
         long_batches(iterator_age_ms=[60_000.0, 130_000.0] * 15),
@@ -985,6 +999,123 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.SLOW_CONSUMER,
     ),
+    "a batch stands still in timeouts, as good ones may, and no witness says a word": (
+        poison(
+            sibling_mappings=1,
+            batch_size=90,
+            errors=since(10, 60),
+            duration_ms=20_000,
+            duration_max_ms=30_000,
+            timeout_seconds=30,
+            concurrent_executions=4,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "behind partial responses, and by their own ages no shard stands still": (
+        behind_partial_responses(
+            iterator_age_ms=climbing(0.7, 8),
+            stream_iterator_age_ms=0,
+            shard_metrics={
+                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: 0 if n else climbing(0.3, 8)}
+                for n in range(4)
+            },
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "behind partial responses twice as much comes in, and the age climbs by half a clock's pace": (
+        behind_partial_responses(
+            iterator_age_ms=climbing(0.6, 6),
+            stream_iterator_age_ms=climbing(0.6, 6),
+            incoming_records=since(6, 4800, 2400),
+            read_records=since(6, 3200, 2400),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "behind partial responses an age has climbed for long, and a stopped clock would be older": (
+        behind_partial_responses(
+            iterator_age_ms=climbing(0.6, 16),
+            stream_iterator_age_ms=climbing(0.6, 16),
+            invocations=since(16, 280, 240),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "as many records are reported as failed as before it lagged": (
+        behind_partial_responses(
+            invoked_events=600,
+            failed_invoke_events=[12.0] * 24 + [14.0] * 6,
+            iterator_age_ms=climbing(0.7, 6),
+            stream_iterator_age_ms=climbing(0.7, 6),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "an age climbs like a clock behind partial responses, though lanes work as ever": (
+        behind_partial_responses(
+            sibling_mappings=1, invocations=960, duration_ms=500, concurrent_executions=8
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "behind partial responses far more is tried than a few records' lanes could": (
+        behind_partial_responses(
+            invocations=since(6, 300, 60),
+            stream_invocations=since(6, 300, 60),
+            duration_ms=100,
+            youngest_age_ms=200,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "ten times as much comes in, and lanes that wait for another try are taken, too": (
+        evidence(
+            shards=4,
+            batch_size=1,
+            iterator_age_ms=climbing(0.95, 8),
+            stream_iterator_age_ms=climbing(0.95, 8),
+            incoming_records=since(8, 6000, 600),
+            read_records=since(8, 700, 600),
+            invocations=since(8, 400, 200),
+            errors=since(8, 160),
+            duration_ms=300,
+            duration_max_ms=500,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "the lanes that are busy are another mapping's: a record stands still all the same": (
+        poison(
+            shards=2,
+            sibling_mappings=1,
+            invocations=480,
+            duration_ms=500,
+            concurrent_executions=6,
+            iterator_age_ms=climbing(0.87, 5),
+            stream_iterator_age_ms=climbing(0.87, 5),
+            errors=since(5, 160),
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "a record stands still, and the other shard lags, too, since five times as much comes in": (
+        BOTH_AT_ONCE,
+        Cause.POISON_RECORD,
+    ),
+    "most of the newest minute's work runs into the timeout, whatever came in before": (
+        evidence(
+            shards=3,
+            bisect_on_error=True,
+            iterator_age_ms=climbing(0.6, 3),
+            stream_iterator_age_ms=climbing(0.6, 3),
+            incoming_records=since(2, 6000, 180),
+            read_records=since(2, 600, 180),
+            invocations=[120.0] * 28 + [140.0, 20.0],
+            errors=[0.0] * 28 + [3.0, 6.0],
+            duration_ms=[300.0] * 28 + [1_200.0, 10_000.0],
+            duration_max_ms=[800.0] * 28 + [30_000.0] * 2,
+            timeout_seconds=30,
+            concurrent_executions=3,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "split from the start, and one in sixty passes long after a record would be alone": (
+        split_since(60, errors=[0.0] * 10 + [59.0] * 20),
+        Cause.FUNCTION_FAILURE,
+    ),
 }
 
 
@@ -1002,8 +1133,70 @@ def test_a_kind_that_worlds_at_random_have_shown_gets_its_word(kind: str) -> Non
         "busy lanes that do again what they did, behind partial responses",
         "one success since batches are split, where hundreds failed before, may be chance",
         "the only lane fails behind partial responses, and its oldest record moves on a little",
+        "a record stands still, and the other shard lags, too, since five times as much comes in",
     ],
 )
 def test_what_is_only_likelier_proves_nothing(kind: str) -> None:
     """The word goes by what is likelier; what is captured, by what is shown (invariant 2)."""
     assert not diagnose(KINDS[kind][0], POLICY).proven
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(
+            poison(
+                invocations=since(10, 120, 240),
+                errors=since(10, 60),
+                invoked_events=since(10, 1100, 2400),
+                failed_invoke_events=since(10, 100),
+                incoming_records=since(10, 1000, 2400),
+                read_records=since(10, 1000, 2400),
+            ),
+            id="the rest succeeds less often, by as much as less comes in",
+        ),
+        pytest.param(
+            poison(
+                shards=1,
+                parallelization_factor=5,
+                invocations=240,
+                stream_invocations=240,
+                errors=since(10, 50),
+                duration_ms=1000,
+                concurrent_executions=5,
+                shard_metrics={
+                    "shardId-000000000000": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10)}
+                },
+            ),
+            id="of the only shard's lanes, its own age says nothing against the others",
+        ),
+        pytest.param(
+            poison(
+                errors=[20.0] * 20 + [28.0] * 10,
+                invoked_events=2400,
+                failed_invoke_events=[20.0] * 20 + [28.0] * 10,
+            ),
+            id="what fails did so before: the usual is that of before it lagged",
+        ),
+    ],
+)
+def test_what_is_shown_at_the_first_look_needs_no_second_one(seen: Evidence) -> None:
+    assert cause_of(seen) == (Cause.POISON_RECORD, "isolated")
+    assert diagnose(seen, POLICY).proven
+
+
+@pytest.mark.parametrize(("minutes", "detail"), [(3, "suspected"), (12, "undecided")])
+def test_a_split_has_told_nothing_until_what_fails_has_been_split(
+    minutes: int, detail: str
+) -> None:
+    """However long batches are split already: the record is among those that fail."""
+    seen = one_shard_fails(
+        iterator_age_ms=climbing(1.0, minutes),
+        stream_iterator_age_ms=climbing(1.0, minutes),
+        errors=since(minutes, 60),
+        bisect_on_error=True,
+        batch_size=100,
+        duration_max_ms=20_000,
+        timeout_seconds=60,
+    )
+    assert cause_of(seen) == (Cause.POISON_RECORD, detail)

@@ -856,6 +856,16 @@ def test_the_factor_is_not_raised_without_the_age_being_lifted() -> None:
     assert changes["parallelization_factor"].safe_only_with == ("maximum_record_age_seconds",)
 
 
+def test_a_probe_s_restart_leaves_room_for_that_of_what_it_tells() -> None:
+    """Its own would not push what waits past the age; the next one would."""
+    proven = poison(maximum_record_age_seconds=1100, on_failure_destination=QUARANTINE)
+    suspected = one_shard_fails(maximum_record_age_seconds=1100)
+    lifted = ("maximum_record_age_seconds", "bisect_on_error")
+    for seen, changed in ((suspected, lifted), (proven, ("bisect_on_error",))):
+        made = planning.plan("ours", situation(seen)).changes
+        assert tuple(one.setting for one in made)[: len(changed)] == changed
+
+
 @pytest.mark.parametrize("most", [-1, 604_800, 3600])
 def test_an_age_that_is_far_is_left_alone(most: int) -> None:
     here = situation(slow_consumer(maximum_record_age_seconds=most))

@@ -9,10 +9,10 @@ from remediator.decide import pacing
 from remediator.decide.planning import plan
 from remediator.decide.tree import diagnose
 from remediator.events.requests import FollowUpDue
-from remediator.model import GuardedPlan, Mode, RemedyName, ResourceKind, Status
+from remediator.model import Cause, GuardedPlan, Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy
 from remediator.state import IncidentState
-from tests.evidence import case_of, falling, recovering
+from tests.evidence import case_of, climbing, falling, poison, recovering, since
 from tests.histories import state
 from tests.lives import BOUNDED, by_a_human, started, state_of, transition
 from tests.small_account import Weather
@@ -175,3 +175,31 @@ def test_a_lag_that_falls_is_looked_at_often_only_where_records_may_be_given_up(
     known = state(mapping=seen.target.event_source_mapping, changes=(ours,))
     often = pacing.interval(known, case) == KNOBS.soon_seconds
     assert (often, pacing.sees_to_it(known, case)) == (given_up, given_up)
+
+
+@pytest.mark.parametrize(("errors", "soon"), [(0, False), ([0.0] * 29 + [40.0], True)])
+def test_failures_that_have_just_begun_are_looked_at_soon_whatever_it_looks_like(
+    errors: float | list[float], *, soon: bool
+) -> None:
+    seen = recovering(errors=errors)
+    case = case_of(seen, diagnose(seen, Policy()), Policy())
+    assert case.diagnosis.cause is Cause.RECOVERING
+    known = state(mapping=seen.target.event_source_mapping).model_copy(update={"changes": ()})
+    assert (pacing.interval(known, case) == KNOBS.soon_seconds) is soon
+    assert pacing.quiet(case) is not soon
+
+
+def test_what_the_next_minute_proves_is_looked_at_in_a_minute_whatever_is_in_effect() -> None:
+    seen = poison(
+        shards=8,
+        parallelization_factor=5,
+        iterator_age_ms=climbing(1.0, 4),
+        stream_iterator_age_ms=climbing(1.0, 4),
+        invocations=60,
+        errors=since(4, 18),
+        invoked_events=600,
+        failed_invoke_events=since(4, 20),
+    )
+    case = case_of(seen, diagnose(seen, Policy()), Policy())
+    known = state(mapping=seen.target.event_source_mapping, changes=(FACTOR,))
+    assert pacing.interval(known, case) == KNOBS.soon_seconds

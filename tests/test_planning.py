@@ -1,6 +1,7 @@
 """From a diagnosis to a wish: the right lever, its size, and what is said where none fits."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -574,3 +575,38 @@ def test_what_was_tried_is_said_and_what_else_there_is_with_its_refusal() -> Non
     refused = told(slow_consumer(), raise_parallelization_factor="cooldown: until 12:04 UTC")
     assert f"{raised}: cooldown: until 12:04 UTC" in refused
     assert f"{raised}: it fits, and is left to a person" in told(slow_consumer())
+
+
+@pytest.mark.parametrize(("minutes", "splits"), [(1, False), (5, True)])
+def test_a_function_that_was_changed_just_now_is_seen_at_work_before_its_batches_are_split(
+    minutes: int, *, splits: bool
+) -> None:
+    """A fix, perhaps: a restart would hold up what succeeds by now."""
+    seen = one_shard_fails(
+        function_last_modified=NOW - timedelta(minutes=minutes),
+        errors=since(20, 60),
+        iterator_age_ms=climbing(1.0, 20),
+        stream_iterator_age_ms=climbing(1.0, 20),
+    )
+    changed = {made.setting for made in plan(seen).changes}
+    assert ("bisect_on_error" in changed) is splits
+
+
+@pytest.mark.parametrize("minutes", [3, 4, 5])
+def test_what_the_next_minute_proves_by_itself_is_worth_no_restart(minutes: int) -> None:
+    seen = poison(
+        shards=8,
+        parallelization_factor=5,
+        iterator_age_ms=climbing(1.0, minutes),
+        stream_iterator_age_ms=climbing(1.0, minutes),
+        invocations=60,
+        errors=since(minutes, 18),
+        invoked_events=600,
+        failed_invoke_events=since(minutes, 20),
+    )
+    made = plan(seen)
+    nearly = minutes == 4
+    assert made.proven is (minutes == 5)
+    assert bool(made.waits) is nearly
+    assert bool(made.changes) is not nearly
+    assert made.escalation is None

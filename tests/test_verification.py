@@ -16,6 +16,7 @@ from remediator.decide.verification import gained, held, judge, settled
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals, measure
 from remediator.model import (
+    Answer,
     Cause,
     Change,
     Detail,
@@ -26,6 +27,7 @@ from remediator.model import (
     RemedyName,
     Resource,
     ResourceKind,
+    Step,
     Verdict,
     VerdictName,
 )
@@ -726,6 +728,25 @@ def test_a_suspicion_becomes_surer_only_by_proof() -> None:
     assert not surer(of, SUSPECTED)
     assert not surer(of, shows(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE))
     assert not surer(state(), shows(Cause.POISON_RECORD, Detail.ISOLATED))
+
+
+@pytest.mark.parametrize(
+    ("approved", "everything_fails", "clear", "decision"),
+    [
+        pytest.param("undecided", Answer.YES, True, D.ROLL_BACK, id="and all that comes after it"),
+        pytest.param("undecided", Answer.YES, False, D.WAIT, id="perhaps it is not given up yet"),
+        pytest.param("undecided", Answer.NO, True, D.NEXT_RUNG, id="but the rest succeeds"),
+        pytest.param("isolated", Answer.YES, True, D.NEXT_RUNG, id="of a function shown healthy"),
+    ],
+)
+def test_what_a_person_has_let_go_without_proof_is_stopped_where_all_goes_on_failing(
+    approved: str, everything_fails: Answer, *, clear: bool, decision: FollowUpDecision
+) -> None:
+    made = state(60, BOUNDING, shows(Cause.POISON_RECORD, Detail(approved)))
+    step = Step(id="everything_fails", question="?", answer=everything_fails, because="so")
+    now_shows = shows(Cause.POISON_RECORD, Detail.UNDECIDED).model_copy(update={"path": (step,)})
+    told = Verdict(verdict=U, because="so")
+    assert next_step(made, told, now_shows, DEFAULTS, NOW, clear=clear).decision is decision
 
 
 def test_while_it_is_not_clear_that_it_does_nothing_it_is_waited() -> None:

@@ -1,13 +1,11 @@
-"""Questions about what fails: how much, since when, what kind; behind partial responses, too."""
+"""Questions about what fails: how much, since when, what kind."""
 
 from datetime import timedelta
 from math import inf
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Reading
-from remediator.policy import Thresholds
 
 
 def failing(case: Case) -> Finding:
@@ -31,7 +29,7 @@ def failing(case: Case) -> Finding:
     stands = stands and not nothing_gets_on(case)
     if (sustained or repeated) and not all_now:
         for_long = (signals.still_minutes or 0) >= _FOR_LONG
-        sure = stands and (for_long or like_a_clock(signals))
+        sure = stands and (for_long or like_a_clock(signals)) and not _swamped(case)
         if not sure and _failed_before(signals):
             return Finding(NO, "as much failed before anything lagged", readings)
         if _a_little_beside_the_work(case) and not sure:
@@ -94,39 +92,80 @@ CLOCK = 0.9
 def _a_little_beside_the_work(case: Case) -> bool:
     """Whether the lanes work all the time, and what fails takes little of it: it must be tried
     again, but waiting for that is no work."""
-    signals, limits = case.signals, case.policy.thresholds
+    failed, most = _failed_of_the_work(case), _A_LITTLE_UNDER_LOAD if loaded(case) else _A_LITTLE
+    return _busy(case) and failed is not None and failed <= most
+
+
+def _busy(case: Case) -> bool:
+    """Whether the lanes work all the time; what is more than they are works for another mapping,
+    and tells nothing of them unless far more comes in."""
+    share = case.signals.busy_share or 0.0
+    ours = case.evidence.sibling_mappings == 0 or share <= 1 or loaded(case)
+    return ours and share >= case.policy.thresholds.busy_share
+
+
+def _failed_of_the_work(case: Case) -> float | None:
+    """The share of the lanes' work that fails. What runs into the timeout takes longer than the
+    rest, in the newest minute, which is that of the durations."""
+    signals = case.signals
     failed, mean, longest = signals.error_share, signals.duration_ms, signals.duration_max_ms
     if failed is None or not mean or longest is None:
-        return False
-    each = longest / mean if times_out(case).answer is YES else 1.0
-    loaded = _times(signals.peak_arrival_per_second, signals.usual_arrival_per_second, limits)
-    most = _A_LITTLE_UNDER_LOAD if loaded else _A_LITTLE
-    return (signals.busy_share or 0.0) >= limits.busy_share and failed * max(each, 1) <= most
+        return None
+    if times_out(case).answer is not YES:
+        return failed
+    return min(1.0, max(failed, signals.newest_error_share or 0.0) * max(1.0, longest / mean))
 
 
 # Of the lanes' work; where more comes in than usual, what fails may well come of that.
 _A_LITTLE, _A_LITTLE_UNDER_LOAD = 0.15, 0.3
 
 
-def _times(now: float | None, usual: float | None, limits: Thresholds) -> bool:
-    return now is not None and bool(usual) and now >= limits.saturation_ratio * (usual or 0.0)
+def loaded(case: Case) -> bool:
+    """Whether far more comes in than usual."""
+    now, usual = case.signals.peak_arrival_per_second, case.signals.usual_arrival_per_second
+    times = case.policy.thresholds.saturation_ratio
+    return now is not None and bool(usual) and now >= times * (usual or 0.0)
 
 
 def _would_lag_anyway(case: Case) -> bool:
     """Whether the lanes, busy all the time, would not get done what comes in by far, even if all
     that fails succeeded: then it is too much, and the failures may well come of that."""
-    signals, limits = case.signals, case.policy.thresholds
-    failed, arrives = signals.error_share, signals.arrival_per_second
+    signals = case.signals
+    failed, arrives = _failed_of_the_work(case), signals.arrival_per_second
     done = (
         signals.processed_per_second if signals.head_per_second is None else signals.head_per_second
     )
-    busy = (signals.busy_share or 0.0) >= limits.busy_share
-    if not busy or failed is None or failed > _HALF or arrives is None or done is None:
-        return False
+    if not _busy(case) or failed is None or failed > _HALF or arrives is None or done is None:
+        return _swamped(case)
     return arrives * (1 - failed) >= _BY_FAR * done
 
 
 _BY_FAR, _HALF = 2.0, 0.5
+
+
+def _swamped(case: Case) -> bool:
+    """Whether so much more comes in than usual, and than gets done, that the age climbs like a
+    clock of itself. A lane is taken, too, while it waits to try again what has failed."""
+    signals, share = case.signals, case.policy.thresholds.busy_share
+    arrives, usual = signals.arrival_per_second, signals.usual_arrival_per_second
+    done, failed, lanes = signals.processed_per_second, _failed_of_the_work(case), signals.lanes
+    if arrives is None or not usual or done is None or not lanes or (failed or 0.0) > _HALF:
+        return False
+    taken = (signals.busy_lanes or 0.0) + fails_a_minute(signals) * SECONDS_BETWEEN_TRIES / 60
+    shards = case.evidence.open_shards or 1
+    places = shards if shards > 1 else lanes
+    beside = arrives * (places - 1) / places  # what one record that stands still would leave
+    return taken >= share * lanes and arrives >= _BY_FAR * usual and beside >= _BY_FAR * done
+
+
+# Of what fails; AWS was seen to wait about so long.
+SECONDS_BETWEEN_TRIES = 10
+
+
+def fails_a_minute(signals: Signals) -> float:
+    """Invocations that fail."""
+    share, done = signals.error_share or 0.0, signals.successes_per_minute or 0.0
+    return done * share / (1 - share) if share < 1 else inf
 
 
 def _failed_before(signals: Signals) -> bool:
@@ -140,8 +179,12 @@ _NO_MORE_THAN = 1.5
 
 def nothing_gets_on(case: Case) -> bool:
     """Whether the youngest batches grow older as well as the oldest: then it is no single place of
-    several that stands still."""
-    return case.signals.others_move is False and (case.evidence.open_shards or 0) > 1
+    several that stands still. Where far more comes in than usual, and lanes that are busy with it
+    are seen to succeed, they may for that alone."""
+    mapping, several = case.evidence.mapping, (case.evidence.open_shards or 0) > 1
+    counted = mapping is not None and not mapping.reports_partial_batches
+    swamped = counted and loaded(case) and _busy(case)
+    return case.signals.others_move is False and several and not swamped
 
 
 def stuck(case: Case) -> bool:
@@ -217,72 +260,3 @@ def times_out(case: Case) -> Finding:
 # How likely it may be that failures at random look like one record that stands still, and yet the
 # word is of a record. It proves nothing: what is captured needs more.
 LIKELY = 0.3
-
-
-def no_place_gets_on(case: Case) -> Finding:
-    """What stands still everywhere is no record's doing, though no failure is counted."""
-    readings = (
-        case.reading("others_move"),
-        Reading(name="open_shards", value=case.evidence.open_shards),
-        Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
-    )
-    if case.signals.others_move is None:
-        return unseen("whether the youngest batches grow older as well", *readings)
-    none = nothing_gets_on(case)
-    because = "the youngest batches grow older as well" if none else "some place may get on"
-    return when(none, because, *readings)
-
-
-def stuck_in_silence(case: Case) -> Finding:
-    """Partial batch responses hide a poison record: the invocation counts as a success."""
-    mapping, signals = case.evidence.mapping, case.signals
-    partial = mapping.reports_partial_batches if mapping else None
-    readings = (
-        Reading(name="reports_partial_batches", value=partial),
-        case.reading("failed_events_per_minute", "records/min"),
-        case.reading("age_slope", "s/s"),
-        case.reading("busy_share"),
-        case.reading("busy_lanes"),
-        case.reading("usual_busy_lanes"),
-    )
-    if partial is False:
-        return Finding(NO, "the function does not report partial batches", readings)
-    longest = max(signals.duration_max_ms or 0.0, signals.usual_duration_max_ms or 0.0) / 60_000
-    if (signals.silent_minutes or 0) >= LAST_MINUTES + longest:
-        return Finding(NO, "nothing is invoked that could fail", readings)
-    if partial is None or signals.age_slope is None or signals.busy_share is None:
-        return unseen("partial responses, the slope or the lanes", *readings)
-    counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
-    if counted and not (signals.failed_events_per_minute and signals.failed_event_share != 0):
-        return Finding(NO, "the mapping's own counts show no failed record", readings)
-    idle = signals.busy_share < case.policy.thresholds.busy_share or _works_in_vain(signals)
-    flowing = bool(signals.arrival_per_second)
-    # With free lanes no healthy shard's age climbs, so half the slope of a stopped clock will do.
-    least = 0.5 * case.policy.thresholds.stuck_slope
-    climbing = least <= signals.age_slope <= _NO_FASTER
-    return when(
-        climbing and idle and flowing and not signals.read_throttled_minutes,
-        "the oldest record does not move although lanes are free, or do the same again: failures "
-        "may be hidden in partial responses"
-        if climbing and idle
-        else "records move on, or every lane is busy",
-        *readings,
-    )
-
-
-def _works_in_vain(signals: Signals) -> bool:
-    """Whether lanes work more than usual though no more comes in and nothing takes longer: they do
-    again what they did before."""
-    busy, usual = signals.busy_lanes, signals.usual_busy_lanes
-    came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
-    takes, took = signals.duration_ms, signals.usual_duration_ms
-    if None in {busy, usual, came, usually, takes, took}:
-        return False
-    more = (busy or 0.0) >= _MORE * (usual or 0.0)
-    explained = (came or 0.0) > _AS_BEFORE * (usually or 0.0)
-    longest, before = signals.duration_max_ms, signals.usual_duration_max_ms
-    explained = explained or (longest or 0.0) > _AS_BEFORE * (before or inf)
-    return more and not explained and (takes or 0.0) <= _AS_BEFORE * (took or 0.0)
-
-
-_MORE, _AS_BEFORE = 1.3, 1.15

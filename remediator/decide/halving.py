@@ -1,9 +1,8 @@
 """Questions about what splitting failed batches has shown, and whether it was long enough."""
 
-from math import inf
-
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.evidence.signals import Signals
+from remediator.decide.failing import SECONDS_BETWEEN_TRIES, fails_a_minute, times_out
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import MappingState, Reading
 
 
@@ -69,31 +68,32 @@ def good_ones_would_end(case: Case) -> Finding:
     if mapping is None or usual is None or timeout is None:
         return unseen("how long good records take, or the timeout", *readings)
     most = usual * mapping.batch_size / 1000
-    if _fails_a_minute(case.signals) > _TRIES_OF_ONE * (1 + 60 / timeout):
+    if fails_a_minute(case.signals) > _TRIES_OF_ONE * (1 + 60 / timeout):
         return Finding(NO, "more fails than one lane could try in that time", readings)
     because = f"a full batch of good records would take {most:.0f} s at most, of {timeout} s"
     return when(most < timeout, because, *readings)
 
 
-def _fails_a_minute(signals: Signals) -> float:
-    share, done = signals.error_share or 0.0, signals.successes_per_minute or 0.0
-    return done * share / (1 - share) if share < 1 else inf
+def times_out_as_good_ones_may(case: Case) -> Finding:
+    """Nothing shows that the rest succeeds: a batch that has become too large stands still, too."""
+    found = times_out(case)
+    if found.answer is YES and YES in {alone_by_now(case).answer, good_ones_would_end(case).answer}:
+        return Finding(NO, "good records would have ended in time by now", found.readings)
+    return found
 
 
 # Times as many tries as one lane makes, which may lie in one minute.
 _TRIES_OF_ONE = 1.5
 
 
-def _isolation_takes(case: Case, mapping: MappingState, each: float) -> float:
+def _isolation_takes(
+    case: Case, mapping: MappingState, each: float, *, restarts: bool = True
+) -> float:
     """Seconds from the change until a record is alone, and shown to be. ``each``: of a halving."""
     knobs, limits = case.policy.forecast, case.policy.thresholds
     halvings = mapping.halvings + 1
-    shown = knobs.restart_seconds + case.signals.late_by(limits.metric_delay_seconds)
-    return shown + halvings * (each + _SECONDS_BETWEEN_TRIES)
-
-
-# Of a failed batch; AWS was seen to wait about so long.
-_SECONDS_BETWEEN_TRIES = 10
+    shown = case.signals.late_by(limits.metric_delay_seconds) + restarts * knobs.restart_seconds
+    return shown + halvings * (each + SECONDS_BETWEEN_TRIES)
 
 
 def halves_succeed(case: Case) -> Finding:
@@ -141,12 +141,36 @@ _LIKELY = 0.05
 def succeeds_now_and_then(case: Case) -> Finding:
     """One record in the only lane lets nothing pass: what passes now and then, the function
     itself let fail."""
-    reading = case.reading("successes_before_modified", "invocations")
+    readings = (
+        case.reading("successes_before_modified", "invocations"),
+        case.reading("successes_per_minute"),
+        case.reading("usual_successes_per_minute"),
+    )
+    if _lets_a_few_pass(case):
+        because = "fewer succeed than in any healthy lane, long after a bad record would be alone"
+        return Finding(YES, because, readings)
     if case.signals.successes_before_modified is None:
-        return unseen("what succeeded since it fails", reading)
+        return unseen("what succeeded since it fails", *readings)
     often = _fails_now_and_then(case)
     because = "something succeeds now and then" if often else "nothing has succeeded since"
-    return when(often, because, reading)
+    return when(often, because, *readings)
+
+
+def _lets_a_few_pass(case: Case) -> bool:
+    """Whether something succeeds minute after minute, but far less than in a healthy lane, though
+    a bad record would have been alone for long: no halves are left to succeed."""
+    signals, mapping = case.signals, case.evidence.mapping
+    passed, usual = signals.successes_per_minute, signals.usual_successes_per_minute
+    goes_on = bool(passed) and bool(signals.failing_successes_per_minute)
+    if mapping is None or not goes_on or not usual or case.evidence.sibling_mappings != 0:
+        return False
+    alone_since = _over_for(case, mapping)
+    long = alone_since is not None and alone_since >= 60 * LAST_MINUTES
+    return long and (passed or 0.0) * (signals.lanes or 1) <= _NEXT_TO_NOTHING * usual
+
+
+# Of what a lane usually gets done.
+_NEXT_TO_NOTHING = 0.1
 
 
 def _fails_now_and_then(case: Case) -> bool:
@@ -190,7 +214,7 @@ _AS_OF_A_SECOND_LANE = 1.5
 
 def probes_are_over(case: Case) -> Finding:
     """Whether the steps that lose nothing have been made, for long enough to show."""
-    mapping, longest = case.evidence.mapping, case.signals.duration_max_ms
+    mapping = case.evidence.mapping
     if mapping is None:
         return unseen("the mapping")
     readings = (
@@ -200,9 +224,22 @@ def probes_are_over(case: Case) -> Finding:
     )
     if mapping.batch_size > 1 and not mapping.bisect_on_error:
         return Finding(NO, "failed batches are not split yet", readings)
-    if mapping.last_modified is None:
+    over = _over_for(case, mapping)
+    if over is None:
         return unseen("when the mapping was changed", *readings)
-    takes = _isolation_takes(case, mapping, (longest or 0.0) / 1000)
-    since = (case.evidence.gathered_at - mapping.last_modified).total_seconds()
-    because = f"the mapping is as it is for {since:.0f} s, and a probe shows after {takes:.0f} s"
-    return when(since >= takes, because, *readings)
+    told = f"it has failed like this for {abs(over):.0f} s"
+    if over < 0:
+        return Finding(NO, f"{told} less than a probe takes to show", readings)
+    return Finding(YES, f"{told} longer than a probe takes to show", readings)
+
+
+def _over_for(case: Case, mapping: MappingState) -> float | None:
+    """Seconds for which a record would have been alone, and shown to be; negative: until then. It
+    is tried since the mapping was changed, or since it fails, whichever is later."""
+    signals, changed = case.signals, mapping.last_modified
+    if changed is None:
+        return None
+    began = signals.failing_since or signals.onset or changed
+    each = (signals.duration_max_ms or 0.0) / 1000
+    takes = _isolation_takes(case, mapping, each, restarts=began < changed)
+    return (case.evidence.gathered_at - max(began, changed)).total_seconds() - takes

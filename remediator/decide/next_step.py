@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from remediator.model import (
+    Answer,
     Cause,
     Detail,
     Diagnosis,
@@ -93,6 +94,9 @@ def _not_better(
         return FollowUpDecision.WAIT, "it recovers by itself"
     if not acted:
         return FollowUpDecision.NEXT_RUNG, f"cause: {diagnosis.cause}"
+    if clear and _goes_on_failing(state, diagnosis):
+        because = "records are given up, and all that comes after them fails as well"
+        return FollowUpDecision.ROLL_BACK, because
     if diagnosis.cause is not state.cause or _sort(diagnosis.detail) != _sort(_detail(state)):
         return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
     if _made_room(state):
@@ -100,6 +104,16 @@ def _not_better(
     if not clear:
         return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
     return FollowUpDecision.NEXT_RUNG, verdict.because
+
+
+def _goes_on_failing(state: IncidentState, diagnosis: Diagnosis) -> bool:
+    """Whether retries were bounded by a person's word, without proof, and still nothing succeeds:
+    a record that was to blame would have been given up by now, so it is the function, and what is
+    given up from here on is good (invariant 2)."""
+    bounded = any(of(tracked.change) is RETRIES for tracked in state.in_effect)
+    proven = diagnosis.proven or (state.diagnosis is not None and state.diagnosis.proven)
+    answers = {step.id: step.answer for step in diagnosis.path}
+    return bounded and not proven and answers.get("everything_fails") is Answer.YES
 
 
 # Contention that shards help: which of them shows may change with the shards themselves.

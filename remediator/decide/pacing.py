@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from remediator.decide.case import Case
 from remediator.decide.caution import loses_what_fails
-from remediator.decide.remedies import QUIET_CAUSES
+from remediator.decide.remedies import QUIET_CAUSES, poison
 from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
 from remediator.settings_table import of, raises
@@ -64,13 +64,19 @@ WHOLE_MINUTE = 60
 LATEST = 300
 
 
+def quiet(case: Case) -> bool:
+    """Whether there is nothing to hurry for; failures in the newest minute are too few to say of
+    what, and the next one may tell."""
+    begins = (case.signals.newest_error_share or 0.0) >= case.policy.thresholds.error_share
+    return case.diagnosis.cause in QUIET_CAUSES and not begins
+
+
 def _waits_for_more(state: IncidentState, case: Case, verdict: Verdict | None) -> bool:
     """Whether the next minute may show what to do, while each one costs: nothing was done yet, or
     what was done has not shown yet whether it works."""
     made = state.levers_in_effect
     if not made:
-        quiet = case.diagnosis.cause in QUIET_CAUSES
-        return state.looks_made < QUICK_LOOKS and not quiet and not state.in_effect
+        return state.looks_made < QUICK_LOOKS and not quiet(case) and not state.in_effect
     waited = case.at - max(tracked.at for tracked in made)
     fresh = waited < timedelta(seconds=case.policy.follow_up.unchanged_after_seconds)
     return fresh and (_may_lose(state, case) or verdict is None or verdict.verdict not in _CLEAR)
@@ -112,7 +118,7 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
     every = case.policy.follow_up.every_seconds
     if state.looks_made >= case.policy.follow_up.most:
         return max(every, SLOW_SECONDS)
-    if state.going_on:
+    if state.going_on or poison.waits(case):
         return case.policy.follow_up.soon_seconds
     if sees_to_it(state, case):
         return min(every, case.policy.follow_up.soon_seconds)

@@ -19,6 +19,7 @@ from remediator.decide.remedies import (
     TOGETHER,
     Pass,
     Remedy,
+    poison,
 )
 from remediator.model import (
     Cause,
@@ -91,6 +92,8 @@ def _choose(
     else the fastest. Where nothing can be forecast it is the first that fits.
     """
     cause = here.diagnosis.cause
+    if why := poison.waits(here):
+        return (), why, ()
     passed: list[str] = []
     candidates: list[Candidate] = []
     for remedy in _in_order(here):

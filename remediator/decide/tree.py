@@ -13,9 +13,11 @@ from remediator.decide import (
     failing,
     flowing,
     halving,
+    health,
     meaning,
     running,
     saturation,
+    silent,
     standing,
 )
 from remediator.decide.case import NO, UNSEEN, YES, Case, Leaf, Question
@@ -89,7 +91,7 @@ TREE: Mapping[str, Question] = {
     ),
     "own_records_succeed": Question(
         "Is it shown that this mapping's own records succeed?",
-        standing.own_records_succeed,
+        health.own_records_succeed,
         yes="stuck_in_timeouts",
         no="just_deployed",
         unseen="changed_just_then",
@@ -180,7 +182,7 @@ TREE: Mapping[str, Question] = {
     ),
     "stuck_in_silence": Question(
         "Does the oldest record stand still behind partial batch responses?",
-        failing.stuck_in_silence,
+        silent.stuck_in_silence,
         yes="changed_in_silence",
         no="reads_contended",
         unseen="reads_contended",
@@ -194,7 +196,7 @@ TREE: Mapping[str, Question] = {
     ),
     "own_records_succeed_too": Question(
         "Is it shown that this mapping's own records succeed, beside those reported as failed?",
-        standing.own_records_succeed,
+        health.own_records_succeed,
         yes=Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
         no="no_place_gets_on",
         unseen="no_place_gets_on",
@@ -203,12 +205,19 @@ TREE: Mapping[str, Question] = {
         "Was the function changed just before the oldest record stopped?",
         failing.just_deployed,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
+        no="as_good_ones_may",
+        unseen="as_good_ones_may",
+    ),
+    "as_good_ones_may": Question(
+        "Does what stands still run into the timeout, as a batch of good records may?",
+        halving.times_out_as_good_ones_may,
+        yes=Leaf(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS),
         no="no_place_gets_on",
         unseen="no_place_gets_on",
     ),
     "no_place_gets_on": Question(
         "Does no shard get on, so that it cannot be one record?",
-        failing.no_place_gets_on,
+        silent.no_place_gets_on,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
         no="probes_are_over",
         unseen="probes_are_over",

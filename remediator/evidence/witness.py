@@ -25,7 +25,7 @@ READ_AHEAD_RECORDS = 1000
 
 
 def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
-    since = known.failing_since or known.onset
+    since = known.onset if _fails_as_ever(known) else known.failing_since or known.onset
     if since is None:
         return Signals()
     alone = Signals(
@@ -35,6 +35,15 @@ def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) 
         ),
     )
     return alone | _batches(evidence, since, known) | _reads(evidence, since)
+
+
+def _fails_as_ever(known: Signals) -> bool:
+    """Whether about as much failed while nothing lagged: then its trouble began with the lag."""
+    now, before = known.error_share, known.error_share_before
+    return now is not None and before is not None and now <= _AS_EVER * before
+
+
+_AS_EVER = 1.5
 
 
 def stream_invocations(evidence: Evidence) -> Counts | None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import chain
 
 from remediator.decide import effects, guardrails, learned, pacing
-from remediator.decide.remedies import QUIET_CAUSES
 from remediator.model import (
     ChangeResult,
     ChangeStatus,
@@ -147,7 +146,7 @@ def conclude(
     guarded = turn.wait_for_a_person(guarded, outcome) or guarded
     if watching and turn.state.follow_up_at is None:
         turn.wake_up_in(pacing.interval(turn.state, case))
-    if watching and case.diagnosis.cause in QUIET_CAUSES:
+    if watching and pacing.quiet(case):
         turn.put_off(case.policy.follow_up.every_seconds)
     if watching and outcome.status is Status.BLOCKED:
         turn.await_the_end(guarded)

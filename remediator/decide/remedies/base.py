@@ -85,11 +85,13 @@ def drops_in_a_restart(here: Case, remedy: RemedyName) -> int | None:
     most, mapping = age_bound(here), here.evidence.mapping
     if most is None or mapping is None:
         return None
-    age = here.signals.age_seconds
-    if age is not None and age + _LONGEST * here.policy.forecast.restart_seconds < most:
+    age, isolates = here.signals.age_seconds, remedy is RemedyName.ISOLATE_POISON
+    # What a probe tells is acted upon by another restart.
+    restarts = 2 if isolates and not here.diagnosis.proven else 1
+    longest = _LONGEST * restarts * here.policy.forecast.restart_seconds
+    if age is not None and age + longest < most:
         return None
     held = mapping.on_failure_destination
-    isolates = remedy is RemedyName.ISOLATE_POISON
     return None if isolates and held is not None and captures(here, held) else most
 
 

@@ -9,7 +9,10 @@ Where the probes have shown nothing, a person is asked: the plan says how much w
 most, and the guardrails never let it through by themselves.
 """
 
+from datetime import timedelta
+
 from remediator.decide.case import Case
+from remediator.decide.health import shows_in
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
@@ -55,6 +58,21 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
     return Pass("failed batches are split already")
 
 
+def waits(here: Case) -> str:
+    """Why nothing is changed yet, where the next minute proves it by itself: a split costs a
+    restart, and after it a while in which nothing may be changed. Empty: there is no reason to."""
+    found = here.diagnosis
+    if found.cause is not Cause.POISON_RECORD or found.proven:
+        return ""
+    minutes = shows_in(here)
+    if minutes is None or minutes > 1:
+        return ""
+    return (
+        "a record stands still while the rest succeeds; that this is no chance shows in a minute, "
+        "which is sooner than by a restart"
+    )
+
+
 def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
     """Where splitting cannot help, or would do more than split."""
     cause, detail = here.diagnosis.cause, here.diagnosis.detail
@@ -66,6 +84,8 @@ def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
         )
     if cause is Cause.FUNCTION_FAILURE and detail is Detail.DEPLOY:
         return Pass("the function was changed just before, and fails on good records since")
+    if not here.diagnosis.proven and _changed_just_now(here):
+        return Pass("the function was changed just now: what it does since then was not seen yet")
     if cause is Cause.FUNCTION_FAILURE and mapping.retries_bounded:
         return Pass(
             "what fails is given up by the mapping's own settings: nothing stays to be told"
@@ -73,6 +93,14 @@ def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
     if cause in _UNSURE and detail is not Detail.TIMEOUTS and not _stands_still(here):
         return Pass("no record stands still in one place: there is nothing to isolate")
     return None
+
+
+def _changed_just_now(here: Case) -> bool:
+    """Whether the newest minutes do not all show what the function does since it was changed."""
+    function = here.evidence.function
+    changed = function.last_modified if function else None
+    late = here.signals.late_by(here.policy.thresholds.metric_delay_seconds)
+    return changed is not None and here.at - changed < timedelta(seconds=late + 60 * LAST_MINUTES)
 
 
 _UNSURE = {Cause.FUNCTION_FAILURE, Cause.UNKNOWN}

@@ -1,0 +1,160 @@
+"""Questions about failures that nobody counts: those behind partial batch responses."""
+
+from math import inf
+from statistics import fmean
+
+from remediator.decide.case import NO, YES, Case, Finding, unseen, when
+from remediator.decide.failing import (
+    SECONDS_BETWEEN_TRIES,
+    like_a_clock,
+    loaded,
+    nothing_gets_on,
+)
+from remediator.evidence.metrics import Metric
+from remediator.evidence.signals import LAST_MINUTES, Signals
+from remediator.model import Reading
+
+
+def no_place_gets_on(case: Case) -> Finding:
+    """What stands still everywhere is no record's doing, though no failure is counted."""
+    readings = (
+        case.reading("others_move"),
+        case.reading("successes_per_minute"),
+        case.reading("usual_successes_per_minute"),
+        Reading(name="open_shards", value=case.evidence.open_shards),
+        Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
+    )
+    if _most_lanes_try_in_vain(case):
+        return Finding(YES, "far more is tried than the lanes of a few records could", readings)
+    if case.signals.others_move is None:
+        return unseen("whether the youngest batches grow older as well", *readings)
+    none = nothing_gets_on(case)
+    because = "the youngest batches grow older as well" if none else "some place may get on"
+    return when(none, because, *readings)
+
+
+def _most_lanes_try_in_vain(case: Case) -> bool:
+    """Whether there are so many more invocations than what comes in asks for that most lanes must
+    do again what they did: behind partial responses a batch of which every record fails succeeds,
+    too, and is tried again a while later."""
+    signals, mapping, shards = case.signals, case.evidence.mapping, case.evidence.open_shards
+    tried, usual = signals.successes_per_minute, signals.usual_successes_per_minute
+    hidden = mapping is not None and mapping.reports_partial_batches
+    counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
+    alone = case.evidence.sibling_mappings == 0 and signals.others_invoke is not None
+    if not hidden or counted or not alone or tried is None or not usual or not signals.lanes:
+        return False
+    drains = (signals.busy_share or 1.0) >= case.policy.thresholds.busy_share
+    few = signals.stuck_shards is not None and 2 * signals.stuck_shards <= (shards or 0)
+    if drains or few:
+        return False
+    came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
+    more = max(1.0, came / usually) if came and usually else 1.0
+    each = SECONDS_BETWEEN_TRIES + (signals.duration_ms or 0.0) / 1000
+    return tried - more * usual >= _MOST_OF_THEM * signals.lanes * 60 / each
+
+
+_MOST_OF_THEM = 0.5
+
+
+def stuck_in_silence(case: Case) -> Finding:
+    """Partial batch responses hide a poison record: the invocation counts as a success."""
+    mapping, signals = case.evidence.mapping, case.signals
+    partial = mapping.reports_partial_batches if mapping else None
+    readings = (
+        Reading(name="reports_partial_batches", value=partial),
+        case.reading("failed_events_per_minute", "records/min"),
+        case.reading("age_slope", "s/s"),
+        case.reading("stuck_shards"),
+        case.reading("busy_share"),
+        case.reading("busy_lanes"),
+        case.reading("usual_busy_lanes"),
+    )
+    if partial is False:
+        return Finding(NO, "the function does not report partial batches", readings)
+    longest = max(signals.duration_max_ms or 0.0, signals.usual_duration_max_ms or 0.0) / 60_000
+    if (signals.silent_minutes or 0) >= LAST_MINUTES + longest:
+        return Finding(NO, "nothing is invoked that could fail", readings)
+    if partial is None or signals.age_slope is None or signals.busy_share is None:
+        return unseen("partial responses, the slope or the lanes", *readings)
+    if signals.stuck_shards == 0 and (case.evidence.open_shards or 0) > 1:
+        return Finding(NO, "by their own ages, every shard moves on", readings)
+    counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
+    if counted and not (signals.failed_events_per_minute and signals.failed_event_share != 0):
+        return Finding(NO, "the mapping's own counts show no failed record", readings)
+    if counted and _fails_as_before(case):
+        return Finding(NO, "as many records failed before anything lagged", readings)
+    idle = signals.busy_share < case.policy.thresholds.busy_share or _works_in_vain(signals)
+    idle = idle or _works_as_ever(signals)
+    flowing = bool(signals.arrival_per_second)
+    climbing = _climbs(case, signals.age_slope)
+    return when(
+        climbing and idle and flowing and not signals.read_throttled_minutes,
+        "the oldest record does not move although lanes are free, or do the same again: failures "
+        "may be hidden in partial responses"
+        if climbing and idle
+        else "records move on, or every lane is busy",
+        *readings,
+    )
+
+
+# Seconds of age a second: by more it does not age, but jump.
+_NO_FASTER = 1.5
+
+
+def _climbs(case: Case, slope: float) -> bool:
+    """With free lanes no healthy shard's age climbs, so half the slope of a stopped clock will do;
+    unless far more comes in than usual, which may all be one lane's, or it has lagged for so long
+    that a stopped clock would have shown."""
+    signals, steep = case.signals, case.policy.thresholds.stuck_slope
+    if (signals.age_seconds or 0.0) >= _FOR_LONG:
+        return steep <= max(slope, signals.oldest_slope or 0.0) and slope <= _NO_FASTER
+    return (steep if loaded(case) else 0.5 * steep) <= slope <= _NO_FASTER
+
+
+# Seconds of age in which the time between two tries makes no difference any more.
+_FOR_LONG = 480.0
+
+
+def _fails_as_before(case: Case) -> bool:
+    """Whether no more records are reported as failed since it lags than before."""
+    points, onset = case.evidence.metrics[Metric.FAILED_INVOKE_EVENTS].points, case.signals.onset
+    before = [count for at, count in points if onset is not None and at < onset]
+    since = [count for at, count in points if onset is not None and at >= onset]
+    if len(before) < LAST_MINUTES or not since:
+        return False
+    return any(before) and fmean(since) <= _NO_MORE_THAN * fmean(before)
+
+
+_NO_MORE_THAN = 1.5
+
+
+def _works_in_vain(signals: Signals) -> bool:
+    """Whether lanes work more than usual though no more comes in and nothing takes longer: they do
+    again what they did before."""
+    busy, usual = signals.busy_lanes, signals.usual_busy_lanes
+    if busy is None or usual is None:
+        return False
+    return busy >= _MORE * usual and _nothing_explains_it(signals)
+
+
+def _works_as_ever(signals: Signals) -> bool:
+    """Whether the oldest record ages like a clock although lanes work no more than while nothing
+    lagged, no more comes in and nothing takes longer: who has too much to do works more."""
+    busy, usual = signals.busy_lanes, signals.usual_busy_lanes
+    if busy is None or usual is None or not like_a_clock(signals):
+        return False
+    return busy <= _AS_BEFORE * usual and _nothing_explains_it(signals)
+
+
+def _nothing_explains_it(signals: Signals) -> bool:
+    came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
+    takes, took = signals.duration_ms, signals.usual_duration_ms
+    if came is None or usually is None or takes is None or took is None:
+        return False
+    longest, before = signals.duration_max_ms, signals.usual_duration_max_ms
+    longer = (longest or 0.0) > _AS_BEFORE * (before or inf)
+    return came <= _AS_BEFORE * usually and not longer and takes <= _AS_BEFORE * took
+
+
+_MORE, _AS_BEFORE = 1.3, 1.15
