@@ -54,13 +54,13 @@ class PathStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastLine:
-    """What the remediator expected of one option; ``None`` is never, but for what it is at best."""
+    """What the remediator expected of one option; ``None`` is never."""
 
     option: str
     drains_in_seconds: float | None
     first_loss_in_seconds: float | None = None
     note: str = ""
-    at_best_seconds: float | None = None
+    at_best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

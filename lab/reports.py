@@ -108,5 +108,5 @@ def _option(option: Mapping[str, Any]) -> ForecastLine:
         drains_in_seconds=option["drains_in_seconds"],
         first_loss_in_seconds=option.get("first_loss_in_seconds"),
         note=option.get("note") or "",
-        at_best_seconds=option.get("at_best_seconds"),
+        at_best=option.get("at_best", False),
     )

@@ -93,9 +93,9 @@ def _show_forecast(console: Console, episode: Episode, note: Note) -> None:
 
 
 def _foreseen(option: ForecastLine) -> str:
-    if option.at_best_seconds is not None:
-        return f"{told(option.at_best_seconds)} at best"
-    return "never" if option.drains_in_seconds is None else told(option.drains_in_seconds)
+    if option.drains_in_seconds is None:
+        return "never"
+    return f"{told(option.drains_in_seconds)}{' at best' if option.at_best else ''}"
 
 
 def _telling(options: Sequence[ForecastLine], episode: Episode) -> list[ForecastLine]:

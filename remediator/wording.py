@@ -100,10 +100,10 @@ def _chosen(found: Report) -> Option | None:
 
 def _drained(option: Option, at: datetime) -> str:
     seconds = option.drains_in_seconds
-    if option.at_best_seconds is not None:
-        return f"in {duration(option.at_best_seconds)} at best"
     if seconds is None:
         return "never" if "never" in option.note else "not known when"
+    if option.at_best:
+        return f"in {duration(seconds)} at best"
     until = f" (at {at + timedelta(seconds=seconds):%H:%M} UTC)" if seconds < 86_400 else ""
     return f"in {duration(seconds)}{until}"
 

@@ -65,12 +65,12 @@ def _compared(strategy: Strategy, line: ForecastLine, note: Note) -> Comparison:
     return Comparison(
         who=strategy,
         option=line.option,
-        foretold=line.at_best_seconds or line.drains_in_seconds,
+        foretold=line.drains_in_seconds,
         happened=None if recovered is None else max(0.0, recovered - note.at_seconds),
         foretold_share=0,
         happened_share=0,
         watched_seconds=episode.horizon_seconds - note.at_seconds,
-        at_best=line.at_best_seconds is not None,
+        at_best=line.at_best,
     )
 
 

@@ -63,18 +63,13 @@ def _of_lanes(option: Option, flow: Flow, lanes: float) -> Option:
     seen = lanes <= there or (tried is not None and lanes <= _HARDLY_MORE * tried)
     if seen or not option.drains_in_seconds:
         return option
-    return option.model_copy(
-        update={
-            "drains_in_seconds": None,
-            "at_best_seconds": option.drains_in_seconds,
-            "note": "; ".join(filter(None, (_UNTRIED, option.note))),
-        }
-    )
+    note = "; ".join(filter(None, (_UNTRIED, option.note)))
+    return option.model_copy(update={"at_best": True, "note": note})
 
 
 # Times as many lanes as were at work: no new territory.
 _HARDLY_MORE = 1.25
-_UNTRIED = "cannot be computed: untried lanes"
+_UNTRIED = "more lanes than were ever at work"
 
 
 def restart_of(flow: Flow, changes: Sequence[Change], knobs: ForecastKnobs) -> float:

@@ -67,8 +67,8 @@ class Option(Record):
     option: str
     drains_in_seconds: float | None
     """``None``: never, with this option; or it cannot be told, as the note says."""
-    at_best_seconds: float | None = None
-    """Where nobody can tell when: the soonest that it may be."""
+    at_best: bool = False
+    """Whether that is the soonest that it may be: more lanes would run than were ever at work."""
     first_loss_in_seconds: float | None = None
     """When the oldest record expires at this pace; ``None``: none will."""
     capacity_per_second: float | None = None

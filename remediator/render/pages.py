@@ -161,10 +161,9 @@ def _first_loss(option: Option) -> str:
 
 
 def _drains(option: Option) -> str:
-    if option.at_best_seconds is not None:
-        return f"{duration(option.at_best_seconds)} at best"
     never = "never" in option.note
-    return duration(option.drains_in_seconds, "never" if never else "not known")
+    told = duration(option.drains_in_seconds, "never" if never else "not known")
+    return f"{told} at best" if option.at_best else told
 
 
 def chosen_option(plan: GuardedPlan | None) -> str | None:
