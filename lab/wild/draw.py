@@ -40,7 +40,7 @@ from lab.wild.site import (
     stream_of,
     usual_age,
 )
-from lab.wild.stories import STORIES
+from lab.wild.stories import STORIES, if_settled
 from remediator.model import Cause
 
 Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -143,7 +143,7 @@ def _person(site: Site, at: float) -> None:
         return Happening(
             at,
             "somebody changes the mapping",
-            lambda world: _if_settled(world, changes),
+            lambda world: if_settled(world, changes),
         )
 
     if who == "changes the factor":
@@ -151,7 +151,7 @@ def _person(site: Site, at: float) -> None:
         site.happenings.append(replace(update(ParallelizationFactor=factor), sets=wanted))
     elif who == "disables for a while":
         site.happenings.append(update(Enabled=False))
-        later = Happening(at + 600, "and on", lambda w: _if_settled(w, {"Enabled": True}))
+        later = Happening(at + 600, "and on", lambda w: if_settled(w, {"Enabled": True}))
         site.happenings.append(later)
     elif who == "reserves" and site.reserved != 0:
         site.happenings.append(
@@ -165,15 +165,6 @@ def _person(site: Site, at: float) -> None:
         same = site.behaviour
         deploys = Happening(at, "a deploy", lambda w: w.deploy_function(CONSUMER, same))
         site.happenings.append(deploys)
-
-
-def _if_settled(world: World, changes: dict[str, object]) -> None:
-    """A person who meets an update in progress comes back a little later."""
-    mapping = world.mappings[MAPPING]
-    if mapping.state in {"Enabled", "Disabled"}:
-        world.update_event_source_mapping(MAPPING, changes)
-    else:
-        world.at(world.env.now + 20, lambda: _if_settled(world, changes))
 
 
 def _reserve(world: World, wanted: int) -> None:

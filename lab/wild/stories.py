@@ -198,9 +198,18 @@ def _more_readers(site: Site, spell: Spell) -> None:
     site.scalings.append(spell.scaling(max(1.0, min(4.5, limit * 1.3))))
 
 
+def if_settled(world: World, changes: dict[str, object]) -> None:
+    """A person who meets an update in progress comes back a little later."""
+    mapping = world.mappings[MAPPING]
+    if mapping.state in {"Enabled", "Disabled"}:
+        world.update_event_source_mapping(MAPPING, changes)
+    else:
+        world.at(world.env.now + 20, lambda: if_settled(world, changes))
+
+
 def _paused(site: Site, spell: Spell) -> None:
     def enable(*, enabled: bool) -> Callable[[World], object]:
-        return lambda world: world.update_event_source_mapping(MAPPING, {"Enabled": enabled})
+        return lambda world: if_settled(world, {"Enabled": enabled})
 
     _until(
         site,
@@ -265,12 +274,12 @@ def _expiry_near(site: Site, spell: Spell) -> None:
         record_bytes=site.record_bytes,
     )
     site.old_records.append(written)
-    enable = {"Enabled": True}
+    enable: dict[str, object] = {"Enabled": True}
     site.happenings.append(
         Happening(
             spell.start,
             "somebody enables the mapping",
-            lambda world: world.update_event_source_mapping(MAPPING, enable),
+            lambda world: if_settled(world, enable),
         )
     )
 

@@ -50,5 +50,9 @@ def sweep(jobs: Sequence[Job], processes: int | None = None) -> Iterator[Outcome
         return
     spawned = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawned, initializer=collect_seldom) as pool:
-        for done in as_completed([pool.submit(one, job) for job in jobs]):
-            yield done.result()
+        try:
+            for done in as_completed([pool.submit(one, job) for job in jobs]):
+                yield done.result()
+        except Exception:
+            pool.shutdown(cancel_futures=True)
+            raise

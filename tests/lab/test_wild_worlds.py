@@ -50,6 +50,7 @@ from lab.wild.scores import (
     outcome,
     to_json,
 )
+from lab.wild.stories import if_settled
 from lab.wild.sweep import Job, sweep
 from lab.wild.truth import NO_MORE_LANES, Sample, Witness, ends_soon, right_causes
 from remediator.model import Cause
@@ -117,6 +118,16 @@ def test_what_happens_may_happen_twice(seed: int) -> None:
     world = wild(seed)
     assert world.labels["cause"] == world.labels["second"]
     world.scenario.blueprint(seed).build(seed)
+
+
+def test_somebody_who_meets_an_update_in_progress_comes_back() -> None:
+    world = wild(8).scenario.blueprint(8).build(8)
+    world.env.run(until=world.env.now + 60)
+    world.update_event_source_mapping(MAPPING, {"BatchSize": 7})
+    assert world.mappings[MAPPING].state == "Updating"
+    if_settled(world, {"Enabled": False})
+    world.env.run(until=world.env.now + 900)
+    assert world.mappings[MAPPING].state == "Disabled"
 
 
 # --- what is true, read off the plant ------------------------------------------------------------
