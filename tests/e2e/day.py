@@ -9,6 +9,7 @@ was set to is set in the plant.
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -143,7 +144,10 @@ class Day:
     def _due(self) -> int:
         """How many schedules fire now."""
         listed = self.aws.scheduler.list_schedules(NamePrefix="remediator-")["Schedules"]
-        found = [self.aws.scheduler.get_schedule(Name=one["Name"]) for one in listed]
+        found = []
+        for one in listed:
+            with suppress(self.aws.scheduler.exceptions.ResourceNotFoundException):
+                found.append(self.aws.scheduler.get_schedule(Name=one["Name"]))  # else it has fired
         times = [
             datetime.fromisoformat(one["ScheduleExpression"][3:-1] + "+00:00") for one in found
         ]
