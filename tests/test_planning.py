@@ -348,6 +348,29 @@ def test_a_dynamodb_stream_is_never_resharded_nor_kept_for_longer() -> None:
     assert found.changes == ()
 
 
+def hanging(**said: Any) -> Evidence:
+    """One record runs into the timeout again and again, while the rest succeeds."""
+    age, longest = climbing(1.0, 10), since(10, 60_000, 400)
+    return poison(
+        iterator_age_ms=age,
+        stream_iterator_age_ms=age,
+        errors=since(10, 1),
+        duration_ms=100,
+        duration_max_ms=longest,
+        timeout_seconds=60,
+        **said,
+    )
+
+
+def test_a_record_that_hangs_is_split_from_its_batch_however_sure_it_is_that_it_stands_still() -> (
+    None
+):
+    """What is missing for its proof is that it is alone, and no minute more shows that."""
+    found = plan(hanging())
+    assert found.cause is Cause.POISON_RECORD
+    assert (wished(found), found.waits) == (SPLIT, "")
+
+
 # --- when the lever is not to be had -------------------------------------------------------------
 
 

@@ -200,15 +200,16 @@ def _all_but_chance(case: Case) -> bool:
 def shows_in(case: Case) -> float | None:
     """Minutes until failures at random are as unlikely as the proof asks for, if the record goes on
     standing still and nothing else is missing for it: each minute makes them less likely by as much
-    as each of those before. ``None``: time alone will not tell."""
-    signals = case.signals
+    as each of those before. ``None``: time alone will not tell, as where they are so unlikely by
+    now and it is still not proven."""
+    signals, enough = case.signals, case.policy.thresholds.chance
     chance, still, lanes = signals.stands_still_by_chance, signals.still_minutes, signals.lanes
-    if not chance or chance >= 1 or not still or not lanes or lanes == 1:
+    if chance is None or not enough < chance < 1 or not still or not lanes or lanes == 1:
         return None
     if _testimony(case)[0] is None or not _all_but_chance(case):
         return None
     each = (log(lanes) - log(chance)) / still
-    return max(0.0, log(chance) - log(case.policy.thresholds.chance)) / each
+    return (log(chance) - log(enough)) / each
 
 
 def _keeps_failing(case: Case) -> bool:
