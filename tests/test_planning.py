@@ -371,6 +371,28 @@ def test_a_record_that_hangs_is_split_from_its_batch_however_sure_it_is_that_it_
     assert (wished(found), found.waits) == (SPLIT, "")
 
 
+def a_lane_of_few(minutes: int) -> Evidence:
+    """Some records a minute, of which one has failed for so many minutes."""
+    age = climbing(1.0, minutes)
+    return poison(
+        iterator_age_ms=age,
+        stream_iterator_age_ms=age,
+        invocations=8,
+        errors=since(minutes, 3),
+        incoming_records=6_000,
+        read_records=since(minutes, 4_500, 6_000),
+    )
+
+
+def test_what_the_next_minute_proves_is_waited_for_and_then_done_in_one_restart() -> None:
+    waits, proven = plan(a_lane_of_few(4)), plan(a_lane_of_few(5))
+    assert (waits.cause, waits.proven, wished(waits)) == (Cause.POISON_RECORD, False, {})
+    assert "shows in a minute" in waits.waits
+    assert waits.escalation is None
+    assert proven.proven
+    assert wished(proven).keys() >= (SPLIT | BOUNDED).keys()
+
+
 # --- when the lever is not to be had -------------------------------------------------------------
 
 
