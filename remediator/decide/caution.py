@@ -13,7 +13,6 @@ from remediator.evidence.signals import Signals
 from remediator.model import (
     Busy,
     Evidence,
-    MappingState,
     Series,
 )
 from remediator.policy import Policy
@@ -62,14 +61,8 @@ def _careful(
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and _fails_more(evidence, signals)
     unexplained = failing and not isolating and not explained
-    return downstream or unexplained or loses_what_fails(mapping) or bool(policy.downstream_alarms)
-
-
-def loses_what_fails(mapping: MappingState | None) -> bool:
-    """Whether its owner's own bound gives up what fails, and nothing captures that."""
-    return (
-        mapping is not None and mapping.retries_bounded and mapping.on_failure_destination is None
-    )
+    loses = mapping is not None and mapping.loses_what_fails
+    return downstream or unexplained or loses or bool(policy.downstream_alarms)
 
 
 def _fails_more(evidence: Evidence, signals: Signals) -> bool:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from remediator.decide.case import Case
-from remediator.decide.caution import loses_what_fails
 from remediator.decide.remedies import QUIET_CAUSES, poison
 from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
@@ -85,7 +84,8 @@ def _waits_for_more(state: IncidentState, case: Case, verdict: Verdict | None) -
 def _may_lose(state: IncidentState, case: Case) -> bool:
     """Whether a raise of ours may make good records fail, and those are gone at once."""
     raised = any(raises(tracked.change) for tracked in state.levers_in_effect)
-    return raised and loses_what_fails(case.evidence.mapping)
+    mapping = case.evidence.mapping
+    return raised and mapping is not None and mapping.loses_what_fails
 
 
 _CLEAR = frozenset({VerdictName.RECOVERED, VerdictName.IMPROVING})

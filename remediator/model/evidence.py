@@ -63,6 +63,11 @@ class MappingState(Record):
         return 0 <= self.maximum_retry_attempts <= MOST_RETRIES_IN_AN_HOUR
 
     @property
+    def loses_what_fails(self) -> bool:
+        """Whether its retries are bounded, and nothing captures what is given up."""
+        return self.retries_bounded and self.on_failure_destination is None
+
+    @property
     def halvings(self) -> int:
         """How often a full batch is split until each record is alone."""
         return ceil(log2(max(1, self.batch_size)))

@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import timedelta
 
 from remediator.decide import effects, learned, next_step, pacing, restoring, verification
-from remediator.decide.caution import loses_what_fails
 from remediator.decide.guardrails import Undo
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.events.requests import FollowUpDue
@@ -184,7 +183,8 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     state, case = turn.state, turn.case
     if costs := learned.only_costs(state, case):
         return Verdict(verdict=VerdictName.WORSE, because=costs)
-    loses = loses_what_fails(case.evidence.mapping)
+    mapping = case.evidence.mapping
+    loses = mapping is not None and mapping.loses_what_fails
     answered = any(effects.was_answered(state, t) for t in seen.levers)
     return verification.judge(
         state.before,

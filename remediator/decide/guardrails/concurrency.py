@@ -119,11 +119,11 @@ def _loses_what_fails(ask: Inquiry) -> str | None:
     them about. An isolation's second lane is for what fails, and bounds nothing; and a reservation
     lets those lanes work that somebody has set."""
     mapping = ask.evidence.mapping
-    if mapping is None or mapping.on_failure_destination is not None:
+    if mapping is None or not mapping.loses_what_fails:
         return None
     if ask.change.remedy is RemedyName.ISOLATE_POISON:
         return None
-    if mapping.retries_bounded and ask.case.signals.error_minutes:
+    if ask.case.signals.error_minutes:
         return "some of it fails and is given up"
     once = mapping.maximum_retry_attempts == 0 and ask.row is not RESERVED_CONCURRENCY
     return "what fails once is given up" if once else None
