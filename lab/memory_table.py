@@ -1,4 +1,4 @@
-"""A table in memory, for storms and tests in which DynamoDB is not what is tried.
+"""A table in memory, for storms, worlds at random and tests in which DynamoDB is not what is tried.
 
 ``tests/aws/test_journal.py`` holds it and DynamoDB to the same promises.
 """

@@ -16,7 +16,7 @@ from remediator.aws.pace import Reserve, SharedSlots
 from remediator.aws.scheduler import EventBridgeScheduler
 from remediator.aws.sensor import AwsSensor
 from remediator.aws.switch import FreezeSwitch
-from remediator.aws.table import DynamoTable
+from remediator.aws.table import DynamoTable, Table
 from remediator.aws.whoami import identity, whoami
 from remediator.decide import pacing
 from remediator.environment import ROOT, Settings
@@ -45,6 +45,10 @@ class Runtime(NamedTuple):
     sleep: Callable[[float], object]
     attempt: Callable[[], str] = lambda: uuid4().hex[:8]
     """A name of this one run: Lambda delivers an event again under its old request id."""
+    table: Callable[[Clients, str], Table] = lambda clients, name: DynamoTable(
+        clients.dynamodb, name
+    )
+    """The journal's table, by its name."""
 
 
 class Caller(NamedTuple):
@@ -105,7 +109,7 @@ def runbook(
     policy, source = rules(settings, clients)
     acting = policy.mode is Mode.APPLY
     clients.keep_pace(
-        runtime.clock, runtime.sleep, _slots(settings, caller, clients, acting=acting)
+        runtime.clock, runtime.sleep, _slots(settings, caller, runtime, clients, acting=acting)
     )
     claimed = _claims(settings, clients) if acting else None
     return Runbook(
@@ -122,7 +126,7 @@ def runbook(
         ),
         clock=runtime.clock,
         holder=f"{caller.request_id}#{runtime.attempt()}",
-        journal=TableJournal(DynamoTable(clients.dynamodb, settings.journal_table))
+        journal=TableJournal(runtime.table(clients, settings.journal_table))
         if settings.journal_table
         else None,
         scheduler=_scheduler(settings, caller, runtime, clients),
@@ -211,12 +215,14 @@ def inspector(clients: Clients) -> "Inspector":
     return Inspector(clients)
 
 
-def _slots(settings: Settings, caller: Caller, clients: Clients, *, acting: bool) -> Reserve | None:
+def _slots(
+    settings: Settings, caller: Caller, runtime: Runtime, clients: Clients, *, acting: bool
+) -> Reserve | None:
     """The pace that the deployment's processes share; not for a plan by hand, which only reads."""
     in_lambda = caller.function_name is not None
     if settings.journal_table is None or not (acting or in_lambda):
         return None
-    return SharedSlots(DynamoTable(clients.dynamodb, settings.journal_table)).reserve
+    return SharedSlots(runtime.table(clients, settings.journal_table)).reserve
 
 
 def _keeper(settings: Settings, runtime: Runtime, clients: Clients) -> "AwsRecordKeeper | None":

@@ -81,7 +81,8 @@ class Bridge:
         """Answer one request. Raises what a fault raises."""
         with self._lock:
             model = wire.operation_model(service, operation)
-            call = self._begin(service, operation, wire.decode(model, request), request)
+            params = wire.decode(model, request)
+            call = self._begin(service, operation, params, _attempt(request))
             try:
                 response = self._perform(call, request)
             except AwsError as error:
@@ -93,8 +94,14 @@ class Bridge:
             self._end(call, None if response.status_code < 300 else str(response.status_code))
             return response
 
+    def count(self, service: str, operation: str) -> None:
+        """Remember a call that somebody else answers in AWS's place; it takes its time."""
+        with self._lock:
+            self._begin(service, operation, {})
+            self._pass_time()
+
     def _begin(
-        self, service: str, operation: str, params: dict[str, Any], request: AWSPreparedRequest
+        self, service: str, operation: str, params: dict[str, Any], attempt: int = 1
     ) -> Call:
         call = Call(
             number=len(self.calls) + 1,
@@ -102,7 +109,7 @@ class Bridge:
             operation=operation,
             params=params,
             at=self.clock.now(),
-            attempt=_attempt(request),
+            attempt=attempt,
         )
         self.calls.append(call)
         return call
@@ -112,8 +119,7 @@ class Bridge:
 
     def _perform(self, call: Call, request: AWSPreparedRequest) -> AWSResponse:
         fault = self.faults(call) if self.faults else None
-        if get_ident() == self._home:
-            self.clock.sleep(self.latency_seconds)
+        self._pass_time()
         if fault is not None and not fault.applied:
             self._strike(fault)
         self._buckets.take(call.service, call.operation, dict(call.params), self.clock.now())
@@ -121,6 +127,11 @@ class Bridge:
         if fault is not None:
             self._strike(fault)
         return response
+
+    def _pass_time(self) -> None:
+        """What threads ask side by side costs no time of its own."""
+        if get_ident() == self._home:
+            self.clock.sleep(self.latency_seconds)
 
     def _strike(self, fault: Fault) -> None:
         self.clock.sleep(fault.after_seconds)

@@ -98,6 +98,7 @@ def play(world: Wild, policy: str | None = None, function: Function = remediator
     strategy = Strategy(name="remediator", what="")
     approving = Approving(function)
     stage = staged(world.scenario, world.seed, strategy, approving, policy)
+    stage.rehearsal.keep_in_memory()
     if world.drawn.events.approves != "nobody":
         approving.send = stage.rehearsal.send
     witness = Witness(stage.world)

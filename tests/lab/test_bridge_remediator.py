@@ -91,3 +91,15 @@ def test_the_same_seed_tells_the_same_story() -> None:
     assert results(first) == results(second)
     assert first.transitions == second.transitions
     assert sorted(c.name for c in first.calls) == sorted(c.name for c in second.calls)
+
+
+def test_a_journal_in_memory_changes_neither_what_is_done_nor_what_is_counted() -> None:
+    on_the_wire = rehearsed(conditions=Conditions(seed=7))
+    in_memory = Rehearsal(
+        clogging(), FUNCTION, {"Mode": "apply"}, APPLY, conditions=Conditions(seed=7)
+    )
+    in_memory.keep_in_memory()
+    in_memory.run_until(HOUR)
+    assert results(in_memory) == results(on_the_wire)
+    assert writes(in_memory)
+    assert sorted(c.name for c in in_memory.calls) == sorted(c.name for c in on_the_wire.calls)
