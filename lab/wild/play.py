@@ -170,7 +170,7 @@ def _oracle(stage: Stage, world: Wild, nothing: Nothing) -> Oracle:
         return Oracle(Levers(), inf if alone is None else alone)
     best = Oracle(Levers(), inf if alone is None else alone)
     longest = min(SEARCH_SECONDS, world.scenario.horizon_seconds - alarm - QUICK_SECONDS)
-    for levers in _sets(stage, nothing, alarm)[:MOST_SETS]:
+    for levers in lever_sets(stage, nothing.samples, alarm)[:MOST_SETS]:
         limit = min(best.seconds, longest)
         tried = partial(_attempt, stage, levers, alarm, limit, nothing.episode)
         took = in_a_copy(tried)
@@ -184,10 +184,11 @@ def _attempt(stage: Stage, levers: Levers, alarm: float, limit: float, nothing: 
     return attempt(stage, levers, alarm, limit, nothing, SETTLED_SECONDS)
 
 
-def _sets(stage: Stage, nothing: Nothing, alarm: float) -> list[Levers]:
+def lever_sets(stage: Stage, samples: Sequence[Sample], alarm: float) -> list[Levers]:
     """What may help against what held the shards around the alarm and after it, of what the policy
-    that ships allows anybody: under a tumbling window no more than a reservation."""
-    held = holders(nothing.samples, alarm - 300.0, alarm + 900.0)
+    and the role that ship allow anybody: under a tumbling window no more than a reservation, and no
+    split of a stream that has not opted in."""
+    held = holders(samples, alarm - 300.0, alarm + 900.0)
     words = {word for word, share in held.items() if share >= SEEN_SHARE}
     if stage.mapping.settings.tumbling_window_seconds:
         wider = _reservations(stage) if "throttle" in words else []
@@ -201,7 +202,8 @@ def _sets(stage: Stage, nothing: Nothing, alarm: float) -> list[Levers]:
         sets += _reservations(stage)
     if words & _MORE_LANES:
         sets += [Levers(factor=factor) for factor in factors]
-    if not stage.mapping.stream.is_dynamodb and words & _MORE_SHARDS:
+    stream, tags = stage.mapping.stream, stage.rehearsal.conditions.tags
+    if not stream.is_dynamodb and tags.get(stream.arn) and words & _MORE_SHARDS:
         sets += [Levers(double_shards=True)]
     return sets
 
@@ -242,4 +244,4 @@ def told(notes: Sequence[Note]) -> list[Note]:
     return [note for note in notes if note.cause]
 
 
-__all__ = ["Nothing", "Oracle", "Played", "play", "told"]
+__all__ = ["Nothing", "Oracle", "Played", "lever_sets", "play", "told"]

@@ -39,7 +39,7 @@ from lab.wild import slices
 from lab.wild.bearing import more_would_saturate
 from lab.wild.dice import drawn
 from lab.wild.draw import wild
-from lab.wild.play import Nothing, Played, play
+from lab.wild.play import Nothing, Played, lever_sets, play
 from lab.wild.priors import TABLES, Source, draw, table
 from lab.wild.scores import (
     Outcome,
@@ -514,3 +514,14 @@ def test_zeros_may_be_missing() -> None:
     assert Knobs().publishes_zeros
     seeds = range(40)
     assert {draw(seed).undocumented.zeros for seed in seeds} == {True, False}
+
+
+def test_the_oracle_splits_no_stream_that_has_not_opted_in() -> None:
+    contended = INCIDENTS["read_contention_by_mappings"]
+    shut = replace(contended, draw=lambda dice: replace(contended.draw(dice), tagged=False))
+    reads = [Sample(60.0 * minute, 90.0, (("reads", 1),)) for minute in range(10)]
+    split = [
+        any(levers.double_shards for levers in lever_sets(staged(each, 0, NOTHING), reads, 300.0))
+        for each in (contended, shut)
+    ]
+    assert split == [True, False]
