@@ -319,7 +319,12 @@ ALIKE = {
     ),
     "hot key: ten lanes, one at work": (hot_key(), Cause.HOT_PARTITION_KEY, ""),
     "slow: ten lanes, all at work": (
-        hot_key(invocations=since(10, 600, 30), concurrent_executions=10),
+        hot_key(
+            invocations=since(10, 600, 30),
+            concurrent_executions=10,
+            incoming_records=since(10, 120_000, 600),
+            read_records=since(10, 60_000, 600),
+        ),
         Cause.SLOW_CONSUMER,
         "",
     ),
@@ -530,6 +535,23 @@ def burst_with_a_few_errors(**said: Any) -> Evidence:
     return evidence(**(usual | said))
 
 
+def burst_that_was_read_ahead(**said: Any) -> Evidence:
+    """Four lanes at work on full batches of it, each record of which takes as long as ever."""
+    usual: dict[str, Any] = {
+        "shards": 4,
+        "batch_size": 10,
+        "iterator_age_ms": climbing(0.8, 6),
+        "stream_iterator_age_ms": 0,
+        "invocations": since(6, 48, 60),
+        "duration_ms": since(6, 5_000, 500),
+        "duration_max_ms": since(6, 5_200, 520),
+        "concurrent_executions": since(6, 4, 1),
+        "incoming_records": [60.0] * 22 + [6_000.0] * 2 + [60.0] * 6,
+        "read_records": [60.0] * 22 + [6_000.0] * 2 + [60.0] * 6,
+    }
+    return evidence(**(usual | said))
+
+
 def behind_partial_responses(**said: Any) -> Evidence:
     """Four shards whose oldest record stops; nothing is counted that fails."""
     usual: dict[str, Any] = {
@@ -540,6 +562,17 @@ def behind_partial_responses(**said: Any) -> Evidence:
         "invocations": since(6, 400, 240),
     }
     return evidence(**(usual | said))
+
+
+def let_go_on(**said: Any) -> Evidence:
+    """Nothing was invoked for ten minutes, in the last two of which the mapping was changed."""
+    usual: dict[str, Any] = {
+        "mapping_last_modified": NOW - wait(2),
+        "stream_iterator_age_ms": 0,
+        "read_records": [600.0] * 18,
+        "invocations": [60.0] * 20 + [0.0] * 10,
+    }
+    return silent(**(usual | said))
 
 
 def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evidence:
@@ -754,6 +787,64 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.HOT_PARTITION_KEY,
     ),
+    "every lane is busy, with batches that take as long as full ones and hold a tenth of them": (
+        hot_key(
+            invocations=since(10, 600, 30),
+            concurrent_executions=10,
+            mapping_last_modified=NOW - wait(9),
+        ),
+        Cause.HOT_PARTITION_KEY,
+    ),
+    "every lane is busy, with a tenth of a batch, which is all that an event of 6 MB holds": (
+        hot_key(
+            invocations=since(10, 600, 30),
+            concurrent_executions=10,
+            incoming_bytes=since(10, 12_000 * 500_000, 600 * 500_000),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "few of many lanes find work, and of its reservation much is left": (
+        hot_key(reserved_concurrency=12),
+        Cause.HOT_PARTITION_KEY,
+    ),
+    "few of many lanes find work, and no more may run by its reservation": (
+        hot_key(reserved_concurrency=2, invocations=since(10, 110, 30)),
+        Cause.SLOW_CONSUMER,
+    ),
+    "few of many lanes find work, whose batches are small, and full ones take as long as ever": (
+        hot_key(
+            invocations=since(10, 120, 30),
+            duration_ms=since(10, 2_000, 1_000),
+            duration_max_ms=4_000,
+            incoming_records=600,
+            read_records=since(10, 400, 600),
+        ),
+        Cause.HOT_PARTITION_KEY,
+    ),
+    "few of many lanes work, while a third of the tries fails as ever: others wait for theirs": (
+        hot_key(errors=since(10, 20, 10)),
+        Cause.SLOW_CONSUMER,
+    ),
+    "few of many lanes find work since there are many, as four minutes show": (
+        hot_key(mapping_last_modified=NOW - wait(6)),
+        Cause.HOT_PARTITION_KEY,
+    ),
+    "few of many lanes find work, which are there since two minutes ago": (
+        hot_key(mapping_last_modified=NOW - wait(3)),
+        Cause.SLOW_CONSUMER,
+    ),
+    "what a burst has brought was read at once, and lanes are as quick with it as ever": (
+        burst_that_was_read_ahead(),
+        Cause.SLOW_CONSUMER,
+    ),
+    "what a burst has brought was read at once, and takes thrice as long for each record": (
+        burst_that_was_read_ahead(
+            invocations=since(6, 16, 60),
+            duration_ms=since(6, 15_000, 500),
+            duration_max_ms=since(6, 15_500, 520),
+        ),
+        Cause.DOWNSTREAM_SATURATED,
+    ),
     "reads are throttled, and the age falls so slowly that it is no backlog drained fast": (
         read_contention(
             iterator_age_ms=falling(0.3, 6),
@@ -841,12 +932,7 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         Cause.CONSUMER_STOPPED,
     ),
     "nothing was invoked for minutes before the mapping was changed: somebody lets it go on": (
-        silent(
-            mapping_last_modified=NOW - wait(2),
-            stream_iterator_age_ms=0,
-            read_records=[600.0] * 18,
-            invocations=[60.0] * 20 + [0.0] * 10,
-        ),
+        let_go_on(),
         Cause.CONSUMER_STOPPED,
     ),
     "where nothing is invoked, nothing fails behind partial responses": (
@@ -1200,3 +1286,11 @@ def test_a_split_has_told_nothing_until_what_fails_has_been_split(
         timeout_seconds=60,
     )
     assert cause_of(seen) == (Cause.POISON_RECORD, detail)
+
+
+def test_what_is_at_work_for_minutes_was_not_stopped_though_nothing_is_counted() -> None:
+    """An invocation is counted once it has ended."""
+    at_work = let_go_on(concurrent_executions=4)
+    assert diagnose(at_work, POLICY).path[0].answer is Answer.NO
+    stopped_since = let_go_on(concurrent_executions=[4.0] * 20 + [0.0] * 10)
+    assert diagnose(stopped_since, POLICY).path[0].answer is Answer.YES

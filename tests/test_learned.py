@@ -132,3 +132,35 @@ def test_a_lesson_that_holds_outweighs_what_the_readings_say_without_it() -> Non
     assert found.diagnosis.cause is Cause.SLOW_CONSUMER
     state = incident(SLOWER, raised_and_taken_back())
     assert as_learned(found, state).diagnosis.cause is Cause.DOWNSTREAM_SATURATED
+
+
+def stopped_by_somebody(*changes: TrackedChange) -> IncidentState:
+    """It was learned that somebody had stopped it, and lets it go on."""
+    update = {"learned": Cause.CONSUMER_STOPPED, "cause": Cause.CONSUMER_STOPPED}
+    return incident(None, *changes).model_copy(update=update)
+
+
+def behind(minutes_since_it_was_changed: float, **said: Any) -> Case:
+    """Lanes are busy, and it lags more and more."""
+    ages = [60_000.0 * n for n in range(MINUTES)]
+    changed = minutes_ago(minutes_since_it_was_changed)
+    usual = {"iterator_age_ms": ages, "invocations": 200.0, "mapping_last_modified": changed}
+    return diagnosed(evidence(**{**usual, **said}), DEFAULTS)
+
+
+def test_what_lags_on_once_we_have_changed_it_had_run_for_long() -> None:
+    """The change of its mapping is ours, and nobody has let it go on just then."""
+    ours = raised_and_taken_back().model_copy(
+        update={"state": ChangeState.APPLIED, "ended_at": None, "at": minutes_ago(4)}
+    )
+    just_now = behind(4)
+    assert as_learned(just_now, stopped_by_somebody()).diagnosis.cause is Cause.CONSUMER_STOPPED
+    assert as_learned(just_now, stopped_by_somebody(ours)).diagnosis.cause is Cause.SLOW_CONSUMER
+
+
+def test_what_is_throttled_long_after_it_was_let_go_on_is_not_of_the_stop() -> None:
+    throttled = {"throttles": 600.0, "unreserved_concurrent_executions": 1000.0}
+    soon, late = behind(4, **throttled), behind(20, **throttled)
+    assert late.diagnosis.cause is Cause.THROTTLING
+    assert as_learned(soon, stopped_by_somebody()).diagnosis.cause is Cause.CONSUMER_STOPPED
+    assert as_learned(late, stopped_by_somebody()).diagnosis.cause is Cause.THROTTLING

@@ -1,13 +1,17 @@
 """Questions about what flows: the end in sight, lanes, keys, capacity."""
 
+from datetime import timedelta
+
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.ending import restarted_lately
 from remediator.decide.failing import stuck
-from remediator.decide.saturation import maybe_saturated
+from remediator.decide.flow import HARDLY_MOVES
+from remediator.decide.saturation import as_quick_as_ever, maybe_saturated
 from remediator.decide.waiting import CLIMBS
 from remediator.escaping import shortened
 from remediator.evidence.metrics import Metric
+from remediator.evidence.series import long_minutes
 from remediator.evidence.signals import LAST_MINUTES
+from remediator.evidence.since import back_since, minutes_of, only_since
 from remediator.model import (
     Detail,
     Reading,
@@ -39,9 +43,12 @@ def keys_limit(case: Case) -> Finding:
         return sampled
     if factor == 1:
         return Finding(NO, "with one lane a shard, keys cannot hold it up yet", readings)
-    if restarted_lately(case):
+    if _changed_and_hardly_seen_since(case):
         return Finding(NO, "the mapping was changed just now: its lanes are not all seen", readings)
-    if _slower_and_no_more_comes(case):
+    if (signals.error_share or 0.0) >= _OFTEN:
+        return Finding(NO, "lanes that wait for another try are idle, whatever waits", readings)
+    quick = as_quick_as_ever(signals, case.policy.thresholds.saturation_ratio)
+    if not quick and _slower_and_no_more_comes(case):
         return Finding(NO, "no more comes in than usual, and each lane gets less done", readings)
     if _few_are_full(case, factor):
         because = "what waits would fill the batches of all of a shard's lanes, and few of them are"
@@ -49,18 +56,38 @@ def keys_limit(case: Case) -> Finding:
     one_each = _one_lane_of_many(case, factor) and one_lane_more(case)
     one_each = one_each and (signals.climbing_minutes or 0) >= LAST_MINUTES
     few = signals.busy_share is not None and signals.busy_share < 0.6
-    reserved = case.evidence.function.reserved_concurrency if case.evidence.function else None
     return when(
         (
             one_each
             or (few and signals.busy_lanes >= 0.75 * (case.evidence.open_shards or 1))
             or (_ALL_OF_IT <= signals.busy_lanes < _ALL_OF_IT * factor and _lags_somewhere(case))
         )
-        and reserved is None
-        and few,
+        and few
+        and not _at_its_reservation(case),
         f"only {signals.busy_lanes:.1f} of {signals.lanes} lanes find work: few partition keys",
         *readings,
     )
+
+
+def _changed_and_hardly_seen_since(case: Case) -> bool:
+    """Whether the minutes by which the lanes are seen are, in part, of before its last change."""
+    evidence, changed = case.evidence, case.evidence.mapping and case.evidence.mapping.last_modified
+    if not changed or changed < evidence.gathered_at - timedelta(seconds=evidence.window_seconds):
+        return False
+    back = back_since(evidence, changed)
+    seen = 0 if back is None else minutes_of(only_since(evidence, back))
+    return seen < LAST_MINUTES + long_minutes(evidence)
+
+
+# Share of the tries that fail, from which what waits between two tries of it is no trifle.
+_OFTEN = 0.2
+
+
+def _at_its_reservation(case: Case) -> bool:
+    """Whether the function's own reservation may be what lets no more lanes run."""
+    function, running = case.evidence.function, case.signals.concurrency
+    reserved = function.reserved_concurrency if function else None
+    return reserved is not None and (running is None or running >= reserved)
 
 
 def _slower_and_no_more_comes(case: Case) -> bool:
@@ -74,23 +101,33 @@ def _slower_and_no_more_comes(case: Case) -> bool:
 
 
 def _few_are_full(case: Case, factor: int) -> bool:
-    """Whether what is done is less than most of one shard's lanes do whose batches are full, and
-    most take far less than those, though what waits would fill all of them: then it lies in few
-    lanes, however busy the others are."""
-    signals, mapping, function = case.signals, case.evidence.mapping, case.evidence.function
+    """Whether what is done is less than most of one shard's lanes do whose batches are full, though
+    what waits would fill all of them: then it lies in few lanes, however busy the others are. What
+    an age that climbs like a clock waits for has not ended yet, and is in no count."""
+    signals, mapping = case.signals, case.evidence.mapping
     waits, done = signals.backlog_records, signals.processed_per_second
-    longest, mean = signals.duration_max_ms, signals.duration_ms
-    if mapping is None or waits is None or done is None or not longest or not mean:
+    took = signals.duration_ms, signals.duration_max_ms, signals.usual_duration_max_ms
+    longest = max(one or 0.0 for one in took)
+    if mapping is None or waits is None or done is None or not longest:
         return False
-    if (signals.busy_lanes or 0.0) < _ALL_OF_IT:
-        return False
-    reserved = function is not None and function.reserved_concurrency is not None
-    enough = waits >= factor * mapping.batch_size and longest >= _FAR_LONGER * mean
-    full = done * longest / 1000 / mapping.batch_size
-    return not reserved and enough and _lags(case) and full < _MOST_OF_IT * factor
+    if (signals.busy_lanes or 0.0) < _ALL_OF_IT or mapping.tumbling_window_seconds:
+        return False  # no batch crosses a window's end, however much waits
+    most = _most_of_a_batch(case, mapping.batch_size)
+    enough = waits >= factor * most and (signals.age_slope or 0.0) < HARDLY_MOVES
+    few = done * longest / 1000 / most < _MOST_OF_IT * factor
+    return enough and few and _lags(case) and not _at_its_reservation(case)
 
 
-_FAR_LONGER = 2.0
+def _most_of_a_batch(case: Case, size: int) -> float:
+    """Records that one holds when it is full: of large ones no more than an event's 6 MB in base64
+    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html)."""
+    metrics = case.evidence.metrics
+    written, records = metrics.get(Metric.INCOMING_BYTES), metrics.get(Metric.INCOMING_RECORDS)
+    volume, count = (sum(series.values) if series else 0.0 for series in (written, records))
+    return max(1.0, min(size, _EVENT_BYTES * count / volume)) if count and volume else size
+
+
+_EVENT_BYTES = 6 * 2**20 * 3 / 4
 
 
 def _lags(case: Case) -> bool:

@@ -155,7 +155,7 @@ def as_learned(case: Case, state: IncidentState) -> Case:
     now = (case.diagnosis.cause, case.diagnosis.detail)
     if state.learned is None or now not in OUTWEIGHED.get(state.learned, ()):
         return case
-    if refuting.is_over(state.learned, case):
+    if refuting.is_over(state.learned, case, state):
         return case
     step = Step(
         id="learned",

@@ -5,7 +5,7 @@ world answers: what goes on as it was, minutes after the lanes are few again, is
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import sqrt
 
 from remediator.decide.case import Case
@@ -13,36 +13,45 @@ from remediator.decide.effects import only_with, snapshot, taken_back
 from remediator.evidence.signals import LAST_MINUTES, measure
 from remediator.evidence.since import minutes_of
 from remediator.model import Cause
-from remediator.settings_table import raises
+from remediator.settings_table import of, raises
 from remediator.state import IncidentState, Snapshot
 
 
-def is_over(cause: Cause, case: Case) -> bool:
+def is_over(cause: Cause, case: Case, state: IncidentState) -> bool:
     """Whether the readings of now show that a cause which was learned is over, or no more than
     one look's."""
-    return cause in _OVER and _OVER[cause](case)
+    return cause in _OVER and _OVER[cause](case, state)
 
 
-def _pool_is_free(case: Case) -> bool:
+def _pool_is_free(case: Case, _: IncidentState) -> bool:
     """Whether nothing is throttled any more: then more lanes are for the guardrails to say."""
     return case.signals.throttle_share == 0
 
 
-def _has_caught_up_or_lags_anew(case: Case) -> bool:
-    """Whether it has run again for long enough to catch up, and does not."""
+def _has_caught_up_or_lags_anew(case: Case, state: IncidentState) -> bool:
+    """Whether it has run again for long enough to catch up, and does not: or had, when we changed
+    it."""
     changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    if changed is not None and _is_ours(changed, state):
+        return case.signals.falling is not True
     late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
     shows = timedelta(seconds=case.policy.forecast.restart_seconds + late, minutes=_CATCHING_UP)
     runs = changed is not None and case.at - changed >= shows
-    slow = case.diagnosis.cause is Cause.SLOW_CONSUMER
-    return slow and runs and case.signals.falling is False
+    return runs and case.signals.falling is False
 
 
+def _is_ours(changed: datetime, state: IncidentState) -> bool:
+    """Whether a mapping's last change is one of ours, which AWS takes for a while to make."""
+    ours = (moment for t in state.changes for moment in (t.at, t.ended_at) if of(t.change).restarts)
+    return any(moment and abs(changed - moment) <= _TAKEN_WITHIN for moment in ours)
+
+
+_TAKEN_WITHIN = timedelta(minutes=2)
 # Minutes in which what somebody lets go on is left alone to catch up.
 _CATCHING_UP = 5
 
 
-def fails_by_itself(case: Case) -> bool:
+def fails_by_itself(case: Case, _: IncidentState | None = None) -> bool:
     """Whether nothing at all succeeds: what stands behind lets some of it through, with as many
     lanes as it could bear before."""
     share, limits = case.signals.error_share, case.policy.thresholds
@@ -50,7 +59,7 @@ def fails_by_itself(case: Case) -> bool:
 
 
 # What shows that a cause which was learned is over.
-_OVER: Mapping[Cause, Callable[[Case], bool]] = {
+_OVER: Mapping[Cause, Callable[[Case, IncidentState], bool]] = {
     Cause.THROTTLING: _pool_is_free,
     Cause.CONSUMER_STOPPED: _has_caught_up_or_lags_anew,
     Cause.DOWNSTREAM_SATURATED: fails_by_itself,

@@ -1,12 +1,14 @@
 """Questions about whether it runs at all: stopped, silent, throttled."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.contention import keeps_up
 from remediator.decide.failing import LIKELY, like_a_clock, stuck
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import MINUTE, series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import STOPPED_STATES, Detail, Reading
 
@@ -63,7 +65,19 @@ def _stopped_until_now(case: Case) -> bool:
     window = mapping.batching_window_seconds
     before = mapping.last_modified - since
     shows = silent >= _SILENT_MINUTES and before >= timedelta(seconds=window, minutes=silent / 2)
-    return mapping.state == "Enabled" and waits and shows
+    return mapping.state == "Enabled" and waits and shows and not _runs(case, mapping.last_modified)
+
+
+def _runs(case: Case, until: datetime) -> bool:
+    """Whether something was at work just before a moment: invocations that take minutes are counted
+    once they have ended, and are silent until then."""
+    running = series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS)
+    just = until - LAST_MINUTES * MINUTE
+    return (
+        any(count for at, count in running.points if just < at + MINUTE <= until)
+        if running
+        else False
+    )
 
 
 _ENABLING, _SILENT_MINUTES = "Enabling", 5

@@ -43,10 +43,22 @@ def saturates_downstream(case: Case) -> Finding:
         return Finding(YES, yes, readings)
     if rate is None or usual is None or running is None or before is None:
         return unseen("the course of a lane's work and of concurrency", *readings)
-    slower = rate * ratio <= min(usual, signals.narrow_lane_rate or usual)
+    most = max(rate, _at_least(case))
+    slower = most * ratio <= min(usual, signals.narrow_lane_rate or usual)
     wider = running >= ratio * max(1.0, before)
     no = "a lane gets as much done as before, or no more of them run"
     return when(slower and wider, yes if slower and wider else no, *readings)
+
+
+def _at_least(case: Case) -> float:
+    """Records a second that a busy lane gets done for sure: what was read ahead is done while less
+    is read. Where enough waits for full batches, the longest invocations have one; and the oldest
+    record is passed by what was done."""
+    signals, mapping = case.signals, case.evidence.mapping
+    longest, head, busy = signals.duration_max_ms, signals.head_per_second, signals.busy_lanes
+    of_full = mapping is not None and _batches_are_full(case) and longest
+    by_batch = mapping.batch_size * 1000 / longest if mapping and longest and of_full else 0.0
+    return max(by_batch, head / busy if head and busy else 0.0)
 
 
 def _slower_under_more_load(case: Case) -> bool:
