@@ -866,6 +866,12 @@ def test_a_probe_s_restart_leaves_room_for_that_of_what_it_tells() -> None:
         assert tuple(one.setting for one in made)[: len(changed)] == changed
 
 
+def test_nothing_is_isolated_that_is_given_up_for_its_age_before_a_restart_is_over() -> None:
+    made = planning.plan("ours", situation(poison(maximum_record_age_seconds=600)))
+    assert made.changes == ()
+    assert "sooner than a restart" in (made.escalation or "")
+
+
 @pytest.mark.parametrize("most", [-1, 604_800, 3600])
 def test_an_age_that_is_far_is_left_alone(most: int) -> None:
     here = situation(slow_consumer(maximum_record_age_seconds=most))

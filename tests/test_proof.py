@@ -153,6 +153,43 @@ OTHERS = {
         read_records=since(10, 455, 600),
         parallelization_factor=5,
     ),
+    "another trigger's quick invocations, while its own may take as long as it stands": poison(
+        shards=1,
+        parallelization_factor=4,
+        batch_size=10,
+        invocations=since(10, 100, 100),
+        stream_invocations=since(10, 24, 20),
+        errors=since(10, 12),
+        duration_ms=2_000,
+        duration_max_ms=since(10, 60_000, 4_000),
+        timeout_seconds=300,
+        concurrent_executions=5,
+        invoked_events=since(10, 240, 200),
+        failed_invoke_events=since(10, 60),
+    ),
+    "what the only lane got done in the minute in which all that is sent began to fail": poison(
+        shards=1,
+        errors=0,
+        reports_partial_batches=True,
+        iterator_age_ms=climbing(1.0, 3),
+        stream_iterator_age_ms=climbing(1.0, 3),
+        invocations=[240.0] * 27 + [100.0, 6.0, 6.0],
+        invoked_events=[600.0] * 27 + [300.0, 30.0, 30.0],
+        failed_invoke_events=[0.0] * 27 + [20.0, 30.0, 30.0],
+    ),
+    "shards of which one read an old record just now, and did not stand still": poison(
+        errors=since(10, 6),
+        read_records=None,
+        shard_metrics=ages_of_shards()
+        | {"shardId-000000000002": {Metric.SHARD_ITERATOR_AGE_MS: since(1, 350_000, 0)}},
+    ),
+    "the rest, where no error is of the newest minutes": poison(
+        errors=[0.0] * 20 + [60.0] * 7 + [0.0] * 3,
+        invoked_events=600,
+        failed_invoke_events=since(10, 150),
+        duration_max_ms=170_000,
+        timeout_seconds=600,
+    ),
     "reads for another try, which are not told from reads of what comes": poison(
         errors=0, reports_partial_batches=True, read_records=since(10, 455, 600)
     ),

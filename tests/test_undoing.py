@@ -286,6 +286,42 @@ def test_what_no_destination_takes_ends_the_isolation_however_well_it_goes(metri
     assert well.verdict is VerdictName.RECOVERED
 
 
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        pytest.param({"errors": since(4, 12)}, True, id="two records' tries, and nothing succeeds"),
+        pytest.param({"errors": since(4, 12), "maximum_retry_attempts": 40}, False, id="not yet"),
+        pytest.param({"errors": since(4, 11)}, False, id="something succeeds"),
+        pytest.param({"errors": since(4, 12), "maximum_retry_attempts": -1}, False, id="unbounded"),
+        pytest.param(
+            {
+                "errors": 0,
+                "reports_partial_batches": True,
+                "invoked_events": 60,
+                "failed_invoke_events": since(4, 60),
+            },
+            True,
+            id="as the function reports it",
+        ),
+    ],
+)
+def test_what_goes_on_failing_after_a_record_was_given_up_is_not_given_up(
+    said: dict[str, Any], ends: bool
+) -> None:
+    """The age falls by what is given up: that is no reason to wait (invariant 2)."""
+    policy = Policy()
+    falls = {"iterator_age_ms": [300_000.0 - 9_000 * n for n in range(30)], "invocations": 12}
+    seen = settled(**(falls | said))
+    before, signals = (
+        snapshot(NOW, measure(poison(), policy.thresholds)),
+        measure(seen, policy.thresholds),
+    )
+    shown = Effect((RETRIES,), 4, signals)
+    told = judge(before, NOW, signals, policy, seen=shown, bounded=True, mapping=seen.mapping)
+    assert (told.verdict is VerdictName.WORSE) is ends
+    assert ("what is given up now is good" in told.because) is ends
+
+
 def test_failed_deliveries_of_before_are_those_of_another_use_of_the_function() -> None:
     seen = settled(
         mapping_last_modified=NOW - timedelta(minutes=10), destination_delivery_failures=1

@@ -7,7 +7,7 @@ from math import inf
 
 from pydantic import ConfigDict, TypeAdapter
 
-from lab.episode import Note
+from lab.episode import Episode, Note
 from lab.scores import SLOWER, SLOWER_SECONDS, seconds
 from lab.wild.play import Played, told
 from lab.wild.truth import ACCUSES, RIGHT, WAITS, WORKS, Sample, age_at, ends_soon, right_causes
@@ -193,17 +193,26 @@ def _held_by(played: Played) -> dict[str, float]:
 def _harm(played: Played) -> dict[str, int]:
     """Kinds of harm with their counts, compared with a world in which we did nothing."""
     ours, nothing = played.ours, played.nothing.episode
-    lost = ours.lost - nothing.lost
+    lost, good = ours.lost - nothing.lost, _captured_good(ours, nothing)
     asked = ", approved" if played.approved else ""
     kinds = {
         f"lost{asked}": lost if lost > FEW * nothing.lost else 0,
-        f"captured good ones{asked}": max(0, ours.captured_good - nothing.captured_good),
+        f"captured good ones{asked}": good if good > FEW * nothing.captured_good else 0,
         "starved": int(ours.starved),
         "overrode": len(ours.overridden),
         "others hurt": max(0, ours.others_hurt - nothing.others_hurt),
         "slower than nothing": int(_is_slower(played)),
     }
     return {kind: count for kind, count in kinds.items() if count}
+
+
+def _captured_good(ours: Episode, nothing: Episode) -> int:
+    """Good records that are at a destination with us, and not with nothing; but for as many as are
+    lost with nothing, and not with us: that they are kept is no harm."""
+    more = ours.captured_good - nothing.captured_good
+    bad = [each.ledger.captured - each.captured_good for each in (ours, nothing)]
+    kept = nothing.lost - ours.lost - max(0, bad[0] - bad[1])
+    return max(0, more - max(0, kept))
 
 
 def _is_slower(played: Played) -> bool:

@@ -6,6 +6,7 @@ from remediator.decide.chance import by_chance
 from remediator.decide.effects import Effect
 from remediator.decide.failing import CLOCK
 from remediator.evidence.signals import LAST_MINUTES, Signals
+from remediator.model import MappingState
 from remediator.policy import Policy
 from remediator.settings_table import of
 from remediator.state import Snapshot
@@ -82,6 +83,25 @@ def lost(signals: Signals) -> str | None:
     if not signals.lost_events:
         return None
     return f"{signals.lost_events:.0f} events were given up, and no destination took them"
+
+
+def gives_up_all(seen: Effect, mapping: MappingState | None) -> str | None:
+    """Whether nothing has succeeded for longer than a record that is to blame is tried, in words:
+    that one has been given up by then, and what is given up after it is good (invariant 2)."""
+    in_vain = seen.signals.failed_since_success if seen.minutes else None
+    if mapping is None or not mapping.retries_bounded or in_vain is None:
+        return None
+    of_one = mapping.maximum_retry_attempts + 1 + mapping.halvings
+    if in_vain <= _RECORDS_IN_A_ROW * of_one:
+        return None
+    return (
+        f"{in_vain:.0f} invocations in a row have failed, of {of_one} at most that a record is "
+        "given: what is given up now is good"
+    )
+
+
+# Bad ones may lie side by side.
+_RECORDS_IN_A_ROW = 2
 
 
 def reads_nothing(seen: Effect, *, whole: Signals) -> str | None:

@@ -21,12 +21,15 @@ def own_records_succeed(case: Case) -> Finding:
         case.reading("others_move"),
         case.reading("read_share"),
         case.reading("reads_dropped"),
+        case.reading("failed_event_share"),
         Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
     if signals.lanes == 1:
         beside = rest_of_the_lane(case)
         if beside and not signals.newest_error_share and not _keeps_failing(case):
             return unseen("whether it is one record that fails again and again", *readings)
+        if beside and _all_that_is_sent_fails(case):
+            return unseen("any record that succeeds beside those that fail", *readings)
         said = "records beside the bad one succeed" if beside else None
         return _said(said, None, readings)
     good, bad = _testimony(case)
@@ -177,13 +180,26 @@ def _as_many_records(signals: Signals) -> bool:
     return few and done is not None and bool(used_to) and done >= (used_to or 0.0)
 
 
+def _all_that_is_sent_fails(case: Case) -> bool:
+    """Whether by the mapping's own counts nothing that is sent succeeds any more: some did in the
+    minute in which that began."""
+    share = case.signals.failed_event_share
+    return share is not None and share >= case.policy.thresholds.total_failure_share
+
+
 def _beyond_chance(case: Case) -> bool:
     """Whether it is sure enough to lose records by (invariant 2): failures at random would not look
-    like it, and the rest gets done what it usually does."""
-    chance = case.signals.stands_still_by_chance
-    if case.signals.lanes == 1 or shown_by_a_lane(case):
+    like it, and the rest gets done what it usually does. Where errors are counted and it is not
+    told how likely those are by chance, as where none is of the newest minutes, it is not sure."""
+    chance, signals = case.signals.stands_still_by_chance, case.signals
+    if signals.lanes == 1 or shown_by_a_lane(case):
         return True
-    return (chance is None or chance <= case.policy.thresholds.chance) and _all_but_chance(case)
+    unlikely = not signals.error_minutes if chance is None else _seldom(case, chance)
+    return unlikely and _all_but_chance(case)
+
+
+def _seldom(case: Case, chance: float) -> bool:
+    return chance <= case.policy.thresholds.chance
 
 
 def _all_but_chance(case: Case) -> bool:

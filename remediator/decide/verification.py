@@ -13,6 +13,7 @@ from remediator.decide.effects import NOTHING_MADE, Effect, effect, snapshot
 from remediator.decide.harm import (
     MINUTES_OF_HARM,
     Harm,
+    gives_up_all,
     grew,
     harmed,
     lost,
@@ -25,6 +26,7 @@ from remediator.decide.saturation import as_quick_as_ever
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
+    MappingState,
     Reading,
     RemedyName,
     Verdict,
@@ -46,13 +48,15 @@ def judge(
     loses: bool = False,
     settled: bool = False,
     shared: bool = False,
+    mapping: MappingState | None = None,
     cause: Cause = Cause.UNKNOWN,
 ) -> Verdict:
     """Compare the pipeline before the change with now.
 
     ``seen``: what shows of the newest turn. ``raised``: it raised concurrency, so that slower lanes
     are its doing. ``bounded``: it lets records be given up, so that what nothing has captured is
-    its doing, however well it goes else. ``loses``: what fails is given up by its owner's own
+    its doing, however well it goes else; and so is what goes on being given up by ``mapping`` while
+    nothing succeeds. ``loses``: what fails is given up by its owner's own
     bound, and nothing captures it: where more fails, an age that falls is no recovery. ``settled``:
     it was well with it for a while, so that what comes now is another thing's. ``shared``: other
     mappings feed the function, too, whose lanes are among those that are seen at work. ``cause``:
@@ -62,7 +66,7 @@ def judge(
     whole = {"age_seconds": signals.age_seconds, "age_slope": signals.age_slope}
     after = snapshot(now, seen.signals if seen.minutes else signals).model_copy(update=whole)
     told = partial(Verdict, readings=_readings(before, after))
-    gone = lost(signals) if bounded else None
+    gone = lost(signals) or gives_up_all(seen, mapping) if bounded else None
     if worse := gone or reads_nothing(seen, whole=signals):
         return told(verdict=VerdictName.WORSE, because=worse)
     if seen.levers and not seen.shows:

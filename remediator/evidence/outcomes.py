@@ -30,6 +30,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     failed_events = newest_of(evidence, Metric.FAILED_INVOKE_EVENTS, thresholds.recent_minutes)
     invoked_events = newest_of(evidence, Metric.INVOKED_EVENTS, thresholds.recent_minutes)
     found = Signals(
+        failed_since_success=_failed_since_success(evidence, thresholds),
         failed_events_per_minute=mean_of(failed_events),
         failed_event_minutes=sum(count > 0 for count in failed_events) if failed_events else None,
         failed_event_share=min(1.0, sum(failed_events[-2:]) / sum(invoked_events[-2:]))
@@ -88,6 +89,31 @@ def _active(evidence: Evidence, invocations: Series) -> "Minutes":
         for (at, count), mine, bad in zip(at_work, of_streams, failed, strict=True)
         if bad is not None and mine
     ]
+
+
+def _failed_since_success(evidence: Evidence, thresholds: Thresholds) -> float | None:
+    """Where a function reports its failures they are no errors, but counted with the records that
+    are sent, of which an invocation may lie in two minutes. A minute that was lost tells nothing.
+    """
+    invocations, mapping = series_of(evidence, Metric.INVOCATIONS), evidence.mapping
+    reports = mapping is not None and mapping.reports_partial_batches
+    minutes = [at for at, count in invocations.points if count] if invocations else []
+    of, among = _REPORTED if reports else (Metric.ERRORS, Metric.INVOCATIONS)
+    failed, sent = counts_of(evidence, of, minutes), counts_of(evidence, among, minutes)
+    if invocations is None or failed is None or sent is None:
+        return None
+    nearly, in_vain = thresholds.total_failure_share if reports else 1.0, 0.0
+    counts = dict(invocations.points)
+    for at, bad, tried in reversed(list(zip(minutes, failed, sent, strict=True))):
+        if bad is None or not tried:
+            continue
+        if bad < nearly * tried:
+            break
+        in_vain += counts[at]
+    return in_vain
+
+
+_REPORTED = (Metric.FAILED_INVOKE_EVENTS, Metric.INVOKED_EVENTS)
 
 
 # Minutes with invocations: when, how many, how many of them failed.
@@ -180,8 +206,10 @@ def _failing_seconds(
     evidence: Evidence, minutes: Minutes, thresholds: Thresholds
 ) -> Mapping[datetime, float]:
     """What a failure takes, by minute. That is not published: it is what the successes, at their
-    usual duration, leave of the minute's work, and no more than a success unless it times out."""
+    usual duration, leave of the minute's work, and no more than a success unless it times out.
+    Where other triggers' invocations are among them, the mean is theirs: it may be the longest."""
     took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
+    everybody = dict((series_of(evidence, Metric.INVOCATIONS) or Series()).points)
     longest = dict((series_of(evidence, Metric.DURATION_MAX_MS) or Series()).points)
     fine = [took[at] for at, _, bad in minutes if at in took and not bad]
     usual = median(fine) if fine else 0.0
@@ -190,6 +218,8 @@ def _failing_seconds(
     def of(at: datetime, count: float, bad: float) -> float:
         left = took.get(at, 0.0) * count - usual * (count - bad)
         at_most = longest.get(at, 0.0)
+        if count < everybody.get(at, count):
+            return at_most / 1000
         runs_out = timeout is None or at_most >= thresholds.timeout_share * timeout * 1000
         at_most = at_most if runs_out else took.get(at, 0.0)
         return min(max(0.0, left) / bad, at_most) / 1000 if bad else 0.0

@@ -41,6 +41,8 @@ class Signals(Record):
     """How many of the newest minutes had any error."""
     failing_minutes: int | None = None
     """How many of the newest minutes were over the error threshold."""
+    failed_since_success: float | None = None
+    """How many invocations have failed since the newest minute in which any has succeeded."""
     seen_minutes: int | None = None
     """Of how many of the newest minutes the errors were seen: some may have been lost."""
     failing_since: datetime | None = None

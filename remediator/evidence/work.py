@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from math import ceil
 from statistics import fmean
 
@@ -195,16 +196,23 @@ def _read_shares(
 def measure_shards(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     if not evidence.shard_metrics:
         return Signals()
-    ages = {
-        shard: slope([(at, value / 1000) for at, value in series.points])
-        for shard, metrics in evidence.shard_metrics.items()
+    ages = [
+        [(at, value / 1000) for at, value in series.points]
+        for metrics in evidence.shard_metrics.values()
         if (series := metrics.get(Metric.SHARD_ITERATOR_AGE_MS)) and series.points
-    }
+    ]
     return Signals(
-        stuck_shards=sum((g or 0) >= thresholds.stuck_slope for g in ages.values())
-        if ages
-        else None,
+        stuck_shards=sum(_stands(points, thresholds) for points in ages) if ages else None,
         hot_shard=_hot_shard(evidence, thresholds),
+    )
+
+
+def _stands(points: Sequence[tuple[datetime, float]], thresholds: Thresholds) -> bool:
+    """Whether a shard's age climbs like a stopped clock: from minute to minute, and not by one jump
+    from an age of nothing to that of a record that has waited for its batch."""
+    newest = pairwise(age for _, age in points[-LAST_MINUTES:])
+    return (
+        all(now > was for was, now in newest) and (slope(points) or 0.0) >= thresholds.stuck_slope
     )
 
 

@@ -197,6 +197,7 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
         loses=loses,
         settled=verification.settled(state, turn.at) or (answered and not loses),
         shared=bool(case.evidence.sibling_mappings or case.signals.others_invoke),
+        mapping=mapping,
         cause=case.diagnosis.cause,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from remediator.decide import learned, pacing, restoring, verification
+from remediator.decide import effects, harm, learned, pacing, restoring, verification
 from remediator.decide.guardrails import Undo
 from remediator.decide.restoring import Stays
 from remediator.errors import PermanentError, TemporaryError
@@ -64,10 +64,11 @@ def _blame(turn: Turn, verdict: Verdict, due: Sequence[TrackedChange]) -> None:
 
 
 def _did_harm(turn: Turn) -> list[TrackedChange]:
-    """What gives records up that nothing takes, else the newest turn."""
-    state = turn.state
+    """What gives records up that nothing takes, or that are good; else the newest turn."""
+    state, case = turn.state, turn.case
     levers = state.levers_in_effect or state.in_effect
-    if turn.case.signals.lost_events:
+    seen = effects.effect(state, case.evidence, case.at, case.policy)
+    if case.signals.lost_events or harm.gives_up_all(seen, case.evidence.mapping):
         endangering = [t for t in levers if t.endangers]
         if endangering:
             return endangering

@@ -287,6 +287,25 @@ def test_an_age_that_is_low_by_losing_records_is_no_recovery(lost: int, slower: 
     assert ("slower than nothing" in harm) is slower
 
 
+@pytest.mark.parametrize(
+    ("of_theirs", "lost", "harms"),
+    [
+        pytest.param(0, 0, True, id="it would have been processed"),
+        pytest.param(0, 400, False, id="what would have been lost is kept"),
+        pytest.param(0, 100, True, id="no more than some of it"),
+        pytest.param(298, 0, False, id="as much is, but for chance, by their own bound"),
+    ],
+)
+def test_good_records_that_are_kept_instead_of_lost_are_no_harm(
+    *, of_theirs: int, lost: int, harms: bool
+) -> None:
+    found = play(wild(ISOLATED))
+    usual = replace(found.nothing.episode, lost=lost, captured_good=of_theirs)
+    kept = replace(found.ours, lost=0, captured_good=300)
+    harm = outcome(found._replace(nothing=Nothing(usual, found.nothing.samples), ours=kept)).harm
+    assert any(kind.startswith("captured good ones") for kind in harm) is harms
+
+
 def test_records_from_before_the_start_are_old() -> None:
     plant = world()
     plant.add_stream(StreamSpec(name="s", shards=2))

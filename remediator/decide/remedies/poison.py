@@ -16,6 +16,7 @@ from remediator.decide.health import shows_in
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
+    age_bound,
     captures,
     captures_for_a_person,
     changes,
@@ -92,7 +93,19 @@ def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
         )
     if cause in _UNSURE and detail is not Detail.TIMEOUTS and not _stands_still(here):
         return Pass("no record stands still in one place: there is nothing to isolate")
-    return None
+    return _soon_over(here)
+
+
+def _soon_over(here: Case) -> Pass | None:
+    """What holds a shard is given up for its age before a restart would have isolated it, and what
+    waits through that restart would be, too."""
+    most, age = age_bound(here), here.signals.age_seconds
+    if most is None or age is None or age + here.policy.forecast.restart_seconds < most:
+        return None
+    return Pass(
+        f"what holds its shard is given up for its age, {most} s, sooner than a restart of about "
+        f"{here.policy.forecast.restart_seconds} s would isolate it"
+    )
 
 
 def _changed_just_now(here: Case) -> bool:
