@@ -1,6 +1,8 @@
 """What a person has approved is made on the ground on which it was asked for."""
 
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import permutations
 from typing import Any
 
 from lab.memory_table import memory_journal
@@ -28,7 +30,7 @@ from remediator.runbook import acting, memory, undoing
 from remediator.runbook.session import Deployment, Session
 from remediator.runbook.turn import Turn
 from remediator.state import IncidentState, Spent, Stage
-from tests.evidence import NOW, QUARANTINE, case_of, evidence, slow_consumer
+from tests.evidence import NOW, QUARANTINE, case_of, climbing, evidence, poison, slow_consumer
 from tests.histories import state
 from tests.test_gone import Clockwork, Hand
 from tests.test_proof import found_in, probed
@@ -36,7 +38,12 @@ from tests.test_undoing import LANES, ours
 
 POLICY = Policy(mode=Mode.APPLY)
 BOUNDS = "maximum_retry_attempts"
-BEFORE = {BOUNDS: -1, "on_failure_destination": None, "parallelization_factor": 2}
+BEFORE = {
+    BOUNDS: -1,
+    "on_failure_destination": None,
+    "parallelization_factor": 2,
+    "bisect_on_error": False,
+}
 
 
 class Sensor(SavedSensor):
@@ -121,6 +128,20 @@ def test_bounded_retries_that_were_approved_as_proven_are_asked_for_anew_where_i
     assert status is Status.AWAITING_APPROVAL
     assert after.pending is not None
     assert after.pending.plan.may_capture_good_records
+
+
+def test_a_split_that_was_approved_is_made_whether_it_looks_like_a_record_or_the_function() -> None:
+    """It loses nothing, and is what tells the two apart."""
+    fails = partial(poison, starting_position="LATEST", iterator_age_ms=climbing(1.0, 4))
+    a_record = fails(errors=[0.0] * 26 + [50.0, 60.0, 60.0, 60.0])
+    the_function = fails(errors=[0.0] * 26 + [240.0] * 4)
+    assert found_in(a_record).cause is Cause.POISON_RECORD
+    assert found_in(the_function).cause is Cause.FUNCTION_FAILURE
+    for asked_on, made_on in permutations((a_record, the_function)):
+        hand, status, _ = approved(asked_on, made_on)
+        assert status is Status.APPLIED
+        assert hand.held["bisect_on_error"] is True
+        assert hand.held[BOUNDS] == BEFORE[BOUNDS]
 
 
 def test_what_was_approved_is_not_made_once_it_is_known_to_do_harm() -> None:

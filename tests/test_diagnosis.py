@@ -15,6 +15,7 @@ from tests.evidence import (
     NOW,
     PIPELINES,
     READINGS,
+    STREAM_ARN,
     climbing,
     evidence,
     falling,
@@ -573,6 +574,14 @@ def let_go_on(**said: Any) -> Evidence:
         "invocations": [60.0] * 20 + [0.0] * 10,
     }
     return silent(**(usual | said))
+
+
+def with_own_consumer(seen: Evidence) -> Evidence:
+    """The same, with enhanced fan-out."""
+    consumer = f"{STREAM_ARN}/consumer/orders:1"
+    return seen.model_copy(
+        update={"target": seen.target.model_copy(update={"consumer_arn": consumer})}
+    )
 
 
 def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evidence:
@@ -1197,6 +1206,123 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
             concurrent_executions=3,
         ),
         Cause.FUNCTION_FAILURE,
+    ),
+    "few of very many lanes fail, and as evenly as one record that is tried at its own pace": (
+        poison(
+            shards=48,
+            parallelization_factor=2,
+            iterator_age_ms=climbing(1.0, 4),
+            stream_iterator_age_ms=climbing(1.0, 4),
+            incoming_records=18,
+            read_records=18,
+            invocations=[18.0] * 26 + [25.0, 28.0, 29.0, 27.0],
+            errors=[0.0] * 26 + [10.0, 16.0, 17.0, 16.0],
+            concurrent_executions=8,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "as many fail, but by far more in one minute than in another: that is no single record": (
+        poison(
+            shards=48,
+            parallelization_factor=2,
+            iterator_age_ms=climbing(1.0, 4),
+            stream_iterator_age_ms=climbing(1.0, 4),
+            incoming_records=18,
+            read_records=18,
+            invocations=[18.0] * 26 + [45.0, 38.0, 19.0, 67.0],
+            errors=[0.0] * 26 + [30.0, 26.0, 7.0, 52.0],
+            concurrent_executions=8,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "a record stands still for less than a window makes normal, and nothing else fails": (
+        poison(
+            iterator_age_ms=climbing(1.0, 3),
+            stream_iterator_age_ms=climbing(1.0, 3),
+            batching_window_seconds=240,
+            errors=[0.0] * 27 + [20.0, 20.0, 20.0],
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "one of twenty invocations hangs, and all others are as fast as ever": (
+        poison(
+            batch_size=90,
+            iterator_age_ms=climbing(1.0, 6),
+            stream_iterator_age_ms=climbing(1.0, 6),
+            errors=since(6, 2),
+            invocations=40,
+            duration_ms=since(6, 4_350, 3_000),
+            duration_max_ms=since(6, 30_000, 5_000),
+            timeout_seconds=30,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "one of twenty invocations runs into the timeout, and all others are slower, too": (
+        poison(
+            batch_size=90,
+            iterator_age_ms=climbing(1.0, 6),
+            stream_iterator_age_ms=climbing(1.0, 6),
+            errors=since(6, 2),
+            invocations=40,
+            duration_ms=since(6, 8_000, 3_000),
+            duration_max_ms=since(6, 30_000, 5_000),
+            timeout_seconds=30,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "little comes in, and no more fails than at first, though far more lanes had something": (
+        poison(
+            shards=20,
+            iterator_age_ms=climbing(1.0, 10),
+            stream_iterator_age_ms=climbing(1.0, 10),
+            incoming_records=2,
+            read_records=2,
+            invocations=[2.0] * 20 + [6.0] + [5.0, 6.0] * 3 + [5.0] * 3,
+            errors=[0.0] * 20 + [5.0] * 10,
+            concurrent_executions=2,
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "little comes in, and what fails grows with it": (
+        poison(
+            shards=20,
+            iterator_age_ms=climbing(1.0, 10),
+            stream_iterator_age_ms=climbing(1.0, 10),
+            incoming_records=2,
+            read_records=2,
+            invocations=[2.0] * 20 + [6.0 + 8.0 * n for n in range(10)],
+            errors=[0.0] * 20 + [6.0 + 8.0 * n for n in range(10)],
+            concurrent_executions=2,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "in the only shard several lanes were at work, and all of them fail": (
+        one_shard_fails(
+            parallelization_factor=4,
+            concurrent_executions=3,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "lanes that are as busy as ever get nothing done, behind partial responses": (
+        behind_partial_responses(
+            invocations=240,
+            duration_ms=since(6, 900, 800),
+            duration_max_ms=since(6, 2_000, 1_000),
+            concurrent_executions=4,
+            youngest_age_ms=climbing(1.0, 5),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "behind partial responses, and what arrives in another account's stream is not seen": (
+        without(
+            behind_partial_responses(youngest_age_ms=climbing(1.0, 5)),
+            *(Metric.INCOMING_RECORDS, Metric.INCOMING_BYTES, Metric.READ_RECORDS),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "behind partial responses, and reads are refused to others than its own consumer": (
+        with_own_consumer(behind_partial_responses(read_throttles=1500, read_throttle_share=0.7)),
+        Cause.POISON_RECORD,
     ),
     "split from the start, and one in sixty passes long after a record would be alone": (
         split_since(60, errors=[0.0] * 10 + [59.0] * 20),

@@ -276,6 +276,34 @@ def test_chance_explains_a_standstill_where_most_tries_fail_and_not_where_few_do
     assert most.stands_still_by_chance > 0.1
 
 
+def test_failures_at_random_are_seldom_as_even_as_those_of_one_record() -> None:
+    """About as many fail of about as many tries."""
+    even = measure(poison(errors=[0.0] * 25 + [25.0, 20.0, 21.0, 20.0, 21.0]))
+    uneven = measure(poison(errors=[0.0] * 25 + [25.0, 12.0, 31.0, 10.0, 30.0]))
+    assert even.one_by_chance is not None
+    assert even.stands_still_by_chance is not None
+    assert uneven.one_by_chance is not None
+    assert uneven.stands_still_by_chance is not None
+    assert even.one_by_chance < 0.1 * even.stands_still_by_chance
+    assert uneven.one_by_chance > 0.5 * uneven.stands_still_by_chance
+
+
+def test_no_more_lanes_stand_still_by_chance_than_the_failures_of_a_minute_could_be_of() -> None:
+    """Ninety-six lanes, of which few have anything to do."""
+    few = measure(
+        poison(
+            shards=48,
+            parallelization_factor=2,
+            iterator_age_ms=climbing(1.0, 3),
+            invocations=[18.0] * 27 + [25.0, 28.0, 29.0],
+            errors=[0.0] * 27 + [10.0, 20.0, 7.0],
+        )
+    )
+    assert few.one_by_chance is not None
+    assert few.stands_still_by_chance is not None
+    assert few.one_by_chance < few.stands_still_by_chance / 2
+
+
 # --- work and flow -------------------------------------------------------------------------------
 
 

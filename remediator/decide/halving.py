@@ -1,7 +1,12 @@
 """Questions about what splitting failed batches has shown, and whether it was long enough."""
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.failing import SECONDS_BETWEEN_TRIES, fails_a_minute, times_out
+from remediator.decide.failing import (
+    SECONDS_BETWEEN_TRIES,
+    fails_a_minute,
+    loaded,
+    times_out,
+)
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import MappingState, Reading
 
@@ -56,7 +61,8 @@ def alone_by_now(case: Case) -> Finding:
 
 def good_ones_would_end(case: Case) -> Finding:
     """Whether even a full batch of good records would end in time, so that one record hangs: were
-    the longest of before of one record only, so many of them take no longer than the timeout."""
+    the longest of before of one record only, so many of them take no longer than the timeout. Or
+    whether the function gets all else done as fast as ever, and has never come near the timeout."""
     mapping, function = case.evidence.mapping, case.evidence.function
     usual = case.signals.usual_duration_max_ms
     timeout = function.timeout_seconds if function else None
@@ -70,8 +76,29 @@ def good_ones_would_end(case: Case) -> Finding:
     most = usual * mapping.batch_size / 1000
     if fails_a_minute(case.signals) > _TRIES_OF_ONE * (1 + 60 / timeout):
         return Finding(NO, "more fails than one lane could try in that time", readings)
+    if _as_fast_as_ever(case, timeout):
+        return Finding(YES, "all else takes as long as ever, and never came near that", readings)
     because = f"a full batch of good records would take {most:.0f} s at most, of {timeout} s"
     return when(most < timeout, because, *readings)
+
+
+def _as_fast_as_ever(case: Case, timeout: float) -> bool:
+    """Of the newest minute, less what ran into the timeout; batches that have grown are slower."""
+    signals, limits = case.signals, case.policy.thresholds
+    takes, took, failed = (
+        signals.duration_ms,
+        signals.usual_duration_ms,
+        signals.newest_error_share,
+    )
+    longest = signals.usual_duration_max_ms or 0.0
+    alone = case.evidence.sibling_mappings == 0 and not loaded(case)
+    if not alone or takes is None or not took or failed is None or failed >= 1:
+        return False
+    good = (takes - failed * timeout * 1000) / (1 - failed)
+    return good <= _AS_EVER * took and longest < _NEAR * limits.timeout_share * timeout * 1000
+
+
+_AS_EVER, _NEAR = 1.25, 0.75
 
 
 def times_out_as_good_ones_may(case: Case) -> Finding:

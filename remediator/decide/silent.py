@@ -85,11 +85,13 @@ def stuck_in_silence(case: Case) -> Finding:
     if counted and _fails_as_before(case):
         return Finding(NO, "as many records failed before anything lagged", readings)
     idle = signals.busy_share < case.policy.thresholds.busy_share or _works_in_vain(signals)
-    idle = idle or _works_as_ever(signals)
-    flowing = bool(signals.arrival_per_second)
+    idle = idle or _works_as_ever(signals) or _gets_on_nowhere(case)
+    flowing = signals.arrival_per_second != 0  # of another account's stream it is not seen
     climbing = _climbs(case, signals.age_slope)
+    own = case.evidence.target.consumer_arn is not None  # then refused reads are others'
+    refused = bool(signals.read_throttled_minutes) and not own
     return when(
-        climbing and idle and flowing and not signals.read_throttled_minutes,
+        climbing and idle and flowing and not refused,
         "the oldest record does not move although lanes are free, or do the same again: failures "
         "may be hidden in partial responses"
         if climbing and idle
@@ -145,6 +147,19 @@ def _works_as_ever(signals: Signals) -> bool:
     if busy is None or usual is None or not like_a_clock(signals):
         return False
     return busy <= _AS_BEFORE * usual and _nothing_explains_it(signals)
+
+
+def _gets_on_nowhere(case: Case) -> bool:
+    """Whether every place ages like a clock, the youngest batches as well, though no more comes in
+    and nothing takes much longer: lanes that are busy get nothing done at all."""
+    signals = case.signals
+    if not like_a_clock(signals) or not nothing_gets_on(case):
+        return False
+    came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
+    takes, took = signals.duration_ms, signals.usual_duration_ms
+    if came is None or usually is None or takes is None or took is None:
+        return False
+    return came <= _AS_BEFORE * usually and takes <= _MORE * took
 
 
 def _nothing_explains_it(signals: Signals) -> bool:

@@ -1,9 +1,17 @@
 """Questions about one place that stands still while others get on."""
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.failing import LIKELY, like_a_clock, nothing_gets_on, stuck
-from remediator.decide.halving import halves_succeed, pass_by_chance
+from remediator.decide.failing import (
+    LIKELY,
+    like_a_clock,
+    loaded,
+    nothing_gets_on,
+    stuck,
+    times_out,
+)
+from remediator.decide.halving import good_ones_would_end, halves_succeed, pass_by_chance
 from remediator.evidence.metrics import Metric
+from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Reading
 
 
@@ -12,18 +20,20 @@ def began_in_one_place(case: Case) -> Finding:
     first stood still already, for longer than by chance."""
     signals = case.signals
     readings = (
-        case.reading("stands_still_by_chance"),
+        case.reading("one_by_chance"),
         case.reading("failing_successes_per_minute"),
         case.reading("usual_successes_per_minute"),
+        case.reading("failures_spread", "times"),
         case.reading("age_slope", "s/s"),
         Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
     if case.evidence.sibling_mappings != 0:
         return unseen("whether what went on is of this mapping", *readings)
     went_on, usual = signals.failing_successes_per_minute, signals.usual_successes_per_minute
-    if signals.stands_still_by_chance is None or went_on is None or not usual:
+    if signals.one_by_chance is None or went_on is None or not usual:
         return unseen("what succeeded since it fails", *readings)
-    first = went_on >= NOTHING * usual and signals.stands_still_by_chance <= LIKELY
+    first = went_on >= NOTHING * usual and signals.one_by_chance <= LIKELY
+    first = first or _no_new_place_fails(case, usual)
     return when(
         first and stuck(case),
         "others went on while the oldest record stood still already"
@@ -35,6 +45,21 @@ def began_in_one_place(case: Case) -> Finding:
 
 # Of the usual, which is next to nothing.
 NOTHING = 0.1
+
+
+def _no_new_place_fails(case: Case, usual: float) -> bool:
+    """Whether as much fails as when it began, though batches have come for far more lanes since: if
+    they failed as well, each would be tried again and again, too. Where little comes in, so little
+    that succeeds is all."""
+    signals, since = case.signals, case.signals.failing_since
+    if signals.failures_spread is None or signals.lanes is None or since is None:
+        return False
+    minutes = (case.at - since).total_seconds() / 60 - LAST_MINUTES
+    at_first, by_now = (min(signals.lanes, usual * max(1.0, n)) for n in (2.0, minutes))
+    return by_now >= _FAR_MORE * at_first and signals.failures_spread <= _AS_MANY
+
+
+_FAR_MORE, _AS_MANY = 2.0, 1.25
 
 
 def one_shard(case: Case) -> Finding:
@@ -49,6 +74,9 @@ def one_shard(case: Case) -> Finding:
             because = f"{at_once:.0f} run at once and fail alike: one record cannot do that"
             return Finding(NO, because, readings)
         return unseen("the number of shards", *readings)
+    lanes, usual = case.signals.lanes or 1, case.signals.usual_concurrency or 0.0
+    if shards == 1 and lanes > 1 and usual >= _TWO and case.evidence.sibling_mappings == 0:
+        return Finding(NO, "several lanes were at work, and all of them fail", readings)
     return when(
         shards == 1,
         "with one shard, one record can fail every batch"
@@ -58,8 +86,8 @@ def one_shard(case: Case) -> Finding:
     )
 
 
-# Invocations at once, of which two may be one lane's old and new one.
-_SEVERAL = 3
+# Invocations at once, of which two may be one lane's old and new one; and as a rule.
+_SEVERAL, _TWO = 3, 2
 
 
 def one_is_stuck(case: Case) -> Finding:
@@ -70,7 +98,7 @@ def one_is_stuck(case: Case) -> Finding:
         case.reading("still_minutes", "min"),
         case.reading("stuck_shards"),
         case.reading("newest_error_share"),
-        case.reading("stands_still_by_chance"),
+        case.reading("one_by_chance"),
         case.reading("least_successes_per_minute"),
         case.reading("failing_successes_per_minute"),
         case.reading("usual_successes_per_minute"),
@@ -81,12 +109,12 @@ def one_is_stuck(case: Case) -> Finding:
         return unseen("the slope of the age", *readings)
     if counted and not 0 < (standing or 0) <= shards // 2:
         return Finding(NO, f"{standing} of {shards} shards do not move", readings)
-    if not counted and not stuck(case):
+    if not counted and not stuck(case) and not too_early(case):
         return Finding(NO, "every shard still moves on, only slower", readings)
     failed = (signals.newest_error_share, signals.error_minutes, signals.failed_events_per_minute)
     if signals.newest_error_share is not None and not any(failed):
         return Finding(NO, "nothing fails any more", readings)
-    by_chance = signals.stands_still_by_chance
+    by_chance = signals.one_by_chance
     if by_chance is None:  # no error is counted, so that only the clock tells
         by_chance = 0.0 if like_a_clock(signals) or signals.age_slope is None else 1.0
     unlikely = signals.lanes == 1 or shown_by_a_lane(case)
@@ -99,6 +127,17 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "nothing succeeds beside it", readings)
     because = "the oldest record does not move while other batches succeed"
     return Finding(YES, because, readings)
+
+
+def too_early(case: Case) -> bool:
+    """Whether the age cannot tell yet what stands still, and goes by nothing else: it is no more
+    than a window makes normal, or too few of it were seen since the oldest record came."""
+    signals = case.signals
+    young = (signals.highest_age_seconds or 0.0) <= signals.normal_age_seconds
+    climbs = bool(signals.climbing_minutes) and signals.oldest_slope is None
+    hangs = good_ones_would_end(case).answer is YES
+    ends = (hangs or times_out(case).answer is NO) and not loaded(case)
+    return (young or climbs) and ends and signals.lanes != 1 and not shown_by_a_lane(case)
 
 
 def shown_by_a_lane(case: Case) -> bool:

@@ -7,7 +7,8 @@ from statistics import fmean, median
 
 from remediator.evidence.age import LONGEST_WAIT_SECONDS, still_since
 from remediator.evidence.arrivals import on_time
-from remediator.evidence.course import course
+from remediator.evidence.course import ages, course
+from remediator.evidence.evenness import OF_ONE_LANE, as_even, spread
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
@@ -61,7 +62,9 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
         newest_error_share=min(1.0, newest[-1][2] / newest[-1][1]),
         usual_successes_per_minute=_usual_successes(active, begin),
         failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
+        failures_spread=spread(failing),
         stands_still_by_chance=_by_chance(evidence, active, thresholds),
+        one_by_chance=_one_by_chance(evidence, active, failing, thresholds),
         successes_before_modified=_successes_before(evidence, failing),
         successes_since_modified=_successes_since(
             evidence, failing if begin < len(active) else active
@@ -171,18 +174,50 @@ def _by_chance(evidence: Evidence, active: Minutes, thresholds: Thresholds) -> f
     The newest of them counts if the record was still tried at its end: else its tries may have been
     made after the record moved on.
     """
-    lanes, points = lanes_of(evidence) or _most_at_once(evidence), course(evidence)
-    if not lanes or not points or not any(bad for *_, bad in active[-LAST_MINUTES:]):
+    lanes = lanes_of(evidence) or _most_at_once(evidence)
+    tries = _of_one(evidence, course(evidence), active, thresholds)
+    if not lanes or tries is None or not any(bad for *_, bad in active[-LAST_MINUTES:]):
+        return None
+    return min(1.0, lanes * exp(sum(n * share for n, share, _ in tries)))
+
+
+def _of_one(
+    evidence: Evidence,
+    points: Sequence[tuple[datetime, float]],
+    active: Minutes,
+    thresholds: Thresholds,
+) -> Sequence[tuple[float, float, float]] | None:
+    """The minutes in which the oldest record stands still: tries of its lane, the logarithm of the
+    share that fails of all, and how many fail."""
+    lanes = lanes_of(evidence) or _most_at_once(evidence)
+    if not lanes or not points:
         return None
     since, took = still_since(evidence, points), _failing_seconds(evidence, active, thresholds)
     to_its_end = (slope(points[-2:]) or 0.0) >= thresholds.stuck_slope
     end = points[-1][0] + (MINUTE if to_its_end else timedelta(0))
-    tries = [
-        (_tries(count / lanes, took[at]), log(bad) - log(count))  # a ratio may be too small
+    return [  # of logarithms, for a ratio may be too small
+        (_tries(count / lanes, took[at]), log(bad) - log(count), bad)
         for at, count, bad in active
         if since < at < end and 0 < bad < count
     ]
-    return min(1.0, lanes * exp(sum(n * of_one for n, of_one in tries)))
+
+
+def _one_by_chance(
+    evidence: Evidence, active: Minutes, failing: Minutes, thresholds: Thresholds
+) -> float | None:
+    """As ``_by_chance``, by the ages as they are, of no more lanes than could make the failures of
+    one of those minutes; and that they come as evenly."""
+    lanes = lanes_of(evidence) or _most_at_once(evidence)
+    tries = _of_one(evidence, ages(evidence), active, thresholds)
+    if not lanes or tries is None or not any(bad for *_, bad in active[-LAST_MINUTES:]):
+        return None
+    whole = sum(n * share for n, share, _ in tries)
+    of_few = (
+        max(1.0, bad / n) * exp(whole - n * share)
+        for n, share, bad in tries
+        if n and bad <= OF_ONE_LANE
+    )
+    return min(1.0, lanes * exp(whole), *of_few) * as_even(failing)
 
 
 def _tries(of_a_lane: float, failing_seconds: float) -> float:

@@ -49,9 +49,15 @@ class Signals(Record):
     """When the failing began that goes on, or was over just now."""
     failing_successes_per_minute: float | None = None
     """The median since then: what goes on succeeding beside it."""
+    failures_spread: float | None = None
+    """Failures a minute now against those when it began: what fails everywhere fails in each place
+    to which something new has come since."""
     stands_still_by_chance: float | None = None
     """How likely a lane that lets every record fail at random would stand still for as long as the
     oldest record does: small where a record itself must be to blame."""
+    one_by_chance: float | None = None
+    """How likely failures at random would look like those of one record: by a lane that stands
+    still, and by as many of them minute after minute. What the word goes by; it proves nothing."""
     successes_before_modified: float | None = None
     """Invocations that succeeded since it fails, up to the mapping's last change: none where one
     record holds the only lane."""

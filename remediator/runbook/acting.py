@@ -5,6 +5,7 @@ from itertools import chain
 
 from remediator.decide import effects, guardrails, learned, pacing
 from remediator.model import (
+    Cause,
     ChangeResult,
     ChangeStatus,
     FollowUp,
@@ -21,7 +22,7 @@ from remediator.model import (
 from remediator.render import announcing
 from remediator.runbook import memory, outcomes
 from remediator.runbook.turn import Turn
-from remediator.settings_table import CAPTURED
+from remediator.settings_table import BISECT, CAPTURED
 from remediator.state import ChangeState, EntryKind, IncidentState
 
 
@@ -49,14 +50,15 @@ def approved(turn: Turn, plan: GuardedPlan, by: str) -> Report:
 
     The guardrails rule on that very plan again; where the cause is another by now, or is not proven
     any more, or one of its changes may not be made as it was proposed, it is planned anew, for
-    another approval.
+    another approval. Whether it is a record or the function, the same split shall tell.
     """
     hear(turn, plan, by)
     turn.recover()
     turn.look()
     turn.case = learned.as_learned(turn.case, turn.state)
     found = turn.case.diagnosis
-    same = found.cause is plan.plan.cause and (found.proven or not plan.plan.proven)
+    alike = found.cause is plan.plan.cause or _shall_tell(found.cause, plan)
+    same = alike and (found.proven or not plan.plan.proven)
 
     def exactly(ruled: GuardedPlan) -> bool:
         return same and outcomes.is_exactly(ruled, plan)
@@ -65,6 +67,12 @@ def approved(turn: Turn, plan: GuardedPlan, by: str) -> Report:
     if guarded.mode is Mode.APPLY and exactly(guarded):
         return make(turn, guarded, refused_is_final=True)
     return _plan_anew(turn, guarded if same else None)
+
+
+def _shall_tell(cause: Cause, plan: GuardedPlan) -> bool:
+    """Whether the plan splits batches and no more, to tell a record from the function."""
+    splits = all(guarded.change.setting == BISECT.name for guarded in plan.changes)
+    return splits and {cause, plan.plan.cause} == {Cause.POISON_RECORD, Cause.FUNCTION_FAILURE}
 
 
 def hear(turn: Turn, plan: GuardedPlan, by: str, **fields: object) -> None:
