@@ -590,6 +590,14 @@ def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evi
     return seen.model_copy(update={"metrics": {**seen.metrics, metric: older}})
 
 
+def nothing_runs_since(minutes: int, seen: Evidence) -> Evidence:
+    """The same, but for the newest minutes of all that is published of what runs."""
+    for metric in INVOKED:
+        if metric is not Metric.THROTTLES:
+            seen = not_published_lately(seen, metric, minutes=minutes)
+    return seen
+
+
 BOTH_AT_ONCE = evidence(
     shards=2,
     batch_size=10,
@@ -841,6 +849,74 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
     "few of many lanes find work, which are there since two minutes ago": (
         hot_key(mapping_last_modified=NOW - wait(3)),
         Cause.SLOW_CONSUMER,
+    ),
+    "more lanes than ever are out for minutes, and nothing that began in them has ended": (
+        long_batches(
+            iterator_age_ms=climbing(1.0, 8, base=90_000),
+            invocations=[2.0] * 25 + [0.0] * 5,
+            concurrent_executions=since(6, 16, 4),
+            parallelization_factor=10,
+            duration_ms=[40_000.0] * 25,
+            duration_max_ms=[45_000.0] * 25,
+        ),
+        Cause.DOWNSTREAM_SATURATED,
+    ),
+    "as many lanes as ever are out for minutes": (
+        long_batches(
+            iterator_age_ms=climbing(1.0, 8, base=90_000),
+            invocations=[2.0] * 25 + [0.0] * 5,
+            duration_ms=[40_000.0] * 25,
+            duration_max_ms=[45_000.0] * 25,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "few lanes are out with batches of minutes, and the oldest record's has not ended": (
+        hot_key(
+            iterator_age_ms=climbing(1.0, 10),
+            stream_iterator_age_ms=climbing(1.0, 10),
+            invocations=since(10, 2, 1),
+            duration_ms=90_000,
+            duration_max_ms=120_000,
+            timeout_seconds=300,
+            concurrent_executions=3,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "the age is late and climbs, and more lanes work than usual: for a minute that will do": (
+        evidence(
+            shards=8,
+            iterator_age_ms=[900.0, 400.0] * 14 + [30_000.0, 75_000.0],
+            stream_iterator_age_ms=0,
+            invocations=since(3, 480, 240),
+            incoming_records=since(3, 1_200, 600),
+            read_records=since(3, 1_200, 600),
+            duration_ms=500,
+            concurrent_executions=5,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "all is refused since minutes in which nothing of what runs is published": (
+        nothing_runs_since(
+            2,
+            throttled(
+                reserved_concurrency=None,
+                throttles=since(2, 30),
+                unreserved_concurrent_executions=since(2, 1000, 50),
+                iterator_age_ms=climbing(1.0, 4),
+                stream_iterator_age_ms=climbing(1.0, 4),
+            ),
+        ),
+        Cause.THROTTLING,
+    ),
+    "all was refused for minutes by no limit that shows, and now it runs: somebody lets it": (
+        throttled(
+            reserved_concurrency=None,
+            throttles=[0.0] * 20 + [60.0] * 8 + [0.0] * 2,
+            invocations=[60.0] * 20 + [0.0] * 8 + [60.0] * 2,
+            unreserved_concurrent_executions=50,
+            concurrent_executions=[1.0] * 20 + [0.0] * 8 + [1.0] * 2,
+        ),
+        Cause.CONSUMER_STOPPED,
     ),
     "what a burst has brought was read at once, and lanes are as quick with it as ever": (
         burst_that_was_read_ahead(),

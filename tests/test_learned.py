@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from remediator.decide.case import Case
-from remediator.decide.learned import as_learned, held_against
+from remediator.decide.learned import as_learned, held_against, saturates
 from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
 from remediator.model import (
@@ -18,10 +18,12 @@ from remediator.model import (
     RemedyName,
     Resource,
     ResourceKind,
+    Verdict,
+    VerdictName,
 )
 from remediator.policy import Policy
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
-from tests.evidence import MAPPING, MINUTES, NOW, evidence, target
+from tests.evidence import MAPPING, MINUTES, NOW, evidence, poison, target
 
 DEFAULTS = Policy()
 RAISE = RemedyName.RAISE_PARALLELIZATION_FACTOR
@@ -164,3 +166,13 @@ def test_what_is_throttled_long_after_it_was_let_go_on_is_not_of_the_stop() -> N
     assert late.diagnosis.cause is Cause.THROTTLING
     assert as_learned(soon, stopped_by_somebody()).diagnosis.cause is Cause.CONSUMER_STOPPED
     assert as_learned(late, stopped_by_somebody()).diagnosis.cause is Cause.THROTTLING
+
+
+def test_what_a_record_that_is_shown_to_be_bad_makes_fail_is_not_of_what_stands_behind() -> None:
+    """Whatever was raised when it came."""
+    worse = Verdict(verdict=VerdictName.WORSE, because="errors rose", saturates=True)
+    isolated = diagnosed(poison(), DEFAULTS)
+    suspected = diagnosed(poison(sibling_mappings=1), DEFAULTS)
+    assert isolated.diagnosis.proven
+    assert not saturates(isolated, worse)
+    assert saturates(suspected, worse)

@@ -1,15 +1,15 @@
-"""Questions about whether it runs at all: stopped, silent, throttled."""
+"""Questions about whether it runs at all: stopped, silent."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.contention import keeps_up
-from remediator.decide.failing import LIKELY, like_a_clock, stuck
-from remediator.evidence.age import LONGEST_WAIT_SECONDS
+from remediator.decide.throttling import who_throttles
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import MINUTE, series_of
-from remediator.evidence.signals import LAST_MINUTES, Signals
+from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import STOPPED_STATES, Detail, Reading
 
 # Function states in which nothing is invoked (Lambda API Reference, FunctionConfiguration).
@@ -41,6 +41,9 @@ def stopped_on_purpose(case: Case) -> Finding:
     if _stopped_until_now(case):
         because = f"the mapping is {mapping.state}, and was stopped until just now"
         return Finding(YES, because, readings, Detail.PAUSED)
+    if _refused_until_now(case):
+        because = "nothing at all was let through until just now, by no limit that shows"
+        return Finding(YES, because, readings, Detail.RESERVED_AT_0)
     if reserved == 0:
         return Finding(
             YES, "the function's reserved concurrency is 0", readings, Detail.RESERVED_AT_0
@@ -81,6 +84,27 @@ def _runs(case: Case, until: datetime) -> bool:
 
 
 _ENABLING, _SILENT_MINUTES = "Enabling", 5
+
+
+def _refused_until_now(case: Case) -> bool:
+    """Whether somebody has lifted a reservation of 0: for minutes all was refused, though neither
+    the reservation of now nor the account's pool is used up, and now it runs."""
+    refused = series_of(case.evidence, Metric.THROTTLES)
+    invoked = series_of(case.evidence, Metric.INVOCATIONS)
+    unclear = case.evidence.account is not None and who_throttles(case) is Detail.UNCLEAR
+    if refused is None or invoked is None or not unclear:
+        return False
+    runs = sorted(at for at, count in invoked.points if count)[-_JUST_NOW - 1 :]
+    gaps = ((then, at) for then, at in pairwise(runs) if at - then > LAST_MINUTES * MINUTE)
+    gap = next(gaps, None)
+    if gap is None:
+        return False
+    between = [count for at, count in refused.points if gap[0] < at < gap[1]]
+    return len(between) >= LAST_MINUTES and all(between)
+
+
+# Minutes since when it runs again.
+_JUST_NOW = 2
 
 
 def _may_run(case: Case, state: str | None) -> str:
@@ -151,134 +175,3 @@ def _by_the_filters_counts(case: Case, readings: tuple[Reading, ...]) -> Finding
     passed = signals.passed_since_invoked or 0.0
     because = f"{passed:.0f} records have passed the filter since anything was invoked"
     return when(passed >= 1, because, *readings, detail=Detail.NO_INVOCATIONS)
-
-
-def throttled(case: Case) -> Finding:
-    signals, limits = case.signals, case.policy.thresholds
-    readings = (
-        case.reading("throttle_share"),
-        case.reading("throttle_share_before"),
-        case.reading("throttled_minutes", f"of the last {LAST_MINUTES}"),
-        case.reading("attempts_per_second", "1/s"),
-        case.reading("concurrency"),
-        case.reading("unreserved_in_use"),
-        case.reading("claimed_concurrency"),
-    )
-    if signals.throttled_minutes is None:
-        return unseen("the count of throttles", *readings)
-    if signals.throttled_minutes < min(limits.sustained_minutes, LAST_MINUTES):
-        return Finding(NO, "invocations are not throttled in a sustained way", readings)
-    if _nothing_lags(signals):
-        because = "invocations are throttled, but the age is no more than without any lag"
-        return Finding(NO, because, readings)
-    if _refused_before(case):
-        because = "as many were throttled, minute after minute, while nothing lagged"
-        return Finding(NO, because, readings)
-    if _stands_still_all_the_same(case):
-        because = "throttles would have let the oldest record through by now"
-        return Finding(NO, because, readings)
-    detail = _who_throttles(case)
-    return Finding(YES, f"invocations are throttled: {_THROTTLED_BY[detail]}", readings, detail)
-
-
-def _nothing_lags(signals: Signals) -> bool:
-    """Whether the age is no more than a record waits for its batch in any case."""
-    age, highest = signals.age_seconds, signals.highest_age_seconds or 0.0
-    return age is not None and max(age, highest) <= signals.normal_age_seconds
-
-
-def _refused_before(case: Case) -> bool:
-    """Whether no more is refused, for each that is not, than while nothing lagged, and not for want
-    of room for the mapping's lanes: who else calls the function is refused then, or a lane that
-    asks too early, and no record waits for it. Beside another mapping nobody knows: one that is
-    always refused has no age, and the other's is fine."""
-    now, before = case.signals.throttle_share, case.signals.throttle_share_before
-    if now is None or before is None or not _has_room(case):
-        return False
-    return now * (1 - before) <= _NO_MORE_THAN * before * (1 - now)
-
-
-def _has_room(case: Case) -> bool:
-    """Whether the function's own reservation has room for every lane of its only mapping."""
-    mapping, function, shards = (
-        case.evidence.mapping,
-        case.evidence.function,
-        case.evidence.open_shards,
-    )
-    reserved = function.reserved_concurrency if function else None
-    if mapping is None or reserved is None or not shards or case.evidence.sibling_mappings != 0:
-        return False
-    return reserved >= shards * mapping.parallelization_factor
-
-
-_NO_MORE_THAN = 1.5
-
-
-def _stands_still_all_the_same(case: Case) -> bool:
-    """Whether throttles at random would hardly hold one record for so long, and something fails, or
-    they are so few that they hardly hold anything."""
-    signals = case.signals
-    share, still = signals.throttle_share, signals.still_minutes
-    fails = bool(signals.failing_minutes or signals.failed_events_per_minute)
-    if share is None or still is None or not (stuck(case) and like_a_clock(signals)):
-        return False
-    if not fails and share > _FEW:
-        return False
-    by_chance: float = share ** (still * 60 / LONGEST_WAIT_SECONDS)
-    return (signals.lanes or 1) * by_chance <= LIKELY
-
-
-_FEW = 0.1
-
-
-_THROTTLED_BY: Mapping[Detail, str] = {
-    Detail.RESERVATION: "the function is at its own reserved concurrency",
-    Detail.ACCOUNT: "the account's pool of concurrency is used up",
-    Detail.REQUEST_RATE: "more invocations a second than ten times the concurrency allows; the "
-    "concurrency itself is not used up",
-    Detail.SCALING_RATE: "the function grows faster than 1,000 in ten seconds; the account's pool "
-    "is not used up",
-    Detail.UNCLEAR: "it could not be seen which limit throttles",
-}
-# Share of a limit that the greatest use in a minute shows: its peak lies between two samples.
-_USED_UP = 0.95
-# Requests a second for each of the concurrency (Lambda Developer Guide, scaling behaviour).
-_REQUESTS_PER_LANE = 10
-_SCALES_BY = 1000
-
-
-def _who_throttles(case: Case) -> Detail:
-    """The limit that the readings show. The account's pool is said to be used up only where its use
-    was seen to be; it may as well be the rate of requests, or of growth."""
-    function, signals, account = case.evidence.function, case.signals, case.evidence.account
-    if function is None:
-        return Detail.UNCLEAR
-    reserved, running = function.reserved_concurrency, signals.concurrency
-    if reserved is not None:
-        idle = running is not None and running < _USED_UP * reserved
-        fast = _too_many_requests(case, reserved)
-        return Detail.REQUEST_RATE if idle and fast else Detail.RESERVATION
-    if account is None:
-        return Detail.UNCLEAR
-    if _pool_used_up(case):
-        return Detail.ACCOUNT
-    if _too_many_requests(case, account.unreserved_concurrency):
-        return Detail.REQUEST_RATE
-    grew = (running or 0.0) - (signals.usual_concurrency or 0.0)
-    return Detail.SCALING_RATE if running is not None and grew >= _SCALES_BY else Detail.UNCLEAR
-
-
-def _pool_used_up(case: Case) -> bool:
-    """By what Lambda itself decides by, else by the use of what is not reserved."""
-    signals, account = case.signals, case.evidence.account
-    if account is None:
-        return False
-    if signals.claimed_concurrency is not None:
-        return signals.claimed_concurrency >= _USED_UP * account.concurrency_limit
-    used = signals.unreserved_in_use
-    return used is not None and used >= _USED_UP * account.unreserved_concurrency
-
-
-def _too_many_requests(case: Case, concurrency: int) -> bool:
-    attempts = case.signals.attempts_per_second
-    return attempts is not None and attempts >= _USED_UP * _REQUESTS_PER_LANE * concurrency

@@ -1,9 +1,11 @@
 """Whether what stands behind the function is saturated: more lanes, each of them slower."""
 
 from datetime import timedelta
+from math import ceil
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.evidence.metrics import Metric
+from remediator.evidence.series import series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     Answer,
@@ -37,6 +39,9 @@ def saturates_downstream(case: Case) -> Finding:
         return Finding(
             NO, "the function was changed as it began to lag: the code is slow", readings
         )
+    if _out_for_longer(case):
+        because = "more lanes run than ever, and for minutes nothing has ended that has begun"
+        return Finding(YES, because, readings)
     if as_quick_as_ever(signals, ratio):
         return Finding(NO, "the longest invocation takes no longer than before", readings)
     if _slower_under_more_load(case):
@@ -48,6 +53,23 @@ def saturates_downstream(case: Case) -> Finding:
     wider = running >= ratio * max(1.0, before)
     no = "a lane gets as much done as before, or no more of them run"
     return when(slower and wider, yes if slower and wider else no, *readings)
+
+
+def _out_for_longer(case: Case) -> bool:
+    """Whether all that has begun of late is still out, for far longer than any invocation took, in
+    more lanes than usual: it is counted once it has ended."""
+    signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
+    silent, longest = signals.silent_minutes or 0.0, signals.usual_duration_max_ms
+    running = series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS)
+    if running is None or not longest or silent < LAST_MINUTES:
+        return False
+    far = silent * 60_000 >= _FAR_LONGER * max(longest, signals.duration_max_ms or 0.0)
+    lately = running.values[-ceil(silent) :]
+    usual = max(1.0, signals.usual_concurrency or 0.0)
+    return far and min(lately, default=0.0) >= ratio * usual
+
+
+_FAR_LONGER = 2.0
 
 
 def _at_least(case: Case) -> float:

@@ -14,11 +14,13 @@ from remediator.decide import (
     flowing,
     halving,
     health,
+    keys,
     meaning,
     running,
     saturation,
     silent,
     standing,
+    throttling,
 )
 from remediator.decide.case import NO, UNSEEN, YES, Case, Leaf, Question
 from remediator.evidence.signals import measure
@@ -63,7 +65,7 @@ TREE: Mapping[str, Question] = {
     ),
     "throttled": Question(
         "Are invocations throttled, minute after minute?",
-        running.throttled,
+        throttling.throttled,
         yes=Leaf(Cause.THROTTLING),
         no="failing",
         unseen="failing",
@@ -252,7 +254,7 @@ TREE: Mapping[str, Question] = {
     ),
     "keys_limit": Question(
         "Do lanes stand idle because there are too few partition keys?",
-        flowing.keys_limit,
+        keys.keys_limit,
         yes=Leaf(Cause.HOT_PARTITION_KEY),
         no="capacity_short",
         unseen="capacity_short",

@@ -14,6 +14,7 @@ from remediator.evidence.series import (
     mean_of,
     minutes_seen,
     newest_of,
+    points_of,
     series_of,
 )
 from remediator.model import Evidence, Series
@@ -36,10 +37,11 @@ def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) ->
     if throttles is None:
         return found
     invoked = counts_of(evidence, Metric.INVOCATIONS, minutes) or (0.0,) * len(throttles)
+    rests = _nothing_runs(evidence)
     seen = [
-        (at, refused, refused + done)
+        (at, refused, refused + (done or 0.0))
         for at, refused, done in zip(minutes, throttles, invoked, strict=True)
-        if refused is not None and done is not None
+        if refused is not None and (done is not None or (refused and at in rests))
     ]
     newest = seen[-LAST_MINUTES:]
     shares = [refused / tried if tried else 0.0 for _, refused, tried in newest]
@@ -51,6 +53,23 @@ def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) ->
         throttled_minutes=sum(share >= thresholds.throttle_share for share in shares),
         attempts_per_second=max(tried for *_, tried in newest) / 60,
     )
+
+
+def _nothing_runs(evidence: Evidence) -> set[datetime]:
+    """Minutes that have none of all that an invocation is told by, and no concurrency, since there
+    is some: a count that was lost would be missed by itself."""
+    runs = {at for metric in _OF_ONE_THAT_RUNS for at, _ in points_of(evidence, metric)}
+    began = min((at for at, _ in points_of(evidence, Metric.CONCURRENT_EXECUTIONS)), default=None)
+    tried = {at for at, _ in points_of(evidence, Metric.THROTTLES)}
+    return {at for at in tried - runs if began is not None and at > began}
+
+
+_OF_ONE_THAT_RUNS = (
+    Metric.INVOCATIONS,
+    Metric.ERRORS,
+    Metric.DURATION_MS,
+    Metric.CONCURRENT_EXECUTIONS,
+)
 
 
 def _while_on_time(evidence: Evidence, seen: Tried) -> float | None:
