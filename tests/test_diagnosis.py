@@ -930,6 +930,26 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.DOWNSTREAM_SATURATED,
     ),
+    "most reads are refused since a shard was late, of which no age is seen any more": (
+        read_contention(
+            shards=2,
+            iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
+            stream_iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
+            read_throttles=since(12, 400),
+            read_throttle_share=since(12, 0.7),
+        ),
+        Cause.READ_CONTENTION,
+    ),
+    "few reads are refused since it was late, and by its age it keeps up now": (
+        read_contention(
+            shards=2,
+            iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
+            stream_iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
+            read_throttles=since(12, 60),
+            read_throttle_share=since(12, 0.2),
+        ),
+        Cause.RECOVERING,
+    ),
     "reads are throttled, and the age falls so slowly that it is no backlog drained fast": (
         read_contention(
             iterator_age_ms=falling(0.3, 6),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from remediator.decide.case import Case
-from remediator.decide.learned import as_learned, held_against, saturates
+from remediator.decide.learned import as_learned, held_against, saturates, was_wrong
 from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
 from remediator.model import (
@@ -176,3 +176,13 @@ def test_what_a_record_that_is_shown_to_be_bad_makes_fail_is_not_of_what_stands_
     assert isolated.diagnosis.proven
     assert not saturates(isolated, worse)
     assert saturates(suspected, worse)
+
+
+def test_lanes_that_a_hot_key_does_not_use_are_not_taken_back_while_it_lags() -> None:
+    """They cost another restart, and harm nobody. What stands behind bears no more of them."""
+    ours = raised_and_taken_back().model_copy(
+        update={"state": ChangeState.APPLIED, "ended_at": None, "at": minutes_ago(8)}
+    )
+    state = incident(None, ours)
+    assert not was_wrong(state, Diagnosis(cause=Cause.HOT_PARTITION_KEY, path=()))
+    assert was_wrong(state, Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=()))

@@ -7,6 +7,7 @@ Developer Guide, quotas and limits; DynamoDB Developer Guide, service quotas.
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.waiting import CLIMBS
+from remediator.evidence.course import ages
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Detail, Reading, SourceKind
 
@@ -36,6 +37,9 @@ def reads_contended(case: Case) -> Finding:
     lasts = signals.read_throttled_minutes >= min(limits.sustained_minutes, LAST_MINUTES)
     if not lasts and not _since_it_lags(case):
         return Finding(NO, "reads are not throttled in a sustained way", readings)
+    if _some_are_not_read(case):
+        because = "most reads are refused since it was late: a shard that is not read has no age"
+        return Finding(YES, because, readings, _limit_that_binds(case)[0])
     if keeps_up(case):
         return Finding(NO, "reads are throttled, but this mapping keeps up all the same", readings)
     if signals.falling and _ends_soon(case):
@@ -59,6 +63,22 @@ def _since_it_lags(case: Case) -> bool:
     rest = signals.busy_share is not None and signals.busy_share < limits.busy_share / 2
     throttled = bool(signals.read_throttled_minutes and signals.other_shared_readers)
     return throttled and young and climbs and rest
+
+
+def _some_are_not_read(case: Case) -> bool:
+    """Whether most reads of several shards are refused, minute after minute, since one of them was
+    late: the age is that of what is read, and of a shard that is not there is none."""
+    signals, limits = case.signals, case.policy.thresholds
+    most = (signals.read_throttle_share or 0.0) >= _MOST
+    throttled = signals.read_throttled_minutes or 0
+    lasts = throttled >= min(limits.sustained_minutes, LAST_MINUTES)
+    was = max((age for _, age in ages(case.evidence)[-_LATELY:]), default=0.0)
+    rest = signals.busy_share is not None and signals.busy_share < limits.busy_share / 2
+    late = was >= max(limits.alarm_seconds, signals.normal_age_seconds)
+    return most and lasts and late and rest and (case.evidence.open_shards or 1) > 1
+
+
+_MOST, _LATELY = 0.5, 30
 
 
 def _ends_soon(case: Case) -> bool:

@@ -59,8 +59,9 @@ OUTWEIGHED: Mapping[Cause, Sequence[tuple[Cause, Detail]]] = {
     ),
 }
 
-# Causes of which every raise of ours is a wrong one.
-HARMED_BY_RAISES = frozenset({Cause.HOT_PARTITION_KEY, Cause.DOWNSTREAM_SATURATED})
+# Causes of which every raise of ours is a wrong one. A hot key's lane gains nothing by more lanes,
+# and loses nothing: to take them back would stop the mapping once more while it lags.
+HARMED_BY_RAISES = frozenset({Cause.DOWNSTREAM_SATURATED})
 
 
 def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
