@@ -1399,6 +1399,15 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.FUNCTION_FAILURE,
     ),
+    "little comes in, but far too much for one lane of the only shard, and nothing succeeds": (
+        one_shard_fails(
+            parallelization_factor=10,
+            invocations=since(10, 20, 4),
+            errors=since(10, 20),
+            incoming_records=140,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
     "lanes that are as busy as ever get nothing done, behind partial responses": (
         behind_partial_responses(
             invocations=240,

@@ -136,6 +136,15 @@ OTHERS = {
     "the other readers' ages, where our own consumer is none of them": read_by_own_consumer(
         poison(shard_metrics=ages_of_shards(2), sibling_mappings=1)
     ),
+    "next to nothing, of shards that nobody has counted": poison(
+        shards=None,
+        stream=None,
+        read_records=None,
+        reports_partial_batches=True,
+        errors=0,
+        invoked_events=600,
+        failed_invoke_events=since(10, 588),
+    ),
     "an invocation that succeeds whatever it reports": poison(
         errors=0,
         reports_partial_batches=True,

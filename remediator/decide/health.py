@@ -61,7 +61,10 @@ def _testimony(case: Case) -> _Words:
 
 
 def _healthy_share(case: Case) -> float:
-    """What all shards but one get done; with one shard, all lanes but one."""
+    """What all shards but one get done; with one shard, all lanes but one. Of how many places there
+    are nobody knows, as in a stream of another account, nearly all."""
+    if case.evidence.open_shards is None:
+        return 1.0
     places = max(case.evidence.open_shards or 1, 1)
     places = places if places > 1 else case.signals.lanes or 1
     return (places - 1) / places

@@ -68,14 +68,14 @@ def one_shard(case: Case) -> Finding:
     shards, at_once = case.evidence.open_shards, case.signals.concurrency or 0.0
     readings = (Reading(name="open_shards", value=shards), case.reading("concurrency"))
     if shards is None:
-        share, limits = case.signals.error_share or 0.0, case.policy.thresholds
+        failed, limits = case.signals.failed_event_share, case.policy.thresholds
+        share = max(case.signals.error_share or 0.0, failed or 0.0)
         alone = case.evidence.sibling_mappings == 0
         if alone and share >= limits.total_failure_share and at_once >= _SEVERAL:
             because = f"{at_once:.0f} run at once and fail alike: one record cannot do that"
             return Finding(NO, because, readings)
         return unseen("the number of shards", *readings)
-    lanes, usual = case.signals.lanes or 1, case.signals.usual_concurrency or 0.0
-    if shards == 1 and lanes > 1 and usual >= _TWO and case.evidence.sibling_mappings == 0:
+    if shards == 1 and _several_lanes_had_work(case):
         return Finding(NO, "several lanes were at work, and all of them fail", readings)
     return when(
         shards == 1,
@@ -84,6 +84,24 @@ def one_shard(case: Case) -> Finding:
         else f"{shards} shards fail alike: one record cannot do that",
         *readings,
     )
+
+
+def _several_lanes_had_work(case: Case) -> bool:
+    """Whether more than one lane was at work as a rule; or so many batches have come since it fails
+    that they are hardly all one lane's, and nothing has succeeded."""
+    signals, lanes = case.signals, case.signals.lanes or 1
+    if lanes == 1 or case.evidence.sibling_mappings != 0:
+        return False
+    if (signals.usual_concurrency or 0.0) >= _TWO:
+        return True
+    since, usual = signals.failing_since, signals.usual_successes_per_minute
+    if since is None or usual is None or signals.failing_successes_per_minute != 0:
+        return False
+    came = usual * ((case.at - since).total_seconds() / 60 - LAST_MINUTES)
+    return came > 1 and lanes ** (1 - came) <= _HARDLY
+
+
+_HARDLY = 0.01
 
 
 # Invocations at once, of which two may be one lane's old and new one; and as a rule.
