@@ -26,6 +26,7 @@ from tests.evidence import (
     expiring,
     overloaded,
     read_contention,
+    since,
     slow_consumer,
     stopped,
     throttled,
@@ -405,6 +406,12 @@ def spare(seen: Evidence, claimed: int = 0, **limits: float) -> int | None:
             evidence(**SMALL, unreserved_concurrent_executions=10), 0, 0, id="a small pool is full"
         ),
         pytest.param(
+            evidence(unreserved_concurrent_executions=since(10, 250, 802), concurrent_executions=2),
+            0,
+            1000 - 1.05 * 800 - 2,
+            id="less what neighbours that come in waves have used at their busiest",
+        ),
+        pytest.param(
             throttled(reserved_concurrency=10),
             0,
             6,
@@ -426,6 +433,13 @@ def test_a_reservation_leaves_the_minimum_that_is_the_accounts_own(
     seen, policy = evidence(unreserved_concurrent_executions=1), Policy()
     signals = measure(seen, policy.thresholds)
     assert spare_reservation(seen, signals, policy, 0, minimum) == grows_by
+
+
+def test_a_reservation_leaves_what_neighbours_have_used_at_their_busiest() -> None:
+    policy, usage = Policy(), since(10, 250, 800)
+    seen = throttled(reserved_concurrency=10, unreserved_concurrent_executions=usage)
+    signals = measure(seen, policy.thresholds)
+    assert spare_reservation(seen, signals, policy, 0) == 1000 - 1.05 * 800
 
 
 SMALLER: dict[str, Any] = {"concurrency_limit": 110, "unreserved_concurrency": 80}

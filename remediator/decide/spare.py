@@ -18,7 +18,7 @@ def spare_concurrency(
     Inside a reservation that is what the lanes leave that there are, at work or not; else what is
     really free, less what neighbours may come to need and what other incidents have claimed. AWS's
     minimum is not among it: that limits reservations, and not use. Where the use was not seen, a
-    small share. ``None``:
+    small share. Nor may less be left to them than they have used at their busiest. ``None``:
     the account was not seen, or whether the function has a reservation.
     """
     reserved = evidence.function.reserved_concurrency if evidence.function else None
@@ -32,7 +32,22 @@ def spare_concurrency(
         floor = policy.limits.unreserved_minimum + policy.limits.concurrency_margin + claimed
         unused = account.unreserved_concurrency - floor
         return max(0, int(unused * policy.limits.unseen_pool_share))
-    return max(0, int(free) - claimed - neighbours_margin(account, signals, policy))
+    margin = neighbours_margin(account, signals, policy)
+    left = _left_by_the_busiest(free, evidence, signals)
+    return max(0, int(min(free - margin, left)) - claimed)
+
+
+def _left_by_the_busiest(free: float, evidence: Evidence, signals: Signals) -> float:
+    """What of the free would be, should the neighbours use as much as they have at their busiest,
+    and a little more: no two peaks are alike."""
+    most, used, function = signals.others_at_most, signals.unreserved_in_use, evidence.function
+    if most is None or used is None or function is None:
+        return free
+    ours = 0.0 if function.reserved_concurrency else signals.concurrency or 0.0
+    return free - max(0.0, _ANOTHER_PEAK * most - (used - ours))
+
+
+_ANOTHER_PEAK = 1.05
 
 
 def taken_of_reservation(evidence: Evidence, signals: Signals) -> int:
@@ -101,5 +116,6 @@ def spare_reservation(
     if contradicted and minimum is None and free is not None:
         wanted = 0
     by_rule = pool - wanted - min(margin, policy.limits.concurrency_margin)
-    by_use = pool - margin if free is None else int(free) - margin
-    return max(0, min(by_rule, by_use) - claimed)
+    unused = pool if free is None else free
+    by_use = min(unused - margin, _left_by_the_busiest(unused, evidence, signals))
+    return max(0, min(by_rule, int(by_use)) - claimed)

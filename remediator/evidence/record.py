@@ -118,6 +118,8 @@ class Signals(Record):
     usual_concurrency: float | None = None
     account_concurrency: float | None = None
     unreserved_in_use: float | None = None
+    others_at_most: float | None = None
+    """Of the unreserved, what others have used at once in the busiest minute that was seen."""
     claimed_concurrency: float | None = None
     """ClaimedAccountConcurrency: what Lambda itself holds against the account's limit."""
     lanes: int | None = None

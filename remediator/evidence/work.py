@@ -54,6 +54,7 @@ def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> 
         usual_concurrency=usual_of(running, onset, LAST_MINUTES),
         account_concurrency=max(lately(Metric.ACCOUNT_CONCURRENT_EXECUTIONS), default=None),
         unreserved_in_use=max(lately(Metric.UNRESERVED_CONCURRENT_EXECUTIONS), default=None),
+        others_at_most=_others_at_most(evidence),
         claimed_concurrency=max(lately(Metric.CLAIMED_ACCOUNT_CONCURRENCY), default=None),
         lanes=lanes,
         busy_lanes=busy,
@@ -62,6 +63,19 @@ def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> 
         cpu_share=_cpu_share(evidence),
         most_done_per_second=_most_done(evidence),
     )
+
+
+def _others_at_most(evidence: Evidence) -> float | None:
+    """Of all minutes that were seen: who comes in waves comes again. What our own function runs is
+    among it where it has no reservation."""
+    used = series_of(evidence, Metric.UNRESERVED_CONCURRENT_EXECUTIONS)
+    function = evidence.function
+    if used is None or function is None:
+        return None
+    own = (
+        {} if function.reserved_concurrency else _by_minute(evidence, Metric.CONCURRENT_EXECUTIONS)
+    )
+    return max((count - own.get(at, 0.0) for at, count in used.points), default=None)
 
 
 def _busy_share(evidence: Evidence, busy: float | None, running: Series | None) -> float | None:
