@@ -86,17 +86,31 @@ def test_it_begins_before_the_oldest_record_that_waits_and_before_the_age_began_
         ({"kind": SourceKind.DYNAMODB}, "no enhanced fan-out"),
         ({"tumbling_window_seconds": 60}, "tumbling window"),
         ({"starting_position": "LATEST"}, "no way back"),
+        ({"maximum_record_age_seconds": 600}, "older than 600 s"),
         ({"not_to_copy": ("LoggingConfig",)}, "LoggingConfig"),
         ({"registered_consumers": 20}, "20 consumers"),
         ({"registered_consumers": 15, "queue_count": 5}, "20 consumers"),
         ({"registered_consumers": None}, "were not seen"),
     ],
-    ids=["table", "window", "latest", "unknown setting", "full", "full of queues", "not counted"],
+    ids=[
+        "table",
+        "window",
+        "latest",
+        "an age that a takeover would pass",
+        "unknown setting",
+        "full",
+        "full of queues",
+        "not counted",
+    ],
 )
 def test_where_it_does_not_fit_it_says_why(said: Mapping[str, Any], why: str) -> None:
     found = proposed(read_contention(**said))
     assert isinstance(found, Pass)
     assert why in found.reason
+
+
+def test_a_record_age_that_is_far_is_no_reason_against_a_takeover() -> None:
+    assert moved(read_contention(maximum_record_age_seconds=14_400))
 
 
 @pytest.mark.parametrize(

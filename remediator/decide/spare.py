@@ -1,6 +1,6 @@
 """What may run at once besides: the account's free concurrency, and what may be reserved of it."""
 
-from math import ceil
+from math import ceil, inf
 
 from remediator.evidence.signals import Signals
 from remediator.model import (
@@ -33,18 +33,21 @@ def spare_concurrency(
         unused = account.unreserved_concurrency - floor
         return max(0, int(unused * policy.limits.unseen_pool_share))
     margin = neighbours_margin(account, signals, policy)
-    left = _left_by_the_busiest(free, evidence, signals)
+    left = _left_by_the_busiest(account, evidence, signals)
     return max(0, int(min(free - margin, left)) - claimed)
 
 
-def _left_by_the_busiest(free: float, evidence: Evidence, signals: Signals) -> float:
-    """What of the free would be, should the neighbours use as much as they have at their busiest,
-    and a little more: no two peaks are alike."""
-    most, used, function = signals.others_at_most, signals.unreserved_in_use, evidence.function
-    if most is None or used is None or function is None:
-        return free
+def _left_by_the_busiest(account: AccountState, evidence: Evidence, signals: Signals) -> float:
+    """What would be free, should the neighbours use as much as they have at their busiest, and a
+    little more: no two peaks are alike."""
+    most, function = signals.others_at_most, evidence.function
+    if most is None or function is None:
+        return inf
+    pool = account.unreserved_concurrency
+    if signals.set_aside is not None:
+        pool = min(pool, account.concurrency_limit - int(signals.set_aside))
     ours = 0.0 if function.reserved_concurrency else signals.concurrency or 0.0
-    return free - max(0.0, _ANOTHER_PEAK * most - (used - ours))
+    return pool - _ANOTHER_PEAK * most - ours
 
 
 _ANOTHER_PEAK = 1.05
@@ -116,6 +119,7 @@ def spare_reservation(
     if contradicted and minimum is None and free is not None:
         wanted = 0
     by_rule = pool - wanted - min(margin, policy.limits.concurrency_margin)
-    unused = pool if free is None else free
-    by_use = min(unused - margin, _left_by_the_busiest(unused, evidence, signals))
+    by_use = min(
+        (pool if free is None else free) - margin, _left_by_the_busiest(account, evidence, signals)
+    )
     return max(0, min(by_rule, int(by_use)) - claimed)

@@ -122,6 +122,8 @@ class Signals(Record):
     """Of the unreserved, what others have used at once in the busiest minute that was seen."""
     claimed_concurrency: float | None = None
     """ClaimedAccountConcurrency: what Lambda itself holds against the account's limit."""
+    set_aside: float | None = None
+    """Of that, what nobody but its owner may use: reserved, or provisioned."""
     lanes: int | None = None
     """How many invocations the mapping may run at once: open shards × ParallelizationFactor."""
     busy_lanes: float | None = None

@@ -55,6 +55,7 @@ def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> 
         account_concurrency=max(lately(Metric.ACCOUNT_CONCURRENT_EXECUTIONS), default=None),
         unreserved_in_use=max(lately(Metric.UNRESERVED_CONCURRENT_EXECUTIONS), default=None),
         others_at_most=_others_at_most(evidence),
+        set_aside=_set_aside(evidence),
         claimed_concurrency=max(lately(Metric.CLAIMED_ACCOUNT_CONCURRENCY), default=None),
         lanes=lanes,
         busy_lanes=busy,
@@ -76,6 +77,14 @@ def _others_at_most(evidence: Evidence) -> float | None:
         {} if function.reserved_concurrency else _by_minute(evidence, Metric.CONCURRENT_EXECUTIONS)
     )
     return max((count - own.get(at, 0.0) for at, count in used.points), default=None)
+
+
+def _set_aside(evidence: Evidence) -> float | None:
+    """Of the newest minutes: what we have reserved just now is in the last of them only."""
+    used = _by_minute(evidence, Metric.UNRESERVED_CONCURRENT_EXECUTIONS)
+    claimed = series_of(evidence, Metric.CLAIMED_ACCOUNT_CONCURRENCY) or Series()
+    apart = [count - used[at] for at, count in claimed.points if at in used]
+    return max(apart[-LAST_MINUTES:], default=None)
 
 
 def _busy_share(evidence: Evidence, busy: float | None, running: Series | None) -> float | None:

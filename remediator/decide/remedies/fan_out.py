@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from remediator import arns
 from remediator.decide.case import Case
-from remediator.decide.remedies.base import Pass, Remedy
+from remediator.decide.remedies.base import Pass, Remedy, age_bound
 from remediator.execution.takeover import SHARED, through_fan_out
 from remediator.model import Change, Detail, MappingState, RemedyName, Resource, SourceKind
 from remediator.settings_table import READS_BY
@@ -94,10 +94,27 @@ def _not_ours_to_move(here: Case, mapping: MappingState) -> Pass | None:
             "producers aggregate records (KPL): de-aggregated for enhanced fan-out, what does not "
             "match the partition key would be dropped"
         )
+    most, age = age_bound(here), here.signals.age_seconds
+    if most is not None and (age is None or most < _oldest_in_a_takeover(here, age)):
+        return Pass(
+            f"the mapping gives up records older than {most} s: nothing is read while another one "
+            "takes over, and what waits then would be dropped behind what is read twice"
+        )
     if mapping.not_to_copy:
         named = ", ".join(mapping.not_to_copy)
         return Pass(f"the mapping has settings that another one cannot be given: {named}")
     return None
+
+
+def _oldest_in_a_takeover(here: Case, age: float) -> float:
+    """Seconds: nothing is read until the other one is there, which takes several writes. Then all
+    since ``OVERLAP`` before the oldest is read again first, no faster than it came, at worst."""
+    stands = _WRITES * here.policy.forecast.restart_seconds
+    return age + stands + age + OVERLAP.total_seconds()
+
+
+# Of a takeover, each as long as a restart: stopped, registered, begun.
+_WRITES = 3
 
 
 def _no_room(here: Case) -> Pass | None:
