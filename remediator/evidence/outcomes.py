@@ -172,7 +172,8 @@ def _by_chance(evidence: Evidence, active: Minutes, thresholds: Thresholds) -> f
     as often as all of them together do; over the minutes in which the oldest record stands still.
 
     The newest of them counts if the record was still tried at its end: else its tries may have been
-    made after the record moved on.
+    made after the record moved on. In a minute whose age is no more than is normal, it waited for
+    its batch, for all that shows, and was not tried.
     """
     lanes = lanes_of(evidence) or _most_at_once(evidence)
     tries = _of_one(evidence, course(evidence), active, thresholds)
@@ -195,10 +196,12 @@ def _of_one(
     since, took = still_since(evidence, points), _failing_seconds(evidence, active, thresholds)
     to_its_end = (slope(points[-2:]) or 0.0) >= thresholds.stuck_slope
     end = points[-1][0] + (MINUTE if to_its_end else timedelta(0))
+    normal = normal_age_seconds(evidence)
+    waited = {at for at, age in points if age < normal}
     return [  # of logarithms, for a ratio may be too small
         (_tries(count / lanes, took[at]), log(bad) - log(count), bad)
         for at, count, bad in active
-        if since < at < end and 0 < bad < count
+        if since < at < end and 0 < bad < count and at not in waited
     ]
 
 
@@ -241,10 +244,8 @@ def _failing_seconds(
     evidence: Evidence, minutes: Minutes, thresholds: Thresholds
 ) -> Mapping[datetime, float]:
     """What a failure takes, by minute. That is not published: it is what the successes, at their
-    usual duration, leave of the minute's work, and no more than a success unless it times out.
-    Where other triggers' invocations are among them, the mean is theirs: it may be the longest."""
+    usual duration, leave of the minute's work, and no more than a success unless it times out."""
     took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
-    everybody = dict((series_of(evidence, Metric.INVOCATIONS) or Series()).points)
     longest = dict((series_of(evidence, Metric.DURATION_MAX_MS) or Series()).points)
     fine = [took[at] for at, _, bad in minutes if at in took and not bad]
     usual = median(fine) if fine else 0.0
@@ -253,8 +254,6 @@ def _failing_seconds(
     def of(at: datetime, count: float, bad: float) -> float:
         left = took.get(at, 0.0) * count - usual * (count - bad)
         at_most = longest.get(at, 0.0)
-        if count < everybody.get(at, count):
-            return at_most / 1000
         runs_out = timeout is None or at_most >= thresholds.timeout_share * timeout * 1000
         at_most = at_most if runs_out else took.get(at, 0.0)
         return min(max(0.0, left) / bad, at_most) / 1000 if bad else 0.0
