@@ -28,7 +28,8 @@ class Levers:
     reserved: int | None = None
     bisect: bool = False
     bounded: bool = False
-    """Retries bounded, with a destination that captures what is given up."""
+    """Retries bounded, with a destination that captures what is given up: the mapping's own, where
+    it has one."""
     double_shards: bool = False
 
     def __str__(self) -> str:
@@ -78,7 +79,8 @@ class Stage:
             update["BisectBatchOnFunctionError"] = True
         if levers.bounded:
             update["MaximumRetryAttempts"] = 3
-            arn = self.rehearsal.deployment.environ[QUARANTINE]
+            own = self.mapping.settings.on_failure_destination  # somebody's, and stays
+            arn = own or self.rehearsal.deployment.environ[QUARANTINE]
             update["DestinationConfig"] = {"OnFailure": {"Destination": arn}}
         if levers.reserved is not None:
             self.reserve(levers.reserved)

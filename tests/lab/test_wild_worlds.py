@@ -35,6 +35,7 @@ from lab.play import alarm_at, staged
 from lab.recorder import Recorder
 from lab.scenarios import CONSUMER, INCIDENTS, MAPPING, NEIGHBOUR, SCENARIOS, WILD
 from lab.scenarios.blueprint import STREAM
+from lab.stage import Levers
 from lab.wild import slices
 from lab.wild.bearing import more_would_saturate
 from lab.wild.dice import drawn
@@ -544,3 +545,11 @@ def test_the_oracle_splits_no_stream_that_has_not_opted_in() -> None:
         for each in (contended, shut)
     ]
     assert split == [True, False]
+
+
+def test_a_destination_that_somebody_has_set_stays_theirs_for_the_oracle_too() -> None:
+    """Where it takes nothing, AWS refuses to bound the retries: then there is no such lever."""
+    stage = staged(SCENARIOS["poison_with_a_useless_destination"], 0, NOTHING)
+    theirs = stage.mapping.settings
+    stage.pull(Levers(bisect=True, bounded=True))
+    assert stage.mapping.settings == theirs
