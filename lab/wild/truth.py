@@ -7,6 +7,7 @@ may, so more than one cause may be right; the recipe of the world is not asked.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
+from statistics import median
 from typing import NamedTuple, cast
 
 from lab.plant import World
@@ -100,6 +101,7 @@ class Witness:
         self._world = world
         self._moved: dict[Cursor, tuple[int, float]] = {}
         self._saturated = False
+        self._slowed: dict[EventSourceMapping, list[float]] = {}
         world.at(world.env.now + SAMPLE_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -107,6 +109,8 @@ class Witness:
         lagging: list[tuple[float, Cursor]] = []
         for mapping in in_charge(self._world):
             lagging += _lagging(mapping, now)
+            if mapping.function.running and _keeps_up(mapping):
+                self._slowed.setdefault(mapping, []).append(_slowed_by(mapping, now))
         worst, oldest = max(lagging, key=itemgetter(0), default=(0.0, None))
         far = [cursor for age, cursor in lagging if age >= max(LAGS_SECONDS, worst * WORST_SHARE)]
         held = {cursor: self._held_by(cursor, now) for cursor in far}
@@ -119,7 +123,7 @@ class Witness:
         nothing has succeeded in any shard, records that each hold one look like a function that
         fails; and where but one shard has anything to do, that looks like a record. That more lanes
         would be too much for what stands behind is told once more of them were."""
-        word = held_by(cursor, now)
+        word = held_by(cursor, now, median(self._slowed.get(_mapping(cursor), [1.0])))
         self._saturated = self._saturated or word.startswith("saturated") or word == "backend"
         if word == "lanes" and self._saturated and more_would_saturate(cursor, now):
             return NO_MORE_LANES
@@ -162,8 +166,9 @@ def _mapping(cursor: Cursor) -> EventSourceMapping:
 # --- one shard ---------------------------------------------------------------------------------
 
 
-def held_by(cursor: Cursor, now: float) -> str:
-    """What holds the oldest record of a shard at this moment."""
+def held_by(cursor: Cursor, now: float, slowed: float = 1.0) -> str:
+    """What holds the oldest record of a shard at this moment. ``slowed``: how many times as long as
+    on its own a call of what stands behind has taken while the mapping kept up."""
     mapping = _mapping(cursor)
     if mapping.function.reserved_concurrency == 0 or mapping.state in {"Disabled", "Disabling"}:
         return STOPPED
@@ -171,10 +176,26 @@ def held_by(cursor: Cursor, now: float) -> str:
         return RESTARTS
     lane = _lane_of_oldest(cursor)
     if lane is None:
-        return "reads" if cursor.poller.refused else _most(cursor, now)
+        return "reads" if cursor.poller.refused else _most(cursor, now, slowed)
     if cursor.is_blocked_for(lane):
         lane = next(other for other in cursor.lanes if not cursor.is_blocked_for(other))
-    return lane.held_by or _of_working(cursor, lane, now)
+    return lane.held_by or _of_working(cursor, lane, now, slowed)
+
+
+def _keeps_up(mapping: EventSourceMapping) -> bool:
+    """Whether it runs, and in no lane more than a batch waits."""
+    cursors = [cursor for cursor in mapping.cursors.values() if not cursor.drained]
+    size = mapping.settings.batch_size
+    runs = mapping.state == "Enabled" and all(cursor.running for cursor in cursors)
+    return runs and all(_waiting(lane) < size for cursor in cursors for lane in cursor.lanes)
+
+
+def _slowed_by(mapping: EventSourceMapping, now: float) -> float:
+    """By how many call it at once; an outage of its own is none of theirs."""
+    backend = mapping.function.backend
+    if backend is None:
+        return 1.0
+    return backend.latency_factor(now) / latency_factor(backend.spec.outages, now)
 
 
 def _lane_of_oldest(cursor: Cursor) -> Lane | None:
@@ -186,15 +207,15 @@ def _lane_of_oldest(cursor: Cursor) -> Lane | None:
     return lanes[hashes[cursor.shard.keys[first]] % len(lanes)]
 
 
-def _most(cursor: Cursor, now: float) -> str:
+def _most(cursor: Cursor, now: float, slowed: float) -> str:
     """The oldest record is not read, though reading is not refused: the lanes are full."""
     found = Counter(
-        lane.held_by or _of_working(cursor, lane, now) for lane in cursor.lanes if lane.busy
+        lane.held_by or _of_working(cursor, lane, now, slowed) for lane in cursor.lanes if lane.busy
     )
     return found.most_common(1)[0][0] if found else WAITS
 
 
-def _of_working(cursor: Cursor, lane: Lane, now: float) -> str:
+def _of_working(cursor: Cursor, lane: Lane, now: float, slowed: float) -> str:
     """A lane that gets its work done, and yet the record waits."""
     if not lane.busy:
         # What is not read does not fill its batch either: then that is what it waits for.
@@ -207,7 +228,7 @@ def _of_working(cursor: Cursor, lane: Lane, now: float) -> str:
     function = cursor.mapping.function
     backend = function.backend
     if backend is not None and backend.in_flight > backend.spec.concurrency:
-        too_much = _too_much_for_it(cursor, lane, now)
+        too_much = _too_much_for_it(cursor, lane, now, slowed)
         return f"saturated, {_of_lanes(cursor)}" if too_much else "saturated"
     outages = [*function.spec.outages, *(backend.spec.outages if backend else ())]
     if latency_factor(outages, now) > 1:
@@ -238,10 +259,10 @@ def _reads_are_refused(cursor: Cursor, now: float) -> bool:
     return bool(cursor.poller.refused) and cursor.shard.visible(now) > cursor.position
 
 
-def _too_much_for_it(cursor: Cursor, lane: Lane, now: float) -> bool:
+def _too_much_for_it(cursor: Cursor, lane: Lane, now: float, slowed: float) -> bool:
     """Whether more has come in for a lane since its oldest record did than it could have done in
-    that time with nothing in its way: then it binds as well, however slow what stands behind has
-    become."""
+    that time with what stands behind as slow as it was while it kept up, and nothing else in its
+    way: then it binds as well, however slow what stands behind has become."""
     lanes, first = cursor.lanes, cursor.checkpoint
     hashes, keys = cursor.mapping.stream.keys.lane_hashes, cursor.shard.keys
     mine = [
@@ -250,7 +271,8 @@ def _too_much_for_it(cursor: Cursor, lane: Lane, now: float) -> bool:
         if lanes[hashes[keys[position]] % len(lanes)] is lane
     ]
     batch = mine[: cursor.mapping.settings.batch_size]
-    seconds = sum(cursor.mapping.function.work_seconds(cursor.weight(batch)))
+    cpu, io = cursor.mapping.function.work_seconds(cursor.weight(batch))
+    seconds = cpu + io * slowed
     since = now - cursor.shard.arrivals[first]
     return len(mine) * seconds > len(batch) * since
 

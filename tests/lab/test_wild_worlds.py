@@ -191,6 +191,30 @@ def test_whether_more_lanes_would_be_too_much_is_read_off_the_plant(
     assert more_would_saturate(cursor, 600.0) is too_much
 
 
+@pytest.mark.parametrize(
+    ("before", "right"),
+    [
+        pytest.param(0.29, "saturated, lanes", id="it was as slow while the lane kept up"),
+        pytest.param(0.8, "saturated", id="the lane has never kept up with it"),
+    ],
+)
+def test_what_stands_behind_is_not_alone_to_blame_where_it_is_as_slow_as_ever(
+    before: float, right: str
+) -> None:
+    """Nothing shows that it is slow. A record takes a second by itself, and two with it."""
+    plant = World(START, AccountSpec(), Knobs(), seed=1)
+    plant.add_backend(BackendSpec(name="db", concurrency=0.5, exponent=1.0))
+    source = plant.add_stream(StreamSpec(name="orders"))
+    second = Behaviour(io_seconds_per_record=1.0)
+    plant.add_function(FunctionSpec(name=CONSUMER, behaviour=second, backend="db"))
+    one = MappingSettings(batch_size=1)
+    plant.add_mapping(MappingSpec(function=CONSUMER, source_arn=source.arn, settings=one))
+    plant.add_producer(ProducerSpec(stream="orders", rate=lambda at: before if at < 600 else 0.8))
+    witness = Witness(plant)
+    plant.run_until(1200)
+    assert {word for word, _ in witness.samples[-1].held_by} == {right}
+
+
 def test_where_more_lanes_have_shown_to_be_too_much_both_words_are_right() -> None:
     samples = [Sample(10.0 * n, 100.0 + 10 * n, ((NO_MORE_LANES, 1),)) for n in range(60)]
     right = right_causes(samples, 500.0, 120.0, 60.0)
