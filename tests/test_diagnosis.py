@@ -838,8 +838,8 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.HOT_PARTITION_KEY,
     ),
-    "few of many lanes work, while a third of the tries fails as ever: others wait for theirs": (
-        hot_key(errors=since(10, 20, 10)),
+    "few of many lanes work, while half of the tries fail as ever: others wait for theirs": (
+        hot_key(errors=since(10, 30, 15)),
         Cause.SLOW_CONSUMER,
     ),
     "few of many lanes find work since there are many, as four minutes show": (

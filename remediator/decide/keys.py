@@ -12,6 +12,7 @@ from remediator.decide.flowing import (
 )
 from remediator.decide.saturation import as_quick_as_ever
 from remediator.escaping import shortened
+from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import long_minutes
 from remediator.evidence.signals import LAST_MINUTES
@@ -50,7 +51,7 @@ def keys_limit(case: Case) -> Finding:
         return Finding(YES, because, readings)
     one_each = _one_lane_of_many(case, factor) and one_lane_more(case)
     one_each = one_each and (signals.climbing_minutes or 0) >= LAST_MINUTES
-    few = signals.busy_share is not None and signals.busy_share < 0.6
+    few = signals.busy_share is not None and signals.busy_share * _taken(case) < 0.6
     return when(
         (
             one_each
@@ -71,8 +72,6 @@ def _lanes_do_not_tell(case: Case) -> str | None:
         return "the mapping was changed just now: its lanes are not all seen"
     if _nothing_has_ended_yet(case):
         return "batches take minutes, and the oldest record's has not ended"
-    if (signals.error_share or 0.0) >= _OFTEN:
-        return "lanes that wait for another try are idle, whatever waits"
     if slower_and_no_more_comes(case) and not as_quick_as_ever(signals, ratio):
         return "no more comes in than usual, and each lane gets less done"
     return None
@@ -88,8 +87,12 @@ def _changed_and_hardly_seen_since(case: Case) -> bool:
     return seen < LAST_MINUTES + long_minutes(evidence)
 
 
-# Share of the tries that fail, from which what waits between two tries of it is no trifle.
-_OFTEN = 0.2
+def _taken(case: Case) -> float:
+    """Lanes that are taken for each that is at work: what has failed waits in its lane for another
+    try, by half of the longest wait."""
+    signals = case.signals
+    fails, took = signals.error_share or 0.0, (signals.duration_ms or 0.0) / 1000
+    return 1.0 + (fails * LONGEST_WAIT_SECONDS / 2 / took if took else 0.0)
 
 
 def _nothing_has_ended_yet(case: Case) -> bool:
@@ -124,7 +127,7 @@ def _few_are_full(case: Case, factor: int) -> bool:
         return False  # no batch crosses a window's end, however much waits
     most = _most_of_a_batch(case, mapping.batch_size)
     enough = waits >= factor * most
-    few = done * longest / 1000 / most < _MOST_OF_IT * factor
+    few = done * longest / 1000 / most * _taken(case) < _MOST_OF_IT * factor
     return enough and few and _lags(case) and not _at_its_reservation(case)
 
 
