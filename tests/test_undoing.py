@@ -199,6 +199,14 @@ def test_a_mapping_at_latest_is_not_updated_without_approval_to_restore_it() -> 
     assert word([FACTOR], seen, around=approved).decision is Decision.ALLOW
 
 
+def test_what_gives_good_records_up_goes_back_at_latest_by_the_approval_that_let_it_be_made() -> (
+    None
+):
+    seen = settled(starting_position="LATEST")
+    assert word([RETRIES], seen, Undo.HARM).decision is Decision.APPROVE
+    assert word([RETRIES], seen, Undo.GOOD_ONES).decision is Decision.ALLOW
+
+
 def test_shards_are_not_merged_under_others_without_a_persons_word() -> None:
     for seen in (evidence(shards=2, readers=2), evidence(shards=2, readers=None)):
         assert word([SPLIT], seen).decision is Decision.APPROVE

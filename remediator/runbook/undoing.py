@@ -21,7 +21,7 @@ from remediator.model import (
 )
 from remediator.runbook import acting, memory, outcomes
 from remediator.runbook.turn import Turn
-from remediator.settings_table import SHARDS, of
+from remediator.settings_table import RETRIES, SHARDS, of
 from remediator.state import Stage, TrackedChange
 
 
@@ -32,7 +32,7 @@ def roll_back(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
     held = turn.held_back()
     if held:
         return hold(turn, verdict, step, f"rollback is due, but {held}")
-    ruled = turn.rule_undo(due, Undo.HARM)
+    ruled = turn.rule_undo(due, Undo.GOOD_ONES if _good_ones_go(turn) else Undo.HARM)
     which, stays = restoring.ruled_out(due, ruled)
     if not which:
         return _hold_undo(turn, verdict, step, ruled, restoring.kept_words(stays))
@@ -65,15 +65,22 @@ def _blame(turn: Turn, verdict: Verdict, due: Sequence[TrackedChange]) -> None:
 
 def _did_harm(turn: Turn) -> list[TrackedChange]:
     """What gives records up that nothing takes, or that are good; else the newest turn."""
-    state, case = turn.state, turn.case
+    state = turn.state
     levers = state.levers_in_effect or state.in_effect
-    seen = effects.effect(state, case.evidence, case.at, case.policy)
-    if case.signals.lost_events or harm.gives_up_all(seen, case.evidence.mapping):
+    if turn.case.signals.lost_events or _good_ones_go(turn):
         endangering = [t for t in levers if t.endangers]
         if endangering:
             return endangering
     newest = max(t.turn for t in levers)
     return [t for t in state.in_effect if t.turn == newest]
+
+
+def _good_ones_go(turn: Turn) -> bool:
+    """Whether what our bound gives up is good, as far as it shows."""
+    case = turn.case
+    seen = effects.effect(turn.state, case.evidence, case.at, case.policy)
+    bounded = any(of(tracked.change) is RETRIES for tracked in turn.state.in_effect)
+    return bounded and harm.gives_up_all(seen, case.evidence.mapping) is not None
 
 
 def _remember_tried(turn: Turn, which: Sequence[TrackedChange]) -> None:

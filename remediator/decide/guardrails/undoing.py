@@ -26,6 +26,8 @@ class Undo(StrEnum):
     """All is quiet, and it need not stay."""
     HARM = "harm"
     """It did harm: that ends at once, whatever was changed of late."""
+    GOOD_ONES = "good_ones"
+    """It gives good records up: the same, and nobody is asked again for the restart."""
     BY_HAND = "by_hand"
     """A person asks for it."""
 
@@ -43,9 +45,12 @@ _PACE = frozenset({"cooldown", "budget"})
 _HUMAN = frozenset(
     {"freeze", "maintenance_window", "unknown_policy", "human_change", "tumbling_window"}
 )
+# Was allowed with the change itself, by whoever let it be made.
+_ALLOWED = frozenset({"latest_position"})
 LIFTED: Mapping[Undo, frozenset[str]] = {
     Undo.RESTORE: _THEIRS | _OURS,
     Undo.HARM: _THEIRS | _OURS | _PACE,
+    Undo.GOOD_ONES: _THEIRS | _OURS | _PACE | _ALLOWED,
     Undo.BY_HAND: _THEIRS | _OURS | _PACE | _HUMAN,
 }
 
