@@ -133,6 +133,20 @@ def test_a_slow_consumer_gets_more_lanes() -> None:
     assert made.after in range(5, 11)
 
 
+def test_what_keeps_coming_in_gets_lanes_enough_and_not_all_that_might_be_had() -> None:
+    """What stands behind has never seen so many at once, and a minute sooner is little beside the
+    restart; where no more comes in than usual, every lane may take a part of what waits."""
+    wide = overloaded(
+        shards=20,
+        concurrent_executions=20,
+        invocations=since(10, 1200, 600),
+        incoming_records=since(10, 200_000, 100_000),
+        read_records=since(10, 120_000, 100_000),
+    )
+    assert wished(plan(wide)) == {"parallelization_factor": (1, 5)}
+    assert wished(plan(expiring()))["parallelization_factor"] == (1, 10)
+
+
 def test_a_reservation_is_raised_together_with_the_lanes_that_drain_what_waits() -> None:
     """Sized for what drains, and not for the lanes that there are: in one plan, one restart."""
     room, lanes = plan(throttled(iterator_age_ms=climbing(0.8, 20))).changes
@@ -166,6 +180,22 @@ def test_lanes_that_are_refused_are_let_work_before_there_are_more_of_them() -> 
 def test_a_slow_consumer_with_a_narrow_reservation_gets_room_and_lanes_at_once() -> None:
     room, lanes = plan(overloaded(reserved_concurrency=4)).changes
     assert (room.setting, lanes.setting) == ("reserved_concurrency", "parallelization_factor")
+
+
+def test_room_that_nobody_is_refused_is_not_made_without_the_lanes_that_it_is_for() -> None:
+    """Alone it would take from the neighbours what nothing of ours uses; and the person who is
+    asked for the lanes is asked at once. Where lanes are refused, room alone lets them work."""
+    room, lanes = plan(overloaded(reserved_concurrency=4)).changes
+    assert room.safe_only_with == (lanes.setting,)
+    assert lanes.safe_only_with == (room.setting,)
+    refused, _ = plan(throttled(iterator_age_ms=climbing(0.8, 20))).changes
+    assert refused.safe_only_with == ()
+
+
+def test_a_reservation_with_room_for_every_lane_is_not_what_makes_a_consumer_slow() -> None:
+    """Nothing is refused: lanes that there are get no more done for a wider one."""
+    seen = overloaded(reserved_concurrency=40, mapping={"parallelization_factor": 10})
+    assert "reserved_concurrency" not in wished(plan(seen))
 
 
 def test_lanes_that_rest_keep_their_place_in_the_reservation() -> None:

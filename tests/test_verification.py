@@ -756,6 +756,22 @@ def test_while_it_is_not_clear_that_it_does_nothing_it_is_waited() -> None:
     assert next_step(state(60), told, found, DEFAULTS, NOW, clear=True).decision is D.NEXT_RUNG
 
 
+@pytest.mark.parametrize(
+    ("after", "clear", "decision"),
+    [
+        pytest.param(8, False, D.WAIT, id="the whole step: whether it is enough shows soon"),
+        pytest.param(8, True, D.NEXT_RUNG, id="and it was not"),
+        pytest.param(2, False, D.NEXT_RUNG, id="a careful first step that helps: the rest of it"),
+    ],
+)
+def test_a_raise_that_gets_more_done_is_not_followed_by_another_restart_at_once(
+    after: int, *, clear: bool, decision: FollowUpDecision
+) -> None:
+    made = state(60, MAPPING_CHANGE.model_copy(update={"before": 1, "after": after}))
+    told, found = Verdict(verdict=I, because="so"), shows(Cause.SLOW_CONSUMER)
+    assert next_step(made, told, found, DEFAULTS, NOW, clear=clear).decision is decision
+
+
 @pytest.mark.parametrize("told", VerdictName)
 def test_no_incident_is_watched_for_ever(told: VerdictName) -> None:
     few = Policy(follow_up=FollowUps(most=3))

@@ -65,10 +65,26 @@ def _decide(
         return FollowUpDecision.WAIT, verdict.because
     if name is VerdictName.IMPROVING:
         slow = diagnosis.cause is Cause.SLOW_CONSUMER
+        if slow and not clear and _whole_step(state, policy):
+            return FollowUpDecision.WAIT, f"{verdict.because}; whether it is enough shows soon"
         slowly = f"{verdict.because}; what waits may drain faster still"
         rung = FollowUpDecision.NEXT_RUNG, slowly
         return rung if slow else (FollowUpDecision.WAIT, verdict.because)
     return _not_better(state, verdict, diagnosis, acted=acted, clear=clear)
+
+
+def _whole_step(state: IncidentState, policy: Policy) -> bool:
+    """Whether the newest raise was sized to be enough, and was no careful first step: another
+    restart would cost more than the minutes in which it shows whether it is."""
+    raised = (
+        tracked.change
+        for tracked in state.levers_in_effect
+        if tracked.change.remedy is RemedyName.RAISE_PARALLELIZATION_FACTOR
+    )
+    newest = next(raised, None)
+    if newest is None or not isinstance(newest.before, int) or not isinstance(newest.after, int):
+        return False
+    return newest.after > policy.forecast.careful_step * newest.before
 
 
 def _after_recovery(

@@ -21,14 +21,8 @@ from remediator.decide.remedies import (
     Remedy,
     poison,
 )
-from remediator.model import (
-    Cause,
-    Change,
-    Detail,
-    Option,
-    Plan,
-    RemedyName,
-)
+from remediator.decide.remedies.base import leaning_on
+from remediator.model import Cause, Change, Detail, Option, Plan, RemedyName
 from remediator.policy import Autonomy, ForecastKnobs
 from remediator.settings_table import RESERVED_CONCURRENCY, RETRIES, of
 
@@ -216,7 +210,7 @@ def _made_together(
             return ()
         made = (*made, *more)
         now = here.after(made)
-    return _leaning(made)
+    return _leaning(made, here.diagnosis.cause)
 
 
 def _only_tells(here: Case, made: Sequence[Change]) -> bool:
@@ -231,19 +225,18 @@ def _only_tells(here: Case, made: Sequence[Change]) -> bool:
 _FIRST = (RESERVED_CONCURRENCY, RETRIES)
 
 
-def _leaning(made: Sequence[Change]) -> tuple[Change, ...]:
+def _leaning(made: Sequence[Change], cause: Cause) -> tuple[Change, ...]:
     """With the reservation first; what leans on it, or on the record being given up, is not made
-    without that."""
+    without that. Nor is a reservation of which nothing is refused without the lanes that it is for:
+    alone it only takes concurrency from the neighbours."""
     lead = next((one for first in _FIRST for one in made if of(one) is first), None)
     if lead is None:
         return tuple(made)
     first = [change for change in made if change.remedy is lead.remedy]
-    rest = (
-        change.model_copy(update={"safe_only_with": (*change.safe_only_with, lead.setting)})
-        for change in made
-        if change.remedy is not lead.remedy
-    )
-    return (*first, *rest)
+    rest = [change for change in made if change.remedy is not lead.remedy]
+    if cause is Cause.SLOW_CONSUMER and of(lead) is RESERVED_CONCURRENCY:
+        first = [leaning_on(change, rest[-1].setting) for change in first]
+    return (*first, *(leaning_on(change, lead.setting) for change in rest))
 
 
 def _needs_a_person(here: Case, chosen: Sequence[Change]) -> bool:

@@ -116,10 +116,11 @@ def restarting(here: Case, made: tuple[Change, ...]) -> tuple[Change, ...]:
             "safe_only_with": (),
         }
     )
-    return (lift, *(_leaning_on(change, lift.setting) for change in made))
+    return (lift, *(leaning_on(change, lift.setting) for change in made))
 
 
-def _leaning_on(change: Change, setting: str) -> Change:
+def leaning_on(change: Change, setting: str) -> Change:
+    """A change that is not made without that of another setting."""
     return change.model_copy(update={"safe_only_with": (*change.safe_only_with, setting)})
 
 

@@ -111,6 +111,8 @@ def _needed(here: Case, now: int) -> int:
     shards = here.evidence.open_shards
     lanes = shards * flow.parallelization_factor if flow and shards else now * 2
     needed: float = lanes * (1 + siblings)
+    if here.diagnosis.cause is Cause.SLOW_CONSUMER and needed <= now:
+        return now  # of lanes that have room, and are not refused, none waits for more
     if here.diagnosis.cause is Cause.THROTTLING:  # others call the function too
         share = here.signals.throttle_share or 0.0
         refused = now / (1 - share) if share < 1 else now * 2
