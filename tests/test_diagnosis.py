@@ -1408,6 +1408,32 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.FUNCTION_FAILURE,
     ),
+    "most shards stand still, and the others get done what they ever did: several bad records": (
+        poison(
+            iterator_age_ms=climbing(1.0, 10),
+            invocations=since(10, 130, 60),
+            errors=since(10, 115),
+            youngest_age_ms=400,
+            shard_metrics={
+                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10) if n else 400}
+                for n in range(4)
+            },
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "most shards stand still, and the others get next to nothing done either": (
+        poison(
+            iterator_age_ms=climbing(1.0, 10),
+            invocations=since(10, 130, 60),
+            errors=since(10, 128),
+            youngest_age_ms=400,
+            shard_metrics={
+                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10) if n else 400}
+                for n in range(4)
+            },
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
     "lanes that are as busy as ever get nothing done, behind partial responses": (
         behind_partial_responses(
             invocations=240,

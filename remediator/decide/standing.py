@@ -125,7 +125,9 @@ def one_is_stuck(case: Case) -> Finding:
     counted = standing is not None and shards > 1
     if signals.age_slope is None and not counted:
         return unseen("the slope of the age", *readings)
-    if counted and not 0 < (standing or 0) <= shards // 2:
+    few = (standing or 0) <= _A_FEW
+    apart = counted and few and _others_get_all_done(case, shards - (standing or 0))
+    if counted and not (0 < (standing or 0) <= shards // 2 or (standing and apart)):
         return Finding(NO, f"{standing} of {shards} shards do not move", readings)
     if not counted and not stuck(case) and not too_early(case):
         return Finding(NO, "every shard still moves on, only slower", readings)
@@ -135,7 +137,7 @@ def one_is_stuck(case: Case) -> Finding:
     by_chance = signals.one_by_chance
     if by_chance is None:  # no error is counted, so that only the clock tells
         by_chance = 0.0 if like_a_clock(signals) or signals.age_slope is None else 1.0
-    unlikely = signals.lanes == 1 or shown_by_a_lane(case)
+    unlikely = signals.lanes == 1 or shown_by_a_lane(case) or apart
     if nothing_gets_on(case):
         return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)
     if not unlikely and by_chance > LIKELY:
@@ -145,6 +147,20 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "nothing succeeds beside it", readings)
     because = "the oldest record does not move while other batches succeed"
     return Finding(YES, because, readings)
+
+
+def _others_get_all_done(case: Case, moving: int) -> bool:
+    """Whether the shards that move, by their own ages, get done about what they usually do, and
+    those that stand still nothing: what fails here and there is alike in all of them."""
+    signals, shards = case.signals, case.evidence.open_shards or 0
+    done, usual = signals.successes_per_minute, signals.usual_successes_per_minute
+    if not signals.others_move or case.evidence.sibling_mappings != 0 or not usual or not moving:
+        return False
+    return (done or 0.0) >= _HALF * usual * moving / shards
+
+
+# That a bad record each may hold.
+_A_FEW, _HALF = 5, 0.5
 
 
 def too_early(case: Case) -> bool:

@@ -176,7 +176,8 @@ def _by_chance(evidence: Evidence, active: Minutes, thresholds: Thresholds) -> f
     its batch, for all that shows, and was not tried.
     """
     lanes = lanes_of(evidence) or _most_at_once(evidence)
-    tries = _of_one(evidence, course(evidence), active, thresholds)
+    normal = normal_age_seconds(evidence)
+    tries = _of_one(evidence, course(evidence), active, thresholds, normal)
     if not lanes or tries is None or not any(bad for *_, bad in active[-LAST_MINUTES:]):
         return None
     return min(1.0, lanes * exp(sum(n * share for n, share, _ in tries)))
@@ -187,16 +188,17 @@ def _of_one(
     points: Sequence[tuple[datetime, float]],
     active: Minutes,
     thresholds: Thresholds,
+    normal: float = 0.0,
 ) -> Sequence[tuple[float, float, float]] | None:
     """The minutes in which the oldest record stands still: tries of its lane, the logarithm of the
-    share that fails of all, and how many fail."""
+    share that fails of all, and how many fail. Those in which it was younger than ``normal`` show
+    no try of it; the word, which goes by what is likelier, counts them."""
     lanes = lanes_of(evidence) or _most_at_once(evidence)
     if not lanes or not points:
         return None
     since, took = still_since(evidence, points), _failing_seconds(evidence, active, thresholds)
     to_its_end = (slope(points[-2:]) or 0.0) >= thresholds.stuck_slope
     end = points[-1][0] + (MINUTE if to_its_end else timedelta(0))
-    normal = normal_age_seconds(evidence)
     waited = {at for at, age in points if age < normal}
     return [  # of logarithms, for a ratio may be too small
         (_tries(count / lanes, took[at]), log(bad) - log(count), bad)
