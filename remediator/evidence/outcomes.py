@@ -1,14 +1,13 @@
 """What becomes of invocations: errors, failed records."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from math import exp, lgamma, log
 from statistics import fmean, median
 
-from remediator.evidence.age import LONGEST_WAIT_SECONDS, still_since
 from remediator.evidence.arrivals import on_time
-from remediator.evidence.course import ages, course
-from remediator.evidence.evenness import OF_ONE_LANE, as_even, spread
+from remediator.evidence.chances import one_by_chance, stands_still_by_chance
+from remediator.evidence.evenness import Minutes, spread
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
@@ -16,11 +15,9 @@ from remediator.evidence.series import (
     LAST_MINUTES,
     MINUTE,
     counts_of,
-    lanes_of,
     mean_of,
     newest_of,
     series_of,
-    slope,
 )
 from remediator.evidence.witness import counts_batches
 from remediator.model import Evidence, Series
@@ -63,8 +60,8 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
         usual_successes_per_minute=_usual_successes(active, begin),
         failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
         failures_spread=spread(failing),
-        stands_still_by_chance=_by_chance(evidence, active, thresholds),
-        one_by_chance=_one_by_chance(evidence, active, failing, thresholds),
+        stands_still_by_chance=stands_still_by_chance(evidence, active, thresholds),
+        one_by_chance=one_by_chance(evidence, active, failing, thresholds),
         successes_before_modified=_successes_before(evidence, failing),
         successes_since_modified=_successes_since(
             evidence, failing if begin < len(active) else active
@@ -75,7 +72,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     )
 
 
-def _active(evidence: Evidence, invocations: Series) -> "Minutes":
+def _active(evidence: Evidence, invocations: Series) -> Minutes:
     """The minutes with invocations, of streams alone where they can be told; one whose errors were
     lost tells nothing of them. An error may be another trigger's: all are held against them."""
     at_work = [(at, count) for at, count in invocations.points if count > 0]
@@ -117,10 +114,6 @@ def _failed_since_success(evidence: Evidence, thresholds: Thresholds) -> float |
 
 
 _REPORTED = (Metric.FAILED_INVOKE_EVENTS, Metric.INVOKED_EVENTS)
-
-
-# Minutes with invocations: when, how many, how many of them failed.
-Minutes = Sequence[tuple[datetime, float, float]]
 
 
 def _succeeded(minutes: Minutes) -> list[float]:
@@ -165,102 +158,6 @@ def _usual_successes(active: Minutes, begin: int) -> float | None:
     """Before the failing began; where nothing fails, before the newest minutes."""
     before = active[:begin] if begin < len(active) else active[:-LAST_MINUTES]
     return median(_succeeded(before)) if before else None
-
-
-def _by_chance(evidence: Evidence, active: Minutes, thresholds: Thresholds) -> float | None:
-    """The chance that one of the lanes fails at each of its tries, if each try of any lane fails
-    as often as all of them together do; over the minutes in which the oldest record stands still.
-
-    The newest of them counts if the record was still tried at its end: else its tries may have been
-    made after the record moved on. In a minute whose age is no more than is normal, it waited for
-    its batch, for all that shows, and was not tried.
-    """
-    lanes = lanes_of(evidence) or _most_at_once(evidence)
-    normal = normal_age_seconds(evidence)
-    tries = _of_one(evidence, course(evidence), active, thresholds, normal)
-    if not lanes or tries is None or not any(bad for *_, bad in active[-LAST_MINUTES:]):
-        return None
-    return min(1.0, lanes * exp(sum(n * share for n, share, _ in tries)))
-
-
-def _of_one(
-    evidence: Evidence,
-    points: Sequence[tuple[datetime, float]],
-    active: Minutes,
-    thresholds: Thresholds,
-    normal: float = 0.0,
-) -> Sequence[tuple[float, float, float]] | None:
-    """The minutes in which the oldest record stands still: tries of its lane, the logarithm of the
-    share that fails of all, and how many fail. Those in which it was younger than ``normal`` show
-    no try of it; the word, which goes by what is likelier, counts them."""
-    lanes = lanes_of(evidence) or _most_at_once(evidence)
-    if not lanes or not points:
-        return None
-    since, took = still_since(evidence, points), _failing_seconds(evidence, active, thresholds)
-    to_its_end = (slope(points[-2:]) or 0.0) >= thresholds.stuck_slope
-    end = points[-1][0] + (MINUTE if to_its_end else timedelta(0))
-    waited = {at for at, age in points if age < normal}
-    return [  # of logarithms, for a ratio may be too small
-        (_tries(count / lanes, took[at]), log(bad) - log(count), bad)
-        for at, count, bad in active
-        if since < at < end and 0 < bad < count and at not in waited
-    ]
-
-
-def _one_by_chance(
-    evidence: Evidence, active: Minutes, failing: Minutes, thresholds: Thresholds
-) -> float | None:
-    """As ``_by_chance``, by the ages as they are, of no more lanes than could make the failures of
-    one of those minutes; and that they come as evenly."""
-    lanes = lanes_of(evidence) or _most_at_once(evidence)
-    tries = _of_one(evidence, ages(evidence), active, thresholds)
-    if not lanes or tries is None or not any(bad for *_, bad in active[-LAST_MINUTES:]):
-        return None
-    whole = sum(n * share for n, share, _ in tries)
-    of_few = (
-        max(1.0, bad / n) * exp(whole - n * share)
-        for n, share, bad in tries
-        if n and bad <= OF_ONE_LANE
-    )
-    return min(1.0, lanes * exp(whole), *of_few) * as_even(failing)
-
-
-def _tries(of_a_lane: float, failing_seconds: float) -> float:
-    """Of one failing lane in a minute, no fewer than: the mean of all lanes, or more, where good
-    batches take longer than failures and the longest wait after them; and no more than there is
-    time for."""
-    least = 60 / (LONGEST_WAIT_SECONDS + failing_seconds)
-    return min(max(least, of_a_lane), _MOST_TRIES, 60 / max(failing_seconds, 1.0))
-
-
-# Of one failing lane in a minute: AWS was seen to wait about ten seconds between them.
-_MOST_TRIES = 6.0
-
-
-def _most_at_once(evidence: Evidence) -> float | None:
-    running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
-    return max(running.values, default=None) if running else None
-
-
-def _failing_seconds(
-    evidence: Evidence, minutes: Minutes, thresholds: Thresholds
-) -> Mapping[datetime, float]:
-    """What a failure takes, by minute. That is not published: it is what the successes, at their
-    usual duration, leave of the minute's work, and no more than a success unless it times out."""
-    took = dict((series_of(evidence, Metric.DURATION_MS) or Series()).points)
-    longest = dict((series_of(evidence, Metric.DURATION_MAX_MS) or Series()).points)
-    fine = [took[at] for at, _, bad in minutes if at in took and not bad]
-    usual = median(fine) if fine else 0.0
-    timeout = evidence.function.timeout_seconds if evidence.function else None
-
-    def of(at: datetime, count: float, bad: float) -> float:
-        left = took.get(at, 0.0) * count - usual * (count - bad)
-        at_most = longest.get(at, 0.0)
-        runs_out = timeout is None or at_most >= thresholds.timeout_share * timeout * 1000
-        at_most = at_most if runs_out else took.get(at, 0.0)
-        return min(max(0.0, left) / bad, at_most) / 1000 if bad else 0.0
-
-    return {at: of(at, count, bad) for at, count, bad in minutes}
 
 
 def _successes_before(evidence: Evidence, failing: Minutes) -> float | None:
