@@ -545,6 +545,14 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.APPROVE,
         "neighbours",
     ),
+    "not every mapping was seen, and not even our own lanes fit": (
+        change("shards", 1, 2),
+        without(slow_consumer(**BUSY_ACCOUNT), "readers"),
+        Policy(streams_of_ours=("*",)),
+        CALM,
+        Decision.BLOCK,
+        "neighbours",
+    ),
     "neighbours use nearly all": (
         change("parallelization_factor", 1, 10),
         overloaded(**NEARLY_FULL),

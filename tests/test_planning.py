@@ -133,20 +133,6 @@ def test_a_slow_consumer_gets_more_lanes() -> None:
     assert made.after in range(5, 11)
 
 
-def test_what_keeps_coming_in_gets_lanes_enough_and_not_all_that_might_be_had() -> None:
-    """What stands behind has never seen so many at once, and a minute sooner is little beside the
-    restart; where no more comes in than usual, every lane may take a part of what waits."""
-    wide = overloaded(
-        shards=20,
-        concurrent_executions=20,
-        invocations=since(10, 1200, 600),
-        incoming_records=since(10, 200_000, 100_000),
-        read_records=since(10, 120_000, 100_000),
-    )
-    assert wished(plan(wide)) == {"parallelization_factor": (1, 5)}
-    assert wished(plan(expiring()))["parallelization_factor"] == (1, 10)
-
-
 def test_a_reservation_is_raised_together_with_the_lanes_that_drain_what_waits() -> None:
     """Sized for what drains, and not for the lanes that there are: in one plan, one restart."""
     room, lanes = plan(throttled(iterator_age_ms=climbing(0.8, 20))).changes

@@ -89,8 +89,6 @@ def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
 
 
 _ARRIVING = Metric.INCOMING_RECORDS
-# Up to so many, a raise multiplies what the service behind has ever seen at once.
-_FEW_LANES = 8
 
 
 def _counted(evidence: Evidence) -> list[datetime]:
@@ -113,19 +111,29 @@ def _oftener(evidence: Evidence, now: Sequence[datetime], before: Sequence[datet
 
 
 def _untried(signals: Signals, policy: Policy) -> bool:
-    """Whether a raise would go far beyond what was ever seen, for more than ever that keeps coming
-    in; a burst that is over says nothing of it.
+    """Whether a raise would go far beyond what was ever seen, and something hints that it may cost:
+    there are few lanes, more keeps coming in than ever before, and a record takes longer since, or
+    whether anything fails was not seen.
 
-    A minute more or less is little beside the restart, and what stands behind has never seen so
-    many at once: so it is as many lanes as get it done in the time that one has for a burst. Lanes
-    that were raised already, and get as much done each as when they were few, are no new territory.
+    A burst that is over says nothing of it; nor do lanes that were raised already and get as much
+    done each as when they were few.
     """
     usual, now = signals.usual_arrival_per_second, signals.arrival_per_second
-    if not usual or now is None:
+    ratio = policy.thresholds.saturation_ratio
+    if not usual or now is None or (signals.lanes or 0) > _FEW_LANES:
         return False
     narrow, rate = signals.narrow_lane_rate, signals.lane_rate
     held = narrow is not None and rate is not None and rate >= _HELD * narrow
-    return now >= policy.thresholds.saturation_ratio * usual and not held
+    hint = (signals.slowdown or 0.0) >= _A_TRACE or signals.error_minutes is None
+    return now >= ratio * usual and hint and not held
+
+
+# Up to so many, a raise multiplies what the service behind has ever seen at once.
+_FEW_LANES = 8
+
+
+# Times as long as usual: less than what counts as slower, and more than chance.
+_A_TRACE = 1.1
 
 
 # Of what a lane got done before there were more: then the raise has cost none of them anything.

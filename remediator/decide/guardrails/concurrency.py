@@ -40,16 +40,19 @@ def _lanes_fit(ask: Inquiry) -> Word:
 
 
 def _shards_fit(ask: Inquiry) -> Word:
-    """One more shard brings the lanes of every mapping of the stream, not of ours alone."""
-    lanes, spare = ask.evidence.lanes_of_a_shard, ask.case.spare_concurrency
-    if ask.evidence.mapping is None:
+    """One more shard brings the lanes of every mapping of the stream, not of ours alone: where the
+    others were not seen, at least ours."""
+    mapping, lanes = ask.evidence.mapping, ask.evidence.lanes_of_a_shard
+    spare = ask.case.spare_concurrency
+    if mapping is None:
         return block("the mapping was not seen, so its concurrency cannot be counted")
-    if lanes is None:
-        return approve("not every mapping of the stream was seen, so neither were all lanes")
     if spare is None:
         return approve(_UNSEEN)
-    if lanes * (ask.around.splits_beside + 1) > spare:
+    at_least = mapping.parallelization_factor if lanes is None else lanes
+    if at_least * (ask.around.splits_beside + 1) > spare:
         return block("no concurrency is free above the neighbours' share (invariant 4)")
+    if lanes is None:
+        return approve("not every mapping of the stream was seen, so neither were all lanes")
     return None
 
 
