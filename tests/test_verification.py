@@ -830,3 +830,13 @@ def test_any_before_and_after_get_a_verdict_and_a_next_step(
     if step.decision is D.ROLL_BACK:
         assert told.verdict is W
         assert made is not None
+
+
+@pytest.mark.parametrize(
+    "detail", [Detail.NONE, Detail.EVERYWHERE, Detail.PARTIAL, Detail.TIMEOUTS]
+)
+def test_no_bound_of_ours_stays_while_the_function_may_be_what_fails(detail: Detail) -> None:
+    """However it fails, good records would be given up (invariant 2). A split loses none."""
+    found = Diagnosis(cause=Cause.FUNCTION_FAILURE, detail=detail, path=())
+    assert was_wrong(state(280, BOUNDING), found)
+    assert not was_wrong(state(280, ISOLATING), found)

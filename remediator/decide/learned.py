@@ -69,7 +69,7 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     in_effect = state.in_effect
     if diagnosis.cause in HARMED_BY_RAISES:
         return any(raised(t) and not effects.was_answered(state, t) for t in in_effect)
-    failing = diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.TIMEOUTS
+    failing = diagnosis.cause is Cause.FUNCTION_FAILURE
     return failing and any(of(t.change) is RETRIES for t in in_effect)
 
 
