@@ -140,6 +140,8 @@ class Host:
         """What cannot be seen, whatever is read."""
         self.refused: dict[str, RemediatorError] = {}
         """Settings whose write AWS refuses, each with what it says."""
+        self.destinations_gone = False
+        """Whether somebody has deleted what captures."""
         self.broken: InputError | None = None
         """What every invocation ends with before there is a runbook."""
         self.unreadable: RemediatorError | None = None
@@ -402,7 +404,7 @@ class _Sensor:
         return self._host.account.evidence(pipeline, self._host.gaps)
 
     def destination_exists(self, arn: str) -> bool | None:
-        return arn == QUARANTINE
+        return arn == QUARANTINE and not self._host.destinations_gone
 
     def busiest(self, now: datetime) -> None:
         """Nobody is seen by name."""

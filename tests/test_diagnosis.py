@@ -553,6 +553,22 @@ def burst_that_was_read_ahead(**said: Any) -> Evidence:
     return evidence(**(usual | said))
 
 
+def burst_in_one_of_many(records: float) -> Evidence:
+    """Sixty idle shards, of which one has a burst of one key: four minutes ago, by one lane."""
+    return evidence(
+        shards=60,
+        batch_size=10,
+        iterator_age_ms=climbing(1.0, 3),
+        stream_iterator_age_ms=0,
+        invocations=since(4, 84, 72),
+        duration_ms=since(4, 1_100, 460),
+        duration_max_ms=since(4, 5_000, 900),
+        concurrent_executions=since(4, 5, 4),
+        incoming_records=[72.0] * 26 + [72.0 + records] + [72.0] * 3,
+        read_records=[72.0] * 26 + [72.0 + records] + [72.0] * 3,
+    )
+
+
 def behind_partial_responses(**said: Any) -> Evidence:
     """Four shards whose oldest record stops; nothing is counted that fails."""
     usual: dict[str, Any] = {
@@ -1454,6 +1470,14 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
     "behind partial responses, and reads are refused to others than its own consumer": (
         with_own_consumer(behind_partial_responses(read_throttles=1500, read_throttle_share=0.7)),
         Cause.POISON_RECORD,
+    ),
+    "one key's burst in one of sixty shards, most of which its lane has done by now": (
+        burst_in_one_of_many(600),
+        Cause.RECOVERING,
+    ),
+    "one key's burst in one of sixty shards, of which an hour's work is left": (
+        burst_in_one_of_many(8_000),
+        Cause.SLOW_CONSUMER,
     ),
     "split from the start, and one in sixty passes long after a record would be alone": (
         split_since(60, errors=[0.0] * 10 + [59.0] * 20),

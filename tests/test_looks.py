@@ -21,6 +21,7 @@ from tests.test_approval import FACTOR
 from tests.test_undoing import RETRIES
 
 KNOBS = FollowUps()
+_MAPPING = ResourceKind.EVENT_SOURCE_MAPPING
 FROZEN = BOUNDED.model_copy(update={"freeze": True})
 # What the calls of one invocation take at most.
 CALL_SECONDS = 30
@@ -132,6 +133,32 @@ def test_while_records_may_be_given_up_it_looks_often_and_uses_no_looks_up() -> 
     assert later is not None
     assert later.follow_up_number >= state.follow_up_number + 3
     assert later.looks_made == state.looks_made
+
+
+def test_a_destination_that_is_gone_is_seen_before_anything_is_lost_to_it() -> None:
+    host = started(Weather.POISON)
+    incident = alarmed(host)
+    passed_until(host, incident, pacing.gives_up_records)
+    host.account.pipelines["orders"].weather = Weather.FAIR
+    passed_until(host, incident, lambda known: known.quiet_since is not None)
+    host.destinations_gone = True
+    state = passed_until(host, incident, lambda known: not pacing.gives_up_records(known))
+    assert not pacing.gives_up_records(state)
+    host.pass_time(60)
+    assert host.account.pipelines["orders"].settings[_MAPPING, "maximum_retry_attempts"].value == -1
+    told = next(one for one in host.reports if one.outcome.status is Status.ROLLED_BACK)
+    assert "not there any more" in told.outcome.reason
+
+
+def test_what_comes_after_a_recovery_is_looked_at_often_while_records_may_be_given_up() -> None:
+    """Whether the destination still takes it shows at the first one that is sent there."""
+    seen = poison()
+    case = case_of(seen, diagnose(seen, Policy()), Policy())
+    known = state(mapping=seen.target.event_source_mapping, changes=(RETRIES,))
+    waited = known.model_copy(update={"looks_from": 0, "follow_up_number": 9})
+    was_well = waited.model_copy(update={"recovered_at": case.at - timedelta(hours=1)})
+    assert pacing.interval(was_well, case) == KNOBS.soon_seconds
+    assert pacing.interval(waited, case) == KNOBS.every_seconds
 
 
 def test_a_plan_that_only_calls_a_person_says_why_and_not_that_the_mode_is_plan() -> None:

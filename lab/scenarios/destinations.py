@@ -47,9 +47,10 @@ def _takes_nothing(dice: Random) -> Blueprint:
 
 
 def _breaks_later(dice: Random) -> Blueprint:
-    """It took what was sent to it, until somebody changed the role."""
+    """It took what was sent to it, until somebody changed the role. What is lost first shows by a
+    metric, minutes later: the next one comes when that has been published, and could be read."""
     at = onset(dice)
-    times = (at, *(at + 900 + n * dice.uniform(150, 240) for n in range(4)))
+    times = (at, *(at + 900 + n * dice.uniform(270, 360) for n in range(4)))
     broken = DestinationSpec(arn=QUEUE, state="denies")
 
     def breaks(world: World) -> None:

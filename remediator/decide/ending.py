@@ -5,7 +5,7 @@ from math import inf
 
 from remediator.decide import waiting
 from remediator.decide.case import NO, YES, Case, Finding, unseen
-from remediator.decide.flow import Flow, observe
+from remediator.decide.flow import Flow, bursts_in_a_few, observe
 from remediator.decide.meaning import loses_now
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
@@ -73,11 +73,14 @@ def _ends_in(case: Case, flow: Flow | None) -> float | None:
     """Seconds until it is over by itself, by the age's own fall or by the forecast.
 
     While a burst's equally old records are worked off, their age still climbs by a second a
-    second: there the forecast speaks, if every lane is busy with it, and if the burst was seen.
+    second: there the forecast speaks, if the burst was seen, and every lane is busy with it, or the
+    work of those that are tells how much of it is done.
     """
     signals = case.signals
     if signals.falling and signals.age_slope:
         return (signals.age_seconds or 0.0) / -signals.age_slope
+    if flow is not None and bursts_in_a_few(signals, case.policy.thresholds):
+        return flow.drains_in(flow.as_it_is())
     busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
     seen = (signals.age_seconds or 0.0) < case.evidence.window_seconds
     done = _done_at_most(signals) if seen else None

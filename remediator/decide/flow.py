@@ -106,11 +106,36 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         stood_still_seconds=_stood_still(evidence, signals),
         tried_lanes=_tried(evidence, signals),
     )
+    if bursts_in_a_few(signals, thresholds):
+        return _burst(now, signals)
     done = _done(evidence, signals)
     if done is None:
         return _lagging(now, signals, thresholds)
     now = now.model_copy(update={"done_per_second": done})
     return now if _hindered(signals, thresholds) or not done else _as_seen(now, done)
+
+
+def bursts_in_a_few(signals: Signals, thresholds: Thresholds) -> bool:
+    """Whether what lags is a burst that is over and keeps only some lanes at work, which nothing
+    hinders."""
+    idle = signals.busy_share is not None and signals.busy_share < thresholds.busy_share
+    return signals.burst_left_records is not None and idle and not _refused(signals, thresholds)
+
+
+def _burst(flow: Flow, signals: Signals) -> Flow:
+    """The lanes alone that work a burst off, with their share of what comes in besides."""
+    lanes, left = signals.burst_lanes or 0.0, signals.burst_left_records
+    part = min(1.0, lanes / flow.lanes(flow.parallelization_factor))
+    rate, arrival = signals.usual_lane_rate, flow.arrival_per_second
+    return flow.model_copy(
+        update={
+            "shards": max(1.0, round(lanes / flow.parallelization_factor)),
+            "lane_capacity_per_second": rate,
+            "arrival_per_second": None if arrival is None else arrival * part,
+            "backlog_records": left,
+            "done_per_second": None if rate is None else rate * lanes,
+        }
+    )
 
 
 def _tried(evidence: Evidence, signals: Signals) -> float | None:
@@ -169,6 +194,8 @@ def changed_lately(evidence: Evidence) -> bool:
 
 def is_a_burst(signals: Signals) -> bool:
     """Whether more waits than what arrives now would have made of it, or nobody knows."""
+    if signals.burst_left_records is not None:
+        return True
     arrives, age, waiting = (
         signals.arrival_per_second,
         signals.age_seconds,
@@ -193,13 +220,17 @@ CLIMBS_STEADILY = 0.1
 
 def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
     """Whether what is done says nothing of what the lanes could do."""
-    hindered = (
+    slow = (signals.age_slope or 0.0) >= HARDLY_MOVES  # what hardly moves tells no pace
+    return slow or _refused(signals, thresholds)
+
+
+def _refused(signals: Signals, thresholds: Thresholds) -> bool:
+    shares = (
         (signals.error_share, thresholds.error_share),
         (signals.throttle_share, thresholds.throttle_share),
         (signals.read_throttle_share, thresholds.read_throttle_share),
     )
-    slow = (signals.age_slope or 0.0) >= HARDLY_MOVES  # what hardly moves tells no pace
-    return slow or any(share is not None and share >= most for share, most in hindered)
+    return any(share is not None and share >= most for share, most in shares)
 
 
 # By so many of the newest minutes the course of the age is seen.

@@ -106,6 +106,12 @@ def sees_to_it(state: IncidentState, case: Case) -> bool:
     return case.at - state.quiet_since < timedelta(seconds=case.policy.follow_up.quiet_seconds)
 
 
+def _fails_anew(state: IncidentState) -> bool:
+    """Whether it was well while records may be given up, and is so no more: what comes now may be
+    given up, too, and whether that is taken shows once it has been."""
+    return gives_up_records(state) and state.recovered_at is not None and not state.quiet_since
+
+
 def between_steps(policy: Policy, state: IncidentState) -> int:
     """While a change is half way, perhaps nobody reads: soon, unless that did not help for long."""
     knobs = policy.follow_up
@@ -120,7 +126,7 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
         return max(every, SLOW_SECONDS)
     if state.going_on or poison.waits(case):
         return case.policy.follow_up.soon_seconds
-    if sees_to_it(state, case):
+    if sees_to_it(state, case) or _fails_anew(state):
         return min(every, case.policy.follow_up.soon_seconds)
     if state.quiet_since is not None:
         quiet_until = state.quiet_since + timedelta(seconds=case.policy.follow_up.quiet_seconds)

@@ -20,6 +20,8 @@ Counts = tuple[float | None, ...]
 
 # An age beyond what a window makes normal, below which what came in was done.
 ON_TIME_SECONDS = 30
+# Times what comes in in a typical minute, beyond which a minute is a burst's.
+OF_A_BURST = 3
 
 
 def on_time(evidence: Evidence) -> frozenset[datetime]:

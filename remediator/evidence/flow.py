@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import fmean, median, median_low
 
-from remediator.evidence.arrivals import arrivals_of
+from remediator.evidence.arrivals import OF_A_BURST, arrivals_of
 from remediator.evidence.course import ages
 from remediator.evidence.explained import filters_unseen, pass_share
 from remediator.evidence.lanes import Stream, measure_lanes
@@ -237,7 +237,7 @@ def _arrived_since(
     typical = median_low(arrivals)
     return sum(
         count
-        if together and head < minute + MINUTE and count > 3 * typical
+        if together and head < minute + MINUTE and count > OF_A_BURST * typical
         else count * _after(head, minute)
         for minute, count in zip(minutes, arrivals, strict=True)
     )

@@ -157,6 +157,10 @@ class Signals(Record):
     slowdown: float | None = None
     """How many times as long as usual a record takes, even if every batch were full."""
     backlog_records: float | None = None
+    burst_left_records: float | None = None
+    """What waits of a burst that is over, by the work that lanes have had since it came."""
+    burst_lanes: float | None = None
+    """How many lanes more are at work for it than usual."""
     read_throttle_share: float | None = None
     read_throttled_minutes: int | None = None
     read_bytes_share: float | None = None

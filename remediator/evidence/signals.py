@@ -9,6 +9,7 @@ left out. What contradicts itself is a finding and no measure.
 
 from remediator.evidence.age import measure_age
 from remediator.evidence.batches import measure_batches
+from remediator.evidence.bursts import measure_burst
 from remediator.evidence.course import alarming_ages
 from remediator.evidence.explained import measure_filter, measure_losses
 from remediator.evidence.flow import measure_flow
@@ -40,6 +41,7 @@ _PARTS = (
     measure_keys,
     measure_filter,
     measure_flow,
+    measure_burst,
     measure_batches,
     measure_witness,
     without_contradictions,

@@ -8,6 +8,7 @@ from math import ceil
 from statistics import fmean
 
 from remediator.evidence.metrics import Metric
+from remediator.evidence.once import once
 from remediator.evidence.record import Signals
 from remediator.evidence.series import (
     INVOCATION_FAMILY,
@@ -37,7 +38,7 @@ def measure_work(evidence: Evidence, thresholds: Thresholds, known: Signals) -> 
     duration = series_of(evidence, Metric.DURATION_MS)
     running = series_of(evidence, Metric.CONCURRENT_EXECUTIONS)
     lanes = lanes_of(evidence)
-    work = _work(evidence)
+    work = work_of(evidence)
     busy = _busy(evidence, work)
 
     def lately(metric: Metric) -> tuple[float, ...]:
@@ -95,7 +96,8 @@ def _busy_share(evidence: Evidence, busy: float | None, running: Series | None) 
     return busy / lanes if busy is not None and lanes else None
 
 
-def _work(evidence: Evidence) -> Series | None:
+@once
+def work_of(evidence: Evidence) -> Series | None:
     """Mean number of lanes at work, minute by minute: invocations × duration (Little's law). What
     takes longer than its minute is at work in the next ones, too."""
     counts, durations = (

@@ -183,6 +183,9 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     state, case = turn.state, turn.case
     if costs := learned.only_costs(state, case):
         return Verdict(verdict=VerdictName.WORSE, because=costs)
+    if turn.gives_up_to_nobody():
+        gone = "the on-failure destination is not there any more: what is given up now is lost"
+        return Verdict(verdict=VerdictName.WORSE, because=gone)
     mapping = case.evidence.mapping
     loses = mapping is not None and mapping.loses_what_fails
     answered = any(effects.was_answered(state, t) for t in seen.levers)

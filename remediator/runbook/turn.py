@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from remediator.decide import planning
+from remediator.decide import pacing, planning
 from remediator.errors import ConflictError, PermanentError, TemporaryError
 from remediator.execution import Executor
 from remediator.model import (
@@ -87,6 +87,15 @@ class Turn(Remembered):
         if self.session.mode_for(self.incident, self.target) is Mode.PLAN:
             return "mode is plan"
         return self.session.stopped(self.target, asked_at)
+
+    def gives_up_to_nobody(self) -> bool:
+        """Whether something of ours may give records up, and what captures them is known not to be
+        there any more."""
+        mapping = self.case.evidence.mapping
+        arn = mapping.on_failure_destination if mapping else None
+        if arn is None or not pacing.gives_up_records(self.state):
+            return False
+        return self.session.sensor.destination_exists(arn) is False
 
     # --- the account's ledger --------------------------------------------------------------
 

@@ -67,7 +67,8 @@ def _did_harm(turn: Turn) -> list[TrackedChange]:
     """What gives records up that nothing takes, or that are good; else the newest turn."""
     state = turn.state
     levers = state.levers_in_effect or state.in_effect
-    if turn.case.signals.lost_events or _good_ones_go(turn):
+    lost = turn.case.signals.lost_events or turn.gives_up_to_nobody()
+    if lost or _good_ones_go(turn):
         endangering = [t for t in levers if t.endangers]
         if endangering:
             return endangering
