@@ -606,6 +606,31 @@ def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evi
     return seen.model_copy(update={"metrics": {**seen.metrics, metric: older}})
 
 
+def without_minutes(seen: Evidence, metric: Metric, *lost: int) -> Evidence:
+    """The same, but for some minutes of a metric, the newest of which is 29."""
+    kept = (point for n, point in enumerate(seen.metrics[metric].points) if n not in lost)
+    series = Series(points=tuple(kept))
+    return seen.model_copy(update={"metrics": {**seen.metrics, metric: series}})
+
+
+def fails_since_a_deploy(**said: Any) -> Evidence:
+    """Four shards, none of which has got on since five minutes ago."""
+    usual: dict[str, Any] = {
+        "shards": 4,
+        "batch_size": 100,
+        "function_last_modified": NOW - wait(6),
+        "iterator_age_ms": climbing(1.0, 5),
+        "youngest_age_ms": climbing(1.0, 5),
+        "stream_iterator_age_ms": climbing(1.0, 5),
+        "invocations": since(5, 24, 160),
+        "errors": since(5, 24),
+        "duration_ms": 700,
+        "duration_max_ms": 1_900,
+        "concurrent_executions": 4,
+    }
+    return evidence(**(usual | said))
+
+
 def nothing_runs_since(minutes: int, seen: Evidence) -> Evidence:
     """The same, but for the newest minutes of all that is published of what runs."""
     for metric in INVOKED:
@@ -1470,6 +1495,24 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
     "behind partial responses, and reads are refused to others than its own consumer": (
         with_own_consumer(behind_partial_responses(read_throttles=1500, read_throttle_share=0.7)),
         Cause.POISON_RECORD,
+    ),
+    "the minutes of throttles that were not lost are throttled, at the reservation": (
+        without_minutes(throttled(concurrent_executions=1), Metric.THROTTLES, *range(20, 29)),
+        Cause.THROTTLING,
+    ),
+    "every count of errors since a deploy was lost, and AWS says that the last batch failed": (
+        without_minutes(
+            fails_since_a_deploy(last_processing_result="PROBLEM: Function call failed"),
+            Metric.ERRORS,
+            *range(14, 30),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "every count of errors was lost, and what has become of the last batch AWS does not say": (
+        without_minutes(
+            fails_since_a_deploy(last_processing_result=None), Metric.ERRORS, *range(14, 30)
+        ),
+        Cause.UNKNOWN,
     ),
     "one key's burst in one of sixty shards, most of which its lane has done by now": (
         burst_in_one_of_many(600),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from math import inf
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
+from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Reading
 
@@ -19,6 +20,9 @@ def failing(case: Case) -> Finding:
     )
     reported = _reports_failures(case)
     if signals.failing_minutes is None and not reported:
+        if _last_failed(case):
+            because = "AWS says that the last batch failed, and the oldest record does not move"
+            return Finding(YES, because, readings)
         return unseen("the count of errors", *readings)
     enough = min(limits.sustained_minutes, LAST_MINUTES)
     sustained = (signals.failing_minutes or 0) >= enough
@@ -52,6 +56,18 @@ def _reports_failures(case: Case) -> bool:
     signals, share = case.signals, case.signals.failed_event_share
     few = share is not None and share < case.policy.thresholds.error_share
     return bool(signals.failed_events_per_minute) and not few
+
+
+def _last_failed(case: Case) -> bool:
+    """Whether AWS says so of the last batch, which no throttle explains, while the oldest record
+    does not move: where the newest counts of errors were lost, that tells of them."""
+    mapping, signals = case.evidence.mapping, case.signals
+    if Metric.ERRORS not in case.evidence.metrics:
+        return False
+    said = mapping.last_processing_result if mapping else None
+    refused = signals.throttle_share != 0 or bool(signals.throttled_minutes)
+    ended = said is not None and said.startswith("PROBLEM")
+    return ended and not refused and stuck(case) and like_a_clock(signals)
 
 
 # Minutes in which a lane that moves on at all has moved on by more than the beat of its tries.
@@ -214,6 +230,9 @@ def everything_fails(case: Case) -> Finding:
         Reading(name="open_shards", value=case.evidence.open_shards),
     )
     reported = signals.failed_event_share if (signals.lanes or 0) > 1 else None
+    if signals.error_share is None and _last_failed(case):
+        because = "what comes after the oldest record stands still as well, as far as that shows"
+        return when(nothing_gets_on(case), because, *readings)
     if signals.error_share is None and reported is None:
         return Finding(NO, "failed records are reported one by one, the rest succeed", readings)
     total = max(signals.error_share or 0.0, reported or 0.0) >= limits.total_failure_share

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import LIKELY, like_a_clock, stuck
+from remediator.decide.waiting import CLIMBS
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Detail
@@ -22,7 +23,8 @@ def throttled(case: Case) -> Finding:
     )
     if signals.throttled_minutes is None:
         return unseen("the count of throttles", *readings)
-    if signals.throttled_minutes < min(limits.sustained_minutes, LAST_MINUTES):
+    lasts = signals.throttled_minutes >= min(limits.sustained_minutes, LAST_MINUTES)
+    if not lasts and not _but_for_lost_minutes(case):
         return Finding(NO, "invocations are not throttled in a sustained way", readings)
     if _nothing_lags(signals):
         because = "invocations are throttled, but the age is no more than without any lag"
@@ -35,6 +37,16 @@ def throttled(case: Case) -> Finding:
         return Finding(NO, because, readings)
     detail = who_throttles(case)
     return Finding(YES, f"invocations are throttled: {_THROTTLED_BY[detail]}", readings, detail)
+
+
+def _but_for_lost_minutes(case: Case) -> bool:
+    """Whether each of the newest minutes is throttled whose count was not lost, by its own limit
+    that is used up, while what waits gets older."""
+    signals, function = case.signals, case.evidence.function
+    reserved = function.reserved_concurrency if function else None
+    at_it = reserved is not None and (signals.concurrency or 0.0) >= reserved
+    older = (signals.age_slope or 0.0) >= CLIMBS
+    return signals.throttled_but_for_lost is True and older and at_it
 
 
 def _nothing_lags(signals: Signals) -> bool:

@@ -93,8 +93,9 @@ def _goes_its_course(
     return age >= was + max(0.0, came) * (at - newest).total_seconds() - _BEAT_SECONDS
 
 
-# Between an age and the course of those before it; a poll and a batch come now or a little later.
-_BEAT_SECONDS = 5.0
+# Between an age and the course of those before it; a poll, a batch, or the next try of what has
+# failed come now or a little later: AWS was seen to wait about so long.
+_BEAT_SECONDS = 10.0
 
 
 def _without_unseen(

@@ -105,6 +105,9 @@ class Signals(Record):
     throttle_share_before: float | None = None
     """The same in the minutes in which nothing lagged; ``None`` for want of those."""
     throttled_minutes: int | None = None
+    throttled_but_for_lost: bool | None = None
+    """Whether each of the newest minutes was throttled whose throttles were not lost; ``None``
+    where none was lost, or all were."""
     attempts_per_second: float | None = None
     """Invocations and throttles together, in the busiest of the newest minutes."""
     account_throttles_per_minute: float | None = None

@@ -88,12 +88,14 @@ def lost_minutes(
     """The minutes in which ``metric`` has no datapoint though there should be one.
 
     Either it lacks where what is emitted with it was published, unless it is published seldom
-    anyway; or all of them lack for a minute or two, though they came minute after minute before.
+    anyway, which nothing is that has a datapoint of nothing; or all of them lack for a minute or
+    two, though they came minute after minute before.
     """
     own = {at for at, _ in points_of(evidence, metric)}
     others = tuple(other for other in _EMITTED_WITH.get(metric, ()) if other is not metric)
     beside = set(minutes_seen(evidence, others))
-    seldom = len(own & beside) * 2 < len(beside)
+    zeros = any(not value for _, value in points_of(evidence, metric))
+    seldom = not zeros and len(own & beside) * 2 < len(beside)
     late = _short_gaps([minute in own for minute in minutes])
     return frozenset(
         minute

@@ -51,8 +51,20 @@ def measure_throttles(evidence: Evidence, thresholds: Thresholds, _: Signals) ->
         throttle_share=mean_of(shares),
         throttle_share_before=_while_on_time(evidence, seen),
         throttled_minutes=sum(share >= thresholds.throttle_share for share in shares),
+        throttled_but_for_lost=_but_for_lost(newest, shares, minutes, thresholds.throttle_share),
         attempts_per_second=max(tried for *_, tried in newest) / 60,
     )
+
+
+def _but_for_lost(
+    newest: Tried, shares: Sequence[float], minutes: Sequence[datetime], limit: float
+) -> bool | None:
+    lately = [
+        share >= limit
+        for (at, *_), share in zip(newest, shares, strict=True)
+        if at in minutes[-LAST_MINUTES:]
+    ]
+    return all(lately) if 0 < len(lately) < LAST_MINUTES else None
 
 
 def _nothing_runs(evidence: Evidence) -> set[datetime]:
