@@ -150,6 +150,32 @@ def behind(minutes_since_it_was_changed: float, **said: Any) -> Case:
     return diagnosed(evidence(**{**usual, **said}), DEFAULTS)
 
 
+@pytest.mark.parametrize(
+    ("back_minutes_ago", "cause"),
+    [
+        pytest.param(3, Cause.DOWNSTREAM_SATURATED, id="by minutes of the many lanes"),
+        pytest.param(8, Cause.FUNCTION_FAILURE, id="by minutes of the few"),
+    ],
+)
+def test_what_fails_in_the_wake_of_a_raise_is_not_of_the_function_by_itself(
+    back_minutes_ago: float, cause: Cause
+) -> None:
+    """Batches that many lanes have begun run into the timeout long after they are few again."""
+    fails = evidence(
+        batch_size=100,
+        timeout_seconds=30,
+        invocations=60.0,
+        errors=[0.0] * (MINUTES - 8) + [60.0] * 8,
+        duration_ms=[300.0] * (MINUTES - 8) + [30_000.0] * 8,
+        duration_max_ms=[500.0] * (MINUTES - 8) + [30_000.0] * 8,
+        iterator_age_ms=[400.0] * (MINUTES - 8) + [60_000.0 * n for n in range(1, 9)],
+    )
+    found = diagnosed(fails, DEFAULTS)
+    assert found.diagnosis.cause is Cause.FUNCTION_FAILURE
+    state = incident(FAILED, raised_and_taken_back(back_minutes_ago=back_minutes_ago))
+    assert as_learned(found, state).diagnosis.cause is cause
+
+
 def test_what_lags_on_once_we_have_changed_it_had_run_for_long() -> None:
     """The change of its mapping is ours, and nobody has let it go on just then."""
     ours = raised_and_taken_back().model_copy(

@@ -433,22 +433,25 @@ def test_slower_lanes_are_not_those_of_a_cold_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrives", "done", "slope", "told"),
+    ("arrives", "done", "slope", "busy", "told"),
     [
-        pytest.param(1.0, 1.0, 0.9, U, id="all that comes in is done, and one place ages"),
-        pytest.param(1.0, 1.0, 0.1, W, id="it lags as before, and no more is done"),
-        pytest.param(2.0, 1.0, 0.9, W, id="too little is done"),
-        pytest.param(0.6, 1.0, 0.9, W, id="it is read ahead"),
-        pytest.param(None, 1.0, 0.9, W, id="what comes in was not seen"),
+        pytest.param(1.0, 1.0, 0.9, 0.3, U, id="all that comes in is done, and one place ages"),
+        pytest.param(1.0, 1.0, 0.1, 0.3, W, id="it lags as before, and no more is done"),
+        pytest.param(2.0, 1.0, 0.9, 0.3, W, id="too little is done"),
+        pytest.param(0.6, 1.0, 0.9, 0.3, W, id="it is read ahead"),
+        pytest.param(None, 1.0, 0.9, 0.3, W, id="what comes in was not seen"),
+        pytest.param(
+            1.0, 1.0, 0.9, 1.0, W, id="every lane is at work: what is read waits for them"
+        ),
     ],
 )
 def test_lanes_that_have_no_more_to_do_are_not_slow_for_what_stands_behind(
-    arrives: float | None, done: float, slope: float, told: VerdictName
+    arrives: float | None, done: float, slope: float, busy: float, told: VerdictName
 ) -> None:
     """Ten lanes share what one could do; what is stuck in one of them is no doing of theirs."""
-    idle = {"lane_rate": 0.1, "concurrency": 10.0}
+    lanes = {"lane_rate": 0.1, "concurrency": 10.0, "busy_share": busy}
     after = signals(
-        900, **idle, arrival_per_second=arrives, processed_per_second=done, age_slope=slope
+        900, **lanes, arrival_per_second=arrives, processed_per_second=done, age_slope=slope
     )
     assert verdict(after) is told
 
@@ -770,6 +773,16 @@ def test_a_raise_that_gets_more_done_is_not_followed_by_another_restart_at_once(
     made = state(60, MAPPING_CHANGE.model_copy(update={"before": 1, "after": after}))
     told, found = Verdict(verdict=I, because="so"), shows(Cause.SLOW_CONSUMER)
     assert next_step(made, told, found, DEFAULTS, NOW, clear=clear).decision is decision
+
+
+def test_a_reservation_that_is_sized_to_be_enough_is_not_followed_by_a_restart_at_once() -> None:
+    """It restarts nothing; the lanes that might be added do."""
+    made, told = state(60, FUNCTION_CHANGE), Verdict(verdict=I, because="throttles have ended")
+    soon, later = (
+        next_step(made, told, shows(Cause.SLOW_CONSUMER), DEFAULTS, NOW, clear=clear).decision
+        for clear in (False, True)
+    )
+    assert (soon, later) == (D.WAIT, D.NEXT_RUNG)
 
 
 @pytest.mark.parametrize("told", VerdictName)

@@ -131,13 +131,15 @@ def slower_for_nothing(
 def one_place_ages(signals: Signals, policy: Policy) -> bool:
     """Whether what comes in is read as it comes, and yet the oldest grows older: then one place
     stands still, and lanes that have nothing more to do are slow for no other reason. Where far
-    more is read, pollers only read ahead."""
+    more is read, pollers only read ahead; where every lane is at work, what is read waits for them.
+    """
     done, came, climbs = (
         signals.processed_per_second,
         signals.arrival_per_second,
         signals.age_slope,
     )
-    if done is None or not came or climbs is None:
+    idle = (signals.busy_share or 0.0) < policy.thresholds.busy_share
+    if done is None or not came or climbs is None or not idle:
         return False
     as_it_comes = _ALL_OF_IT * came <= done <= _NO_MORE * came
     return as_it_comes and climbs >= policy.thresholds.stuck_slope / 2

@@ -76,15 +76,15 @@ def _decide(
 def _whole_step(state: IncidentState, policy: Policy) -> bool:
     """Whether the newest raise was sized to be enough, and was no careful first step: another
     restart would cost more than the minutes in which it shows whether it is."""
-    raised = (
-        tracked.change
-        for tracked in state.levers_in_effect
-        if tracked.change.remedy is RemedyName.RAISE_PARALLELIZATION_FACTOR
-    )
+    raised = (t.change for t in state.levers_in_effect if t.change.remedy in _SIZED)
     newest = next(raised, None)
     if newest is None or not isinstance(newest.before, int) or not isinstance(newest.after, int):
         return False
     return newest.after > policy.forecast.careful_step * newest.before
+
+
+# Raises of which the forecast says how much is enough.
+_SIZED = frozenset({RemedyName.RAISE_PARALLELIZATION_FACTOR, RemedyName.RAISE_RESERVED_CONCURRENCY})
 
 
 def _after_recovery(

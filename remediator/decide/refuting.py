@@ -14,7 +14,7 @@ from remediator.evidence.signals import LAST_MINUTES, measure
 from remediator.evidence.since import minutes_of
 from remediator.model import Cause
 from remediator.settings_table import of, raises
-from remediator.state import IncidentState, Snapshot
+from remediator.state import IncidentState, Snapshot, TrackedChange
 
 
 def is_over(cause: Cause, case: Case, state: IncidentState) -> bool:
@@ -51,18 +51,34 @@ _TAKEN_WITHIN = timedelta(minutes=2)
 _CATCHING_UP = 5
 
 
-def fails_by_itself(case: Case, _: IncidentState | None = None) -> bool:
+def fails_by_itself(case: Case) -> bool:
     """Whether nothing at all succeeds: what stands behind lets some of it through, with as many
     lanes as it could bear before."""
     share, limits = case.signals.error_share, case.policy.thresholds
     return share is not None and share >= limits.total_failure_share
 
 
+def _fails_with_few_lanes(case: Case, state: IncidentState) -> bool:
+    """Whether nothing at all succeeds, by the minutes alone in which the lanes that we had raised
+    are few again: before that it is their wake."""
+    written = _raises_taken_back(state)
+    if not written:
+        return fails_by_itself(case)
+    seen = only_with(written, case.evidence)
+    if seen is None or minutes_of(seen) < LAST_MINUTES:
+        return False
+    return fails_by_itself(case._replace(signals=measure(seen, case.policy.thresholds)))
+
+
+def _raises_taken_back(state: IncidentState) -> list[tuple[TrackedChange, datetime]]:
+    return [(t, t.ended_at) for t in taken_back(state) if raises(t.change) and t.ended_at]
+
+
 # What shows that a cause which was learned is over.
 _OVER: Mapping[Cause, Callable[[Case, IncidentState], bool]] = {
     Cause.THROTTLING: _pool_is_free,
     Cause.CONSUMER_STOPPED: _has_caught_up_or_lags_anew,
-    Cause.DOWNSTREAM_SATURATED: fails_by_itself,
+    Cause.DOWNSTREAM_SATURATED: _fails_with_few_lanes,
 }
 
 
@@ -74,7 +90,7 @@ def was_mistaken(case: Case, state: IncidentState) -> bool:
         raises(t.change) for t in state.in_effect
     ):
         return False
-    written = [(t, t.ended_at) for t in taken_back(state) if raises(t.change) and t.ended_at]
+    written = _raises_taken_back(state)
     if not written:
         return _lanes_work_as_before(case)
     seen = only_with(written, case.evidence)
