@@ -600,6 +600,26 @@ def with_own_consumer(seen: Evidence) -> Evidence:
     )
 
 
+def hangs(**said: Any) -> Evidence:
+    """One record runs into a timeout of two minutes whenever it is tried, every third minute, and
+    is seen only then; all else ends long before."""
+    tries = [float(n >= 18 and n % 3 == 0) for n in range(30)]
+    age = [60_000.0 * (n - 17) if tried else 400.0 for n, tried in enumerate(tries)]
+    usual: dict[str, Any] = {
+        "shards": 4,
+        "timeout_seconds": 120,
+        "batch_size": 10,
+        "iterator_age_ms": age,
+        "invocations": 60,
+        "errors": tries,
+        "duration_ms": 4_000,
+        "duration_max_ms": [120_000.0 if tried else 6_000.0 for tried in tries],
+        "concurrent_executions": 4,
+        "youngest_age_ms": 400,
+    }
+    return evidence(**(usual | said))
+
+
 def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evidence:
     """The same, but for the newest minutes of a metric."""
     older = Series(points=seen.metrics[metric].points[:-minutes])
@@ -1525,6 +1545,204 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
     "split from the start, and one in sixty passes long after a record would be alone": (
         split_since(60, errors=[0.0] * 10 + [59.0] * 20),
         Cause.FUNCTION_FAILURE,
+    ),
+    # What a thousand more have shown.
+    "split from the start, and several fail at once in shards that are not seen: no record": (
+        split_since(
+            60,
+            errors=since(10, 60),
+            parallelization_factor=1,
+            shards=None,
+            stream=None,
+            readers=None,
+            concurrent_executions=since(10, 5, 3),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "one lane was at work of ten, and four run at once since everything fails": (
+        one_shard_fails(
+            parallelization_factor=10,
+            errors=since(3, 59),
+            iterator_age_ms=climbing(0.9, 3),
+            stream_iterator_age_ms=climbing(0.9, 3),
+            concurrent_executions=since(3, 4, 1),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "everything fails since a deploy, and a few failed before it, as some always do": (
+        poison(
+            shards=8,
+            invocations=240,
+            errors=[0.0] * 16 + [14.0] * 4 + [0.0, 14.0, 0.0, 14.0] + [14.0, 50.0] + [240.0] * 4,
+            iterator_age_ms=climbing(0.9, 4),
+            stream_iterator_age_ms=climbing(0.9, 4),
+            function_last_modified=NOW - wait(6),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "behind partial responses lanes that are all busy would do far more than comes in": (
+        behind_partial_responses(
+            batch_size=10,
+            invocations=since(10, 240, 60),
+            stream_invocations=since(10, 240, 60),
+            duration_ms=since(10, 1_000, 900),
+            duration_max_ms=1_200,
+            concurrent_executions=since(10, 4, 1),
+            incoming_records=600,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "most of what is sent fails, and far more is tried than the lanes of a few records could": (
+        behind_partial_responses(
+            shards=30,
+            invocations=since(10, 400, 60),
+            stream_invocations=since(10, 400, 60),
+            duration_ms=2_000,
+            duration_max_ms=4_000,
+            concurrent_executions=since(10, 20, 4),
+            invoked_events=since(10, 500, 600),
+            failed_invoke_events=since(10, 440),
+            youngest_age_ms=200,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "one record hangs until the timeout, whenever it is tried, while far more comes in": (
+        hangs(incoming_records=since(10, 6_000, 600), read_records=since(10, 6_000, 600)),
+        Cause.POISON_RECORD,
+    ),
+    "one record hangs, and its shard is read ahead, so that no shard's own age climbs": (
+        hangs(
+            shard_metrics={
+                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: 400} for n in range(4)
+            },
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "a consumer of its own, and the shards' ages are those of who shares the stream": (
+        with_own_consumer(
+            poison(
+                iterator_age_ms=climbing(1.0, 5),
+                errors=since(5, 20),
+                shard_metrics={
+                    f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: 400} for n in range(4)
+                },
+            )
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "of the newest minutes two counts are lost, and the batches' own ages count the same": (
+        without_minutes(
+            poison(
+                shards=7,
+                stream_invocations=240,
+                errors=since(3, 240),
+                iterator_age_ms=climbing(0.9, 3),
+                stream_iterator_age_ms=climbing(0.9, 3),
+            ),
+            Metric.INVOCATIONS,
+            27,
+            28,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "one old record was read, and a little fails as ever: nothing stands still": (
+        evidence(
+            shards=2,
+            iterator_age_ms=[400.0] * 25 + [7_400_000.0 + 60_000 * n for n in range(5)],
+            stream_iterator_age_ms=400,
+            errors=[0.0, 1.0] * 15,
+        ),
+        Cause.RECOVERING,
+    ),
+    "a first look, too early for a course of the age, and most runs into the timeout": (
+        poison(
+            iterator_age_ms=[56_000.0],
+            stream_iterator_age_ms=[56_000.0],
+            invocations=[240.0],
+            errors=[180.0],
+            invoked_events=[160.0],
+            failed_invoke_events=[110.0],
+            duration_ms=[29_000.0],
+            duration_max_ms=[30_000.0],
+            timeout_seconds=30,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "one of three shards lags for long, and for a minute a few reads were refused": (
+        evidence(
+            shards=3,
+            iterator_age_ms=climbing(0.4, 20),
+            stream_iterator_age_ms=climbing(0.4, 20),
+            invocations=400,
+            duration_ms=300,
+            concurrent_executions=3,
+            read_throttles=[0.0] * 29 + [10.0],
+            read_throttle_share=[0.0] * 29 + [0.1],
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "all the lanes of one of four shards have come up, which no single key could keep busy": (
+        hot_key(
+            shards=4,
+            invocations=since(10, 1_020, 480),
+            duration_max_ms=20_000,
+            concurrent_executions=since(10, 20, 10),
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "all is refused for minutes, so that no age of what waits is published": (
+        nothing_runs_since(
+            5,
+            throttled(
+                iterator_age_ms=400,
+                stream_iterator_age_ms=400,
+                invocations=240,
+                throttles=since(5, 60),
+                batching_window_seconds=300,
+            ),
+        ),
+        Cause.THROTTLING,
+    ),
+    "most shards stand still, and about as much as ever succeeds: each holds a bad record": (
+        poison(
+            shards=8,
+            parallelization_factor=4,
+            iterator_age_ms=climbing(1.0, 10),
+            stream_iterator_age_ms=climbing(1.0, 10),
+            invocations=since(10, 420, 240),
+            errors=since(10, 180),
+            youngest_age_ms=400,
+            concurrent_executions=8,
+            shard_metrics={
+                f"shardId-{n:012}": {
+                    Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10) if n > 1 else 400
+                }
+                for n in range(8)
+            },
+        ),
+        Cause.POISON_RECORD,
+    ),
+    "an age goes on climbing in minutes whose long invocations are still out": (
+        overloaded(
+            batch_size=10,
+            batching_window_seconds=42,
+            invocations=since(10, 4, 2),
+            duration_ms=60_000,
+            duration_max_ms=90_000,
+            iterator_age_ms=[20_000.0] * 26 + [58_000.0, 116_000.0, 137_000.0, 199_000.0],
+            stream_iterator_age_ms=[20_000.0] * 26 + [58_000.0, 116_000.0, 137_000.0, 199_000.0],
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
+    "nothing is wrong any more, and the age falls, if not fast": (
+        evidence(
+            shards=4,
+            invocations=240,
+            concurrent_executions=2,
+            iterator_age_ms=falling(0.4, 8, 1_500_000),
+            stream_iterator_age_ms=falling(0.4, 8, 1_500_000),
+        ),
+        Cause.RECOVERING,
     ),
 }
 

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from remediator.decide.case import Case
-from remediator.decide.learned import as_learned, held_against, saturates, was_wrong
+from remediator.decide.learned import (
+    as_learned,
+    held_against,
+    saturates,
+    was_wrong,
+    while_it_shows,
+)
 from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
 from remediator.model import (
@@ -212,3 +218,37 @@ def test_lanes_that_a_hot_key_does_not_use_are_not_taken_back_while_it_lags() ->
     state = incident(None, ours)
     assert not was_wrong(state, Diagnosis(cause=Cause.HOT_PARTITION_KEY, path=()))
     assert was_wrong(state, Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=()))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"),
+    [
+        (VerdictName.TOO_EARLY, Cause.SLOW_CONSUMER),
+        (VerdictName.IMPROVING, Cause.RECOVERING),
+        (VerdictName.UNCHANGED, Cause.UNKNOWN),
+    ],
+)
+def test_where_the_readings_name_nothing_a_change_of_ours_does_until_it_has_shown(
+    verdict: VerdictName, word: Cause
+) -> None:
+    made = raised_and_taken_back().model_copy(
+        update={"state": ChangeState.APPLIED, "ended_at": None}
+    )
+    acted = Diagnosis(cause=Cause.SLOW_CONSUMER, path=())
+    state = incident(None, made).model_copy(
+        update={"cause": acted.cause, "diagnosis": acted, "learned": None}
+    )
+    nameless = case(poison())._replace(diagnosis=Diagnosis(cause=Cause.UNKNOWN, path=()))
+
+    seen = while_it_shows(nameless, state, Verdict(verdict=verdict, because="as it went"))
+
+    assert seen.diagnosis.cause is word
+    assert not seen.diagnosis.proven
+
+
+def test_a_word_that_the_readings_give_is_not_outweighed_by_what_we_acted_on() -> None:
+    state = incident(None, raised_and_taken_back())
+    named = case(poison())
+    verdict = Verdict(verdict=VerdictName.IMPROVING, because="more gets done")
+
+    assert while_it_shows(named, state, verdict) is named

@@ -44,6 +44,27 @@ def over_soon(case: Case) -> Finding:
     )
 
 
+def less_waits(case: Case) -> Finding:
+    """Asked where nothing that was seen is wrong: a lag that becomes less, or that nobody calls one
+    yet, needs no other name."""
+    signals = case.signals
+    late = max(case.policy.thresholds.alarm_seconds, signals.normal_age_seconds)
+    readings = (
+        case.reading("age_seconds", "s"),
+        case.reading("highest_age_seconds", "s"),
+        case.reading("age_slope", "s/s"),
+    )
+    if loses_now(case):
+        return Finding(NO, "records are being lost, whatever the age does", readings)
+    if signals.age_seconds is None or signals.highest_age_seconds is None:
+        return unseen("the age", *readings)
+    if signals.falling:
+        return Finding(YES, "nothing else is wrong, and the age falls", readings)
+    if max(signals.age_seconds, signals.highest_age_seconds) < late:
+        return Finding(YES, "nothing else is wrong, and nothing is late yet", readings)
+    return Finding(NO, "what waits becomes no less", readings)
+
+
 def _nothing_is_wrong(case: Case) -> Finding | None:
     """The age is of something else than records that wait; ``None`` where it is of them."""
     signals, limits = case.signals, case.policy.thresholds

@@ -5,6 +5,7 @@ from math import inf
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.evidence.metrics import Metric
+from remediator.evidence.series import series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Reading
 
@@ -216,6 +217,13 @@ def stuck(case: Case) -> bool:
     return steepest <= gradient <= _NO_FASTER or (seldom and gradient <= _NO_FASTER)
 
 
+def reads_run_ahead(case: Case) -> bool:
+    """Whether no shard's own age shows what the mapping's does, minute after minute: that it stands
+    still. Then the shards are read ahead of what is done, and their ages tell nothing of it."""
+    lasts = (case.signals.still_minutes or 0) >= 2 * LAST_MINUTES
+    return case.signals.stuck_shards == 0 and lasts and stuck(case)
+
+
 _SELDOM = 0.9
 # Seconds of age a second: by more it does not age, but jump.
 _NO_FASTER = 1.5
@@ -240,23 +248,21 @@ def everything_fails(case: Case) -> Finding:
     return Finding(YES if total else NO, because, readings)
 
 
-def just_deployed(case: Case) -> Finding:
-    """What the oldest record that waits has stood still for longer than, is not why. Where no
-    failure is counted, it began with that record."""
-    function, failing_since = case.evidence.function, case.signals.failing_since
-    began = (failing_since, case.signals.onset if stuck(case) or not failing_since else None)
-    since = min((at for at in began if at is not None), default=None)
-    changed = function.last_modified if function else None
-    readings = (
-        Reading(name="function_last_modified", value=changed.isoformat() if changed else None),
-        Reading(name="failing_since", value=since.isoformat() if since else None),
-    )
-    if changed is None or since is None:
-        return unseen("when the function was changed", *readings)
-    window = timedelta(minutes=case.policy.thresholds.deploy_minutes)
-    just = since - window <= changed <= since + timedelta(minutes=2)
-    because = "the function was changed just before" if just else "no change of the function then"
-    return Finding(YES if just else NO, because, readings)
+def several_fail_at_once(case: Case) -> bool:
+    """Whether invocations of this mapping alone run at once, minute after minute, in more lanes
+    than one record can hold, and all of them fail."""
+    signals, limits = case.signals, case.policy.thresholds
+    running = series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS)
+    share = max(signals.error_share or 0.0, signals.failed_event_share or 0.0)
+    if running is None or case.evidence.sibling_mappings != 0 or signals.others_invoke:
+        return False
+    newest = running.values[-_MINUTES_AT_ONCE:]
+    at_once = len(newest) == _MINUTES_AT_ONCE and min(newest) >= _SEVERAL
+    return at_once and share >= limits.total_failure_share
+
+
+# Invocations at once, of which two may be one lane's old and new one.
+_SEVERAL, _MINUTES_AT_ONCE = 3, 2
 
 
 def times_out(case: Case) -> Finding:

@@ -134,7 +134,10 @@ def lags_somewhere(case: Case) -> bool:
         Metric.THROTTLES
     )
     unmetered = evidence.target.consumer_arn is not None or evidence.target.kind is _TABLE
-    reads = signals.read_throttled_minutes == 0 or unmetered
+    refused = signals.read_throttled_minutes
+    reads = (
+        refused is not None and refused < case.policy.thresholds.sustained_minutes
+    ) or unmetered
     few = (signals.error_share or 0.0) < case.policy.thresholds.error_share
     quiet = few and not signals.throttled_minutes
     many = (evidence.open_shards or 0) > 1

@@ -5,6 +5,7 @@ from remediator.decide.failing import (
     SECONDS_BETWEEN_TRIES,
     fails_a_minute,
     loaded,
+    several_fail_at_once,
     times_out,
 )
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -218,6 +219,8 @@ def every_lane_fails(case: Case) -> Finding:
         case.reading("failures_grew", "times"),
         Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
+    if several_fail_at_once(case):
+        return Finding(YES, "several run at once, and all of them fail", readings)
     if signals.lanes is None or shards is None:
         return unseen("the number of lanes", *readings)
     if shards > 1:

@@ -55,7 +55,7 @@ def keys_limit(case: Case) -> Finding:
     return when(
         (
             one_each
-            or (few and signals.busy_lanes >= 0.75 * (case.evidence.open_shards or 1))
+            or (_one_in_each_shard(case) and not _a_shards_lanes_more(case, factor))
             or (_ALL_OF_IT <= signals.busy_lanes < _ALL_OF_IT * factor and lags_somewhere(case))
         )
         and few
@@ -176,6 +176,18 @@ def _one_lane_of_many(case: Case, factor: int) -> bool:
     shard = _MOST_OF_IT * factor
     came_up = usual is not None and busy - usual < shard and (case.evidence.open_shards or 1) > 1
     return _MOST_OF_IT <= busy < shard or came_up
+
+
+def _one_in_each_shard(case: Case) -> bool:
+    return (case.signals.busy_lanes or 0.0) >= _MOST_OF_IT * (case.evidence.open_shards or 1)
+
+
+def _a_shards_lanes_more(case: Case, factor: int) -> bool:
+    """Whether as many lanes have come up with the lag as a whole shard has, of several: one key
+    keeps one of them busy, so it is the shard that has too much to do."""
+    busy, usual = case.signals.busy_lanes or 0.0, case.signals.usual_busy_lanes
+    several = (case.evidence.open_shards or 1) > 1
+    return several and usual is not None and busy - usual >= _MOST_OF_IT * factor
 
 
 # Of a shard's lanes: if fewer work in all shards together, no shard's lanes are all at work.

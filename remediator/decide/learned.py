@@ -172,6 +172,27 @@ def as_learned(case: Case, state: IncidentState) -> Case:
     return case._replace(diagnosis=known)
 
 
+def while_it_shows(case: Case, state: IncidentState, verdict: Verdict) -> Case:
+    """Where the readings name nothing, after a change of ours: what we acted on, until it shows
+    whether that helps; and once it does, what waits becomes less."""
+    found, acted = case.diagnosis, state.diagnosis
+    if found.cause is not Cause.UNKNOWN or not state.levers_in_effect or acted is None:
+        return case
+    if verdict.verdict not in {VerdictName.TOO_EARLY, VerdictName.IMPROVING}:
+        return case
+    helps = verdict.verdict is VerdictName.IMPROVING
+    step = Step(
+        id="helps",
+        question="Does what we changed help?",
+        answer=Answer.YES if helps else Answer.UNSEEN,
+        because=verdict.because,
+        readings=verdict.readings,
+    )
+    said = (Cause.RECOVERING, Detail.NONE) if helps else (acted.cause, acted.detail)
+    update = {"cause": said[0], "detail": said[1], "path": (*found.path, step), "proven": False}
+    return case._replace(diagnosis=found.model_copy(update=update))
+
+
 def _catches_up(case: Case, cause: Cause) -> bool:
     """Whether what somebody had stopped runs again, and what waits becomes less: that is a word of
     its own, and no lever is pulled for it either."""

@@ -9,10 +9,12 @@ from remediator.decide.failing import (
     like_a_clock,
     loaded,
     nothing_gets_on,
+    reads_run_ahead,
 )
 from remediator.evidence.metrics import Metric
+from remediator.evidence.series import series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
-from remediator.model import Reading
+from remediator.model import Reading, Series
 
 
 def no_place_gets_on(case: Case) -> Finding:
@@ -24,7 +26,7 @@ def no_place_gets_on(case: Case) -> Finding:
         Reading(name="open_shards", value=case.evidence.open_shards),
         Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
-    if _most_lanes_try_in_vain(case):
+    if most_lanes_try_in_vain(case) or _works_for_nothing(case):
         return Finding(YES, "far more is tried than the lanes of a few records could", readings)
     if case.signals.others_move is None:
         return unseen("whether the youngest batches grow older as well", *readings)
@@ -33,16 +35,17 @@ def no_place_gets_on(case: Case) -> Finding:
     return when(none, because, *readings)
 
 
-def _most_lanes_try_in_vain(case: Case) -> bool:
+def most_lanes_try_in_vain(case: Case) -> bool:
     """Whether there are so many more invocations than what comes in asks for that most lanes must
     do again what they did: behind partial responses a batch of which every record fails succeeds,
     too, and is tried again a while later."""
     signals, mapping, shards = case.signals, case.evidence.mapping, case.evidence.open_shards
     tried, usual = signals.successes_per_minute, signals.usual_successes_per_minute
     hidden = mapping is not None and mapping.reports_partial_batches
-    counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
     alone = case.evidence.sibling_mappings == 0 and signals.others_invoke is not None
-    if not hidden or counted or not alone or tried is None or not usual or not signals.lanes:
+    running = (series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS) or Series()).values
+    lanes = signals.lanes or max(running, default=0.0)  # of another account's stream
+    if not hidden or not alone or tried is None or not usual or not lanes:
         return False
     drains = (signals.busy_share or 1.0) >= case.policy.thresholds.busy_share
     few = signals.stuck_shards is not None and 2 * signals.stuck_shards <= (shards or 0)
@@ -51,10 +54,34 @@ def _most_lanes_try_in_vain(case: Case) -> bool:
     came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
     more = max(1.0, came / usually) if came and usually else 1.0
     each = SECONDS_BETWEEN_TRIES + (signals.duration_ms or 0.0) / 1000
-    return tried - more * usual >= _MOST_OF_THEM * signals.lanes * 60 / each
+    return tried - more * usual >= _MOST_OF_THEM * lanes * 60 / each
 
 
 _MOST_OF_THEM = 0.5
+
+
+def _works_for_nothing(case: Case) -> bool:
+    """Whether lanes that are all busy would do far more than comes in, since what waits fills every
+    batch, and yet the oldest record ages like a clock, though no more comes in than usual and more
+    is tried: they do again what they did, all of them."""
+    signals, mapping = case.signals, case.evidence.mapping
+    most, arrives = signals.most_done_per_second, signals.arrival_per_second
+    tried, usual = signals.successes_per_minute, signals.usual_successes_per_minute
+    came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
+    if mapping is None or not mapping.reports_partial_batches or signals.others_move:
+        return False
+    if None in {most, arrives, tried, usual, came, usually} or not signals.lanes:
+        return False
+    busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
+    full = (signals.backlog_records or 0.0) >= signals.lanes * mapping.batch_size
+    far = (most or 0.0) >= _FAR_MORE * (arrives or 0.0)
+    again = (tried or 0.0) >= _MORE * (usual or 0.0)
+    no_more = (came or 0.0) <= _AS_BEFORE * (usually or 0.0)
+    lasts = (signals.climbing_minutes or 0) >= LAST_MINUTES and like_a_clock(signals)
+    return busy and full and far and again and no_more and lasts
+
+
+_FAR_MORE = 2.0
 
 
 def stuck_in_silence(case: Case) -> Finding:
@@ -77,7 +104,8 @@ def stuck_in_silence(case: Case) -> Finding:
         return Finding(NO, "nothing is invoked that could fail", readings)
     if partial is None or signals.age_slope is None or signals.busy_share is None:
         return unseen("partial responses, the slope or the lanes", *readings)
-    if signals.stuck_shards == 0 and (case.evidence.open_shards or 0) > 1:
+    several = (case.evidence.open_shards or 0) > 1
+    if signals.stuck_shards == 0 and several and not reads_run_ahead(case):
         return Finding(NO, "by their own ages, every shard moves on", readings)
     counted = Metric.FAILED_INVOKE_EVENTS in case.evidence.metrics
     if counted and not (signals.failed_events_per_minute and signals.failed_event_share != 0):
@@ -85,7 +113,7 @@ def stuck_in_silence(case: Case) -> Finding:
     if counted and _fails_as_before(case):
         return Finding(NO, "as many records failed before anything lagged", readings)
     idle = signals.busy_share < case.policy.thresholds.busy_share or _works_in_vain(signals)
-    idle = idle or _works_as_ever(signals) or _gets_on_nowhere(case)
+    idle = idle or _works_as_ever(signals) or _gets_on_nowhere(case) or _works_for_nothing(case)
     flowing = signals.arrival_per_second != 0  # of another account's stream it is not seen
     climbing = _climbs(case, signals.age_slope)
     own = case.evidence.target.consumer_arn is not None  # then refused reads are others'

@@ -6,10 +6,13 @@ from remediator.decide.failing import (
     like_a_clock,
     loaded,
     nothing_gets_on,
+    reads_run_ahead,
+    several_fail_at_once,
     stuck,
     times_out,
 )
 from remediator.decide.halving import good_ones_would_end, halves_succeed, pass_by_chance
+from remediator.decide.silent import most_lanes_try_in_vain
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Reading
@@ -65,15 +68,11 @@ _FAR_MORE, _AS_MANY = 2.0, 1.25
 def one_shard(case: Case) -> Finding:
     """Where the shards are not seen, as of a stream in another account, several invocations that
     run at once and all fail are of several places as well."""
-    shards, at_once = case.evidence.open_shards, case.signals.concurrency or 0.0
+    shards = case.evidence.open_shards
     readings = (Reading(name="open_shards", value=shards), case.reading("concurrency"))
     if shards is None:
-        failed, limits = case.signals.failed_event_share, case.policy.thresholds
-        share = max(case.signals.error_share or 0.0, failed or 0.0)
-        alone = case.evidence.sibling_mappings == 0
-        if alone and share >= limits.total_failure_share and at_once >= _SEVERAL:
-            because = f"{at_once:.0f} run at once and fail alike: one record cannot do that"
-            return Finding(NO, because, readings)
+        if several_fail_at_once(case):
+            return Finding(NO, "several run at once and fail alike: one record cannot", readings)
         return unseen("the number of shards", *readings)
     if shards == 1 and _several_lanes_had_work(case):
         return Finding(NO, "several lanes were at work, and all of them fail", readings)
@@ -92,7 +91,7 @@ def _several_lanes_had_work(case: Case) -> bool:
     signals, lanes = case.signals, case.signals.lanes or 1
     if lanes == 1 or case.evidence.sibling_mappings != 0:
         return False
-    if (signals.usual_concurrency or 0.0) >= _TWO:
+    if (signals.usual_concurrency or 0.0) >= _TWO or several_fail_at_once(case):
         return True
     since, usual = signals.failing_since, signals.usual_successes_per_minute
     if since is None or usual is None or signals.failing_successes_per_minute != 0:
@@ -104,8 +103,8 @@ def _several_lanes_had_work(case: Case) -> bool:
 _HARDLY = 0.01
 
 
-# Invocations at once, of which two may be one lane's old and new one; and as a rule.
-_SEVERAL, _TWO = 3, 2
+# Invocations at once as a rule, which are several lanes'.
+_TWO = 2
 
 
 def one_is_stuck(case: Case) -> Finding:
@@ -122,11 +121,10 @@ def one_is_stuck(case: Case) -> Finding:
         case.reading("usual_successes_per_minute"),
     )
     shards, standing = case.evidence.open_shards or 0, signals.stuck_shards
-    counted = standing is not None and shards > 1
+    counted = standing is not None and shards > 1 and not reads_run_ahead(case)
     if signals.age_slope is None and not counted:
         return unseen("the slope of the age", *readings)
-    few = (standing or 0) <= _A_FEW
-    apart = counted and few and _others_get_all_done(case, shards - (standing or 0))
+    apart = counted and _stand_apart(case, standing or 0, shards)
     if counted and not (0 < (standing or 0) <= shards // 2 or (standing and apart)):
         return Finding(NO, f"{standing} of {shards} shards do not move", readings)
     if not counted and not stuck(case) and not too_early(case):
@@ -140,6 +138,8 @@ def one_is_stuck(case: Case) -> Finding:
     unlikely = signals.lanes == 1 or shown_by_a_lane(case) or apart
     if nothing_gets_on(case):
         return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)
+    if most_lanes_try_in_vain(case):
+        return Finding(NO, "far more is tried than the lanes of a few records could", readings)
     if not unlikely and by_chance > LIKELY:
         return Finding(NO, "failures here and there could make it stand still as well", readings)
     alone = case.evidence.sibling_mappings == 0
@@ -147,6 +147,22 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "nothing succeeds beside it", readings)
     because = "the oldest record does not move while other batches succeed"
     return Finding(YES, because, readings)
+
+
+def _stand_apart(case: Case, standing: int, shards: int) -> bool:
+    """Whether each shard that stands still holds a bad record of its own: they are few, and the
+    rest gets its usual work done; or about as much as ever succeeds, so that failures here and
+    there would hold none of them for so long."""
+    signals = case.signals
+    done, usual = signals.successes_per_minute, signals.usual_successes_per_minute
+    alone = case.evidence.sibling_mappings == 0 and bool(signals.others_move)
+    as_ever = alone and done is not None and bool(usual) and done >= _NEARLY * (usual or 0.0)
+    if as_ever and (signals.one_by_chance or 1.0) <= case.policy.thresholds.chance:
+        return True
+    return standing <= _A_FEW and _others_get_all_done(case, shards - standing)
+
+
+_NEARLY = 0.8
 
 
 def _others_get_all_done(case: Case, moving: int) -> bool:

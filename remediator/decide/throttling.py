@@ -50,7 +50,10 @@ def _but_for_lost_minutes(case: Case) -> bool:
 
 
 def _nothing_lags(signals: Signals) -> bool:
-    """Whether the age is no more than a record waits for its batch in any case."""
+    """Whether the age is no more than a record waits for its batch in any case. Where all is
+    refused, minute after minute, no age is published of what waits."""
+    if (signals.silent_minutes or 0) >= LAST_MINUTES:
+        return False
     age, highest = signals.age_seconds, signals.highest_age_seconds or 0.0
     return age is not None and max(age, highest) <= signals.normal_age_seconds
 

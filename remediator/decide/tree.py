@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from remediator.decide import (
     contention,
+    deploying,
     ending,
     failing,
     flowing,
@@ -89,7 +90,7 @@ TREE: Mapping[str, Question] = {
         standing.one_is_stuck,
         yes="own_records_succeed",
         no="times_out_here_and_there",
-        unseen=Leaf(Cause.UNKNOWN),
+        unseen="times_out_here_and_there",
     ),
     "own_records_succeed": Question(
         "Is it shown that this mapping's own records succeed?",
@@ -100,7 +101,7 @@ TREE: Mapping[str, Question] = {
     ),
     "just_deployed": Question(
         "Was the function changed just before the errors began?",
-        failing.just_deployed,
+        deploying.just_deployed,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
         no="times_out",
         unseen="times_out",
@@ -191,7 +192,7 @@ TREE: Mapping[str, Question] = {
     ),
     "changed_in_silence": Question(
         "Was the function changed just before that, so that nothing else need be asked?",
-        failing.just_deployed,
+        deploying.just_deployed,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
         no="own_records_succeed_too",
         unseen="own_records_succeed_too",
@@ -205,7 +206,7 @@ TREE: Mapping[str, Question] = {
     ),
     "changed_just_then": Question(
         "Was the function changed just before the oldest record stopped?",
-        failing.just_deployed,
+        deploying.just_deployed,
         yes=Leaf(Cause.FUNCTION_FAILURE, Detail.DEPLOY),
         no="as_good_ones_may",
         unseen="as_good_ones_may",
@@ -263,6 +264,13 @@ TREE: Mapping[str, Question] = {
         "Is the capacity too small: lanes always busy, or batches always full?",
         flowing.capacity_short,
         yes=Leaf(Cause.SLOW_CONSUMER),
+        no="less_waits",
+        unseen="less_waits",
+    ),
+    "less_waits": Question(
+        "Does what waits become less, or is nothing late yet?",
+        ending.less_waits,
+        yes=Leaf(Cause.RECOVERING),
         no=Leaf(Cause.UNKNOWN),
         unseen=Leaf(Cause.UNKNOWN),
     ),

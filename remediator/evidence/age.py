@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
-from remediator.evidence.course import ages, course
+from remediator.evidence.course import ages, course, reached
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.plausible import age_jump_seconds
@@ -44,23 +44,24 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
     if not points:
         return always
     newest_at, newest = points[-1]
-    beyond = course(evidence)
-    gradient = slope(beyond)
+    beyond, at_least = course(evidence), reached(evidence)
+    slopes = (slope(beyond), slope(course(evidence, at_least)))
+    gradient = max((each for each in slopes if each is not None), default=None)
     elapsed = max(0.0, (evidence.gathered_at - newest_at - MINUTE).total_seconds())
     silent = fell_silent(evidence, newest_at)
     # A climb goes on; that a fall goes on for as long as the metrics are late is no reading.
     pace = 1.0 if silent else min(1.0, gradient or 0.0)
     on = elapsed if pace > 0 else min(elapsed, MINUTE.total_seconds())
-    now_seconds = max(0.0, newest + pace * on)
+    now_seconds = max(0.0, newest + pace * on, *(age for _, age in at_least[len(points) :]))
     peak = max(value for _, value in points)
     late = max(thresholds.alarm_seconds, always.normal_age_seconds)
     return always | Signals(
         age_seconds=now_seconds,
-        highest_age_seconds=max(age for _, age in points[-2:]),
+        highest_age_seconds=max(age for _, age in at_least[-2:]),
         age_slope=1.0 if silent else gradient,
         oldest_slope=1.0 if silent else _since_it_came(beyond),
         age_jump_seconds=age_jump_seconds(points, always.normal_age_seconds),
-        late_minutes=_late_for(points, late),
+        late_minutes=_late_for(at_least, late),
         climbing_minutes=_newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
         still_minutes=(newest_at - still_since(evidence, beyond)) / MINUTE,
         falling=None

@@ -72,6 +72,19 @@ def ages(evidence: Evidence) -> tuple[tuple[datetime, float], ...]:
 
 
 @once
+def reached(evidence: Evidence) -> tuple[tuple[datetime, float], ...]:
+    """The ages, and those of newer minutes that are higher, though invocations of their minute are
+    still out: it is no less than that."""
+    seen = ages(evidence)
+    newest = seen[-1] if seen else None
+    published = _in_seconds(_age_series(evidence))
+    return (
+        *seen,
+        *(point for point in published if newest and point[0] > newest[0] and point[1] > newest[1]),
+    )
+
+
+@once
 def whole_until(evidence: Evidence) -> datetime | None:
     """The newest minute of which all invocations have been counted, as far as that shows: long ones
     have ended, and it has half as many as those before it."""
@@ -151,8 +164,13 @@ def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
     return [(at, value / 1000) for at, value in series.points] if series else []
 
 
-def course(evidence: Evidence) -> Sequence[tuple[datetime, float]]:
-    """The age's own course, once it is beyond what is normal: below that, it stands."""
-    normal, points = normal_age_seconds(evidence), ages(evidence)
+def course(
+    evidence: Evidence, points: Sequence[tuple[datetime, float]] | None = None
+) -> Sequence[tuple[datetime, float]]:
+    """The age's own course, once it is beyond what is normal: below that, it stands.
+
+    ``points``: the ages, where they are not those that are seen for sure."""
+    normal = normal_age_seconds(evidence)
+    points = ages(evidence) if points is None else points
     beyond = bool(points) and points[-1][1] > normal
     return points if beyond else [(at, max(normal, age)) for at, age in points]

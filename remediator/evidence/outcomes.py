@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from math import exp, lgamma, log
-from statistics import fmean, median
+from statistics import fmean, median, median_low
 
 from remediator.evidence.arrivals import on_time
 from remediator.evidence.chances import one_by_chance, stands_still_by_chance
@@ -40,8 +40,10 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     if invocations is None or errors is None or not invocations.points or not errors.points:
         return found
     active = _active(evidence, invocations)
-    lately = [at for at, count in invocations.points if count > 0][-LAST_MINUTES:]
-    newest = [entry for entry in active if entry[0] in lately]
+    at_work = [at for at, count in invocations.points if count > 0]
+    newest = [entry for entry in active if entry[0] in at_work[-LAST_MINUTES:]]
+    if not newest:  # the errors of all of them were lost: then of the one just before
+        newest = [entry for entry in active if entry[0] in at_work[-LAST_MINUTES - 1 :]]
     if not newest:
         return found
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
@@ -50,7 +52,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     return found | Signals(
         error_share=min(1.0, _weighted(newest)),
         error_share_before=_while_on_time(evidence, active[begin:]),
-        error_minutes=sum(bad > 0 for _, _, bad in active[-_tried_within(evidence) :]),
+        error_minutes=sum(bad > 0 for _, _, bad in active[-_tried_within(evidence, thresholds) :]),
         failing_minutes=sum(over[-len(newest) :]),
         seen_minutes=len(newest),
         failing_since=active[begin][0] if begin < len(active) else None,
@@ -138,10 +140,24 @@ def _weighted(minutes: Minutes) -> float:
     return sum(bad for *_, bad in newest) / sum(count for _, count, _ in newest)
 
 
-def _tried_within(evidence: Evidence) -> int:
-    """Minutes within which what fails is tried again and again, however long a try is out."""
-    took = (series_of(evidence, Metric.DURATION_MAX_MS) or Series()).values[-2 * LAST_MINUTES :]
-    return LAST_MINUTES + int(max(took, default=0.0) // 60_000)
+def _tried_within(evidence: Evidence, thresholds: Thresholds) -> int:
+    """Minutes within which what fails is tried again and again: however long a try is out, and
+    each of them, where something hangs until the timeout and all else ends long before."""
+    took = (series_of(evidence, Metric.DURATION_MAX_MS) or Series()).values[-4 * LAST_MINUTES :]
+    longest, timeout = max(took[-2 * LAST_MINUTES :], default=0.0), _timeout_ms(evidence)
+    out = int(longest // 60_000)
+    hangs = timeout is not None and longest >= thresholds.timeout_share * timeout
+    if hangs and _LONG_BEFORE * median_low(took) <= longest:
+        return LAST_MINUTES * (1 + out)
+    return LAST_MINUTES + out
+
+
+def _timeout_ms(evidence: Evidence) -> float | None:
+    function = evidence.function
+    return 1000.0 * function.timeout_seconds if function and function.timeout_seconds else None
+
+
+_LONG_BEFORE = 1.5
 
 
 def _while_on_time(evidence: Evidence, failing: Minutes) -> float | None:

@@ -79,7 +79,13 @@ def _old_record(evidence: Evidence, known: Signals) -> Contradiction | None:
         "no lane is at work more than usual: it is that of one old record that was read, not of "
         "records that wait",
         Signals(
-            age_slope=None, still_minutes=None, expires_in_seconds=None, retention_left_seconds=None
+            age_slope=None,
+            oldest_slope=None,
+            still_minutes=None,
+            stands_still_by_chance=None,
+            one_by_chance=None,
+            expires_in_seconds=None,
+            retention_left_seconds=None,
         ),
     )
 
@@ -122,6 +128,7 @@ def _older_than_sent(evidence: Evidence, known: Signals) -> Contradiction | None
         Signals(
             age_jump_seconds=age - most,
             age_slope=None,
+            oldest_slope=None,
             still_minutes=None,
             backlog_records=None,
             drops_for_age=None,

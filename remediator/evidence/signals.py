@@ -8,6 +8,7 @@ left out. What contradicts itself is a finding and no measure.
 """
 
 from remediator.evidence.age import measure_age
+from remediator.evidence.alike import told_by_each_other
 from remediator.evidence.batches import measure_batches
 from remediator.evidence.bursts import measure_burst
 from remediator.evidence.course import alarming_ages
@@ -51,7 +52,7 @@ _PARTS = (
 @once
 def measure(evidence: Evidence, thresholds: Thresholds) -> Signals:
     """All measures of one Evidence."""
-    evidence, signals = without_incomplete_minute(evidence), Signals()
+    evidence, signals = told_by_each_other(without_incomplete_minute(evidence)), Signals()
     for part in _PARTS:
         signals |= part(evidence, thresholds, signals)
     return signals

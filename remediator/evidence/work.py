@@ -221,13 +221,16 @@ def _read_shares(
 def measure_shards(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
     if not evidence.shard_metrics:
         return Signals()
+    shared = evidence.target.consumer_arn is None  # else the age is that of others, who poll
     ages = [
         [(at, value / 1000) for at, value in series.points]
         for metrics in evidence.shard_metrics.values()
         if (series := metrics.get(Metric.SHARD_ITERATOR_AGE_MS)) and series.points
     ]
     return Signals(
-        stuck_shards=sum(_stands(points, thresholds) for points in ages) if ages else None,
+        stuck_shards=sum(_stands(points, thresholds) for points in ages)
+        if ages and shared
+        else None,
         hot_shard=_hot_shard(evidence, thresholds),
     )
 

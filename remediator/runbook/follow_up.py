@@ -164,6 +164,7 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
     turn.case = learned.as_learned(turn.case, turn.state)
     seen = effects.effect(turn.state, turn.case.evidence, turn.at, turn.case.policy)
     verdict = _judged(turn, seen)
+    turn.case = learned.while_it_shows(turn.case, turn.state, verdict)
     turn.state = memory.with_quiet(turn.state, verdict, turn.at)
     turn.update(**counted)
     if counted and pacing.sees_to_it(turn.state, turn.case):
