@@ -289,6 +289,14 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.ALLOW,
         "policy",
     ),
+    "what a function reports as failed is given up uncaptured, and not counted": (
+        FACTOR,
+        slow_consumer(maximum_retry_attempts=3, reports_partial_batches=True),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "downstream",
+    ),
     "what fails is tried again before it is given up, and nothing fails": (
         FACTOR,
         slow_consumer(maximum_retry_attempts=3),

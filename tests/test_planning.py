@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 
 from remediator.decide import planning
+from remediator.decide.caution import weighed
 from remediator.decide.remedies import FIRST_AID, REMEDIES, TOGETHER, Pass, Remedy
 from remediator.decide.tree import diagnose
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
+    Detail,
     Diagnosis,
     Evidence,
     Plan,
@@ -236,6 +238,53 @@ def test_a_restart_that_loses_against_waiting_is_not_made() -> None:
     assert acting.waits == ""
 
 
+def until(minutes: int, then: float, now: float, before: float) -> list[float]:
+    """One value for the ten minutes up to some minutes ago, another since, a third before."""
+    return [before] * (20 - minutes) + [then] * 10 + [now] * minutes
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(0, False), (1, True), (3, True), (6, False)])
+def test_what_is_done_since_a_function_succeeds_again_is_seen_before_anything_restarts(
+    minutes: int, *, waits: bool
+) -> None:
+    """How far the oldest record moved on while nearly all failed says nothing of it."""
+    seen = overloaded(
+        errors=until(minutes, 200, 0, 0),
+        incoming_records=1_200,
+        iterator_age_ms=climbing(0.9, 12),
+        stream_iterator_age_ms=climbing(0.9, 12),
+    )
+    here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
+    assert bool(planning.plan("inc-1", here).waits) is waits
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(1, False), (2, True), (3, True), (8, False)])
+def test_what_is_done_since_batches_are_quick_again_is_seen_before_anything_restarts(
+    minutes: int, *, waits: bool
+) -> None:
+    took = until(minutes, 20_000, 900, 900)
+    seen = overloaded(duration_ms=took, duration_max_ms=took)
+    here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
+    found = planning.plan("inc-1", here)
+    assert ("is over just now" in found.waits) is waits
+    assert bool(found.changes) is not waits
+
+
+@pytest.mark.parametrize(
+    ("slope", "busy_ms", "waits"), [(0.1, 300, True), (0.5, 300, False), (0.1, 1000, False)]
+)
+def test_a_restart_is_not_made_for_what_waits_less_than_it_would_take(
+    slope: float, busy_ms: float, *, waits: bool
+) -> None:
+    """An alarm that somebody has set low, an age that hardly climbs, and lanes that rest."""
+    age = climbing(slope, 10, base=5_000)
+    seen = overloaded(iterator_age_ms=age, stream_iterator_age_ms=age, duration_ms=busy_ms)
+    here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
+    found = planning.plan("inc-1", here)
+    assert ("hardly longer each minute" in found.waits) is waits
+    assert bool(found.changes) is not waits
+
+
 def test_the_accounts_pool_is_not_ours_to_raise() -> None:
     found = plan(throttled(reserved_concurrency=None))
     assert found.changes == ()
@@ -289,6 +338,16 @@ def test_a_raise_goes_in_steps_where_more_fails_than_usual_and_not_for_what_alwa
     whole = wished(plan(overloaded(errors=always)))
     assert whole == wished(plan(overloaded()))
     assert whole != {"parallelization_factor": (1, 2)}
+
+
+def test_a_raise_goes_in_steps_where_more_than_the_record_that_is_given_up_may_fail() -> None:
+    """What fails of it while its retries are bounded would be captured, good as it is."""
+    seen = overloaded(mapping_state="Enabled")
+    found = diagnose(seen, DEFAULTS).model_copy(update={"proven": True})
+    here = case_of(seen, found, DEFAULTS)
+    by_chance = here.signals.model_copy(update={"stands_still_by_chance": 0.2})
+    assert not weighed(here).careful
+    assert weighed(here._replace(signals=by_chance)).careful
 
 
 def test_what_others_were_promised_is_not_planned_with() -> None:
@@ -433,6 +492,74 @@ def test_a_bound_of_the_owner_that_is_far_is_brought_near(theirs: int, ours: int
     assert wished(found)["on_failure_destination"] == (None, QUARANTINE)
     retries = wished(found).get("maximum_retry_attempts")
     assert retries == (None if ours is None else (theirs, ours))
+
+
+def test_a_far_bound_beside_a_destination_of_its_own_is_brought_near_as_well() -> None:
+    """Splitting alone would begin to count anew, and give nothing up sooner."""
+    own = "arn:aws:sns:eu-west-1:111122223333:failed"
+    found = poison_found(few_tries(0, maximum_retry_attempts=200, on_failure_destination=own))
+    assert wished(found)["maximum_retry_attempts"] == (200, 10)
+
+
+def few_tries(newest: int, **said: Any) -> Evidence:
+    """One record that has failed once in each of ten minutes, or until some minutes ago."""
+    return poison(errors=[0.0] * (20 - newest) + [1.0] * 10 + [0.0] * newest, **said)
+
+
+def test_a_record_that_its_owners_bound_has_given_up_by_now_is_worth_no_restart() -> None:
+    """It was tried as often as it may be, and nothing fails any more: what waits behind drains."""
+    bounded = poison_found(few_tries(3, maximum_retry_attempts=5))
+    assert "it is given up" in bounded.waits
+    assert not bounded.changes
+    assert bounded.escalation is None
+    assert not poison_found(few_tries(3, maximum_retry_attempts=50)).waits
+    assert not poison_found(few_tries(3)).waits
+
+
+def test_a_record_that_goes_to_its_owners_destination_soon_is_left_to_their_bound() -> None:
+    own = "arn:aws:sns:eu-west-1:111122223333:failed"
+    soon = poison_found(few_tries(0, maximum_retry_attempts=12, on_failure_destination=own))
+    assert "begin to count anew" in soon.waits
+    assert not soon.changes
+    # Where nothing captures it, its whole batch would be lost: that is not waited for.
+    assert poison_found(few_tries(0, maximum_retry_attempts=12)).changes
+
+
+def poison_found(seen: Evidence) -> Plan:
+    """The plan for a record that is proven to be to blame."""
+    found = Diagnosis(cause=Cause.POISON_RECORD, path=(), detail=Detail.ISOLATED, proven=True)
+    here = case_of(seen, found, DEFAULTS, quarantine_arn=QUARANTINE, destination_usable=True)
+    return planning.plan("inc-1", here)
+
+
+@pytest.mark.parametrize(("minutes", "splits"), [(4, False), (12, True)])
+def test_a_function_that_fails_may_succeed_again_before_a_split_would_tell_anything(
+    minutes: int, *, splits: bool
+) -> None:
+    """A split restarts the mapping, and makes more work of what fails for no record's sake."""
+    seen = poison(
+        errors=since(minutes, 240),
+        iterator_age_ms=climbing(1.0, minutes),
+        stream_iterator_age_ms=climbing(1.0, minutes),
+    )
+    found = plan(seen)
+    assert found.cause is Cause.FUNCTION_FAILURE
+    assert ("bisect_on_error" in wished(found)) is splits
+
+
+def test_nothing_is_split_while_every_shard_moves_on() -> None:
+    """However long the batches take, by whose tries alone that is seen: no record stands still."""
+    slowly = climbing(0.6, 15)
+    seen = poison(
+        errors=since(15, 200),
+        iterator_age_ms=slowly,
+        stream_iterator_age_ms=slowly,
+        duration_max_ms=60_000,
+        timeout_seconds=600,
+    )
+    found = plan(seen)
+    assert found.cause is Cause.FUNCTION_FAILURE
+    assert "bisect_on_error" not in wished(found)
 
 
 def test_a_reservation_is_not_raised_for_lanes_that_were_not_seen() -> None:

@@ -7,16 +7,15 @@ from math import inf
 
 from pydantic import ConfigDict, TypeAdapter
 
-from lab.episode import Episode, Note
-from lab.scores import SLOWER, SLOWER_SECONDS, seconds
+from lab.episode import Note
+from lab.scores import SLOWER, seconds
+from lab.wild.harm import harm
 from lab.wild.play import Played, told
-from lab.wild.truth import ACCUSES, RIGHT, WAITS, WORKS, Sample, age_at, ends_soon, right_causes
+from lab.wild.truth import RIGHT, WAITS, WORKS, Sample, age_at, ends_soon, right_causes
 from remediator.model import Cause
 
 # A lever exists where it is faster than nothing by so much, and by a tenth.
 HELPS_SECONDS = 60.0
-# Losses are compared with those of a world without us; chance alone moves them a little.
-FEW = 0.02
 # A backlog is gone when the oldest record is younger, or as old as is usual.
 GONE_SECONDS = 10.0
 # Looks of the plant's witness in a row, a minute, that make "nothing holds it".
@@ -125,7 +124,7 @@ def outcome(played: Played) -> Outcome:
         ours_seconds=ours.recovery_seconds,
         lever=str(played.oracle.levers) if helps else "",
         pulled=tuple(dict.fromkeys(change.by for change in ours.changes)),
-        harm=_harm(played),
+        harm=harm(played),
         forecast_error=forecast_error(played),
         waits=_waits(ours.notes),
         looks=len(told(ours.notes)),
@@ -187,45 +186,7 @@ def _held_by(played: Played) -> dict[str, float]:
     return {word: round(count / total, 3) for word, count in sorted(found.items())}
 
 
-# --- harm and time -----------------------------------------------------------------------------
-
-
-def _harm(played: Played) -> dict[str, int]:
-    """Kinds of harm with their counts, compared with a world in which we did nothing."""
-    ours, nothing = played.ours, played.nothing.episode
-    lost, good = ours.lost - nothing.lost, _captured_good(ours, nothing)
-    asked = ", approved" if played.approved else ""
-    kinds = {
-        f"lost{asked}": lost if lost > FEW * nothing.lost else 0,
-        f"captured good ones{asked}": good if good > FEW * nothing.captured_good else 0,
-        "starved": int(ours.starved),
-        "overrode": len(ours.overridden),
-        "others hurt": max(0, ours.others_hurt - nothing.others_hurt),
-        "slower than nothing": int(_is_slower(played)),
-    }
-    return {kind: count for kind, count in kinds.items() if count}
-
-
-def _captured_good(ours: Episode, nothing: Episode) -> int:
-    """Good records that are at a destination with us, and not with nothing; but for as many as are
-    lost with nothing, and not with us: that they are kept is no harm."""
-    more = ours.captured_good - nothing.captured_good
-    bad = [each.ledger.captured - each.captured_good for each in (ours, nothing)]
-    kept = nothing.lost - ours.lost - max(0, bad[0] - bad[1])
-    return max(0, more - max(0, kept))
-
-
-def _is_slower(played: Played) -> bool:
-    """By a tenth and a minute; what lags by a setting is not counted, nor what is kept: an age that
-    stays low by giving up records that are not given up with us is no recovery."""
-    ours_lost, lost = played.ours.lost, played.nothing.episode.lost
-    if lost - ours_lost > FEW * lost:
-        return False
-    held = {word for sample in played.nothing.samples for word, _ in sample.held_by}
-    if held.isdisjoint(ACCUSES):
-        return False
-    nothing = seconds(played.nothing.episode)
-    return seconds(played.ours) > max(SLOWER * nothing, nothing + SLOWER_SECONDS)
+# --- time ----------------------------------------------------------------------------------
 
 
 def _lever_helps(played: Played) -> bool:

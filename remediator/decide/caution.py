@@ -55,13 +55,15 @@ def _careful(
     evidence: Evidence, signals: Signals, policy: Policy, *, explained: bool = False
 ) -> bool:
     """Whether a large raise should go in steps: a lane gets less done than before, more fails than
-    usual and not for a record that is being given up, what fails is lost at once, or somebody named
-    alarms of what stands behind."""
+    usual and not for a record that is being given up, what fails is lost at once, more than that
+    record may fail while what fails is given up, or somebody named alarms of what stands behind."""
     mapping, downstream = evidence.mapping, slower_lanes(evidence, signals, policy.thresholds)
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and _fails_more(evidence, signals)
     unexplained = failing and not isolating and not explained
     loses = mapping is not None and mapping.loses_what_fails
+    chance = signals.stands_still_by_chance or 0.0
+    loses = loses or (explained and chance > policy.thresholds.chance)
     return downstream or unexplained or loses or bool(policy.downstream_alarms)
 
 

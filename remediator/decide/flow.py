@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from math import inf
 
+from remediator.decide.easing import quick_again, succeeds_again
 from remediator.evidence.course import ages
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -94,10 +95,11 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
     mapping, shards = evidence.mapping, evidence.open_shards
     if mapping is None or shards is None:
         return None
+    eased = succeeds_again(evidence, signals, thresholds)
     now = Flow(
         shards=float(shards),
         parallelization_factor=mapping.parallelization_factor,
-        lane_capacity_per_second=_lane_capacity(signals, thresholds),
+        lane_capacity_per_second=_lane_capacity(signals, thresholds, eased=eased),
         arrival_per_second=_arrival(signals),
         backlog_records=_backlog(signals),
         expires_in_seconds=signals.expires_in_seconds,
@@ -108,7 +110,9 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
     )
     if bursts_in_a_few(signals, thresholds):
         return _burst(now, signals)
-    done = _done(evidence, signals)
+    if quick_again(evidence, signals, thresholds) or (eased and not _keeps_up(now)):
+        return now.model_copy(update={"lane_capacity_per_second": None})
+    done = None if eased else _done(evidence, signals)
     if done is None:
         return _lagging(now, signals, thresholds)
     now = now.model_copy(update={"done_per_second": done})
@@ -218,6 +222,12 @@ def _keeps_climbing(signals: Signals) -> bool:
 CLIMBS_STEADILY = 0.1
 
 
+def _keeps_up(flow: Flow) -> bool:
+    """Whether the lanes get done more than comes in, as they did before they were held."""
+    capacity, arrives = flow.as_it_is(), flow.arrival_per_second
+    return capacity is not None and arrives is not None and capacity > arrives
+
+
 def _hindered(signals: Signals, thresholds: Thresholds) -> bool:
     """Whether what is done says nothing of what the lanes could do."""
     slow = (signals.age_slope or 0.0) >= HARDLY_MOVES  # what hardly moves tells no pace
@@ -294,12 +304,12 @@ def _backlog(signals: Signals) -> float | None:
     return None if arrival is None or signals.age_seconds is None else arrival * signals.age_seconds
 
 
-def _lane_capacity(signals: Signals, thresholds: Thresholds) -> float | None:
+def _lane_capacity(signals: Signals, thresholds: Thresholds, *, eased: bool) -> float | None:
     """Where lanes are refused, the oldest record waits for one that is, and tells less of what the
-    others get done than what is usual."""
+    others get done than what is usual; so it does of lanes that were held until just now."""
     lane, usual = _lane_as_seen(signals), signals.usual_lane_rate
     refused = (signals.throttle_share or 0.0) >= thresholds.throttle_share
-    return max(lane or 0.0, usual) if refused and usual is not None else lane
+    return max(lane or 0.0, usual) if (refused or eased) and usual is not None else lane
 
 
 def _lane_as_seen(signals: Signals) -> float | None:

@@ -192,13 +192,20 @@ def _all_that_is_sent_fails(case: Case) -> bool:
 
 def _beyond_chance(case: Case) -> bool:
     """Whether it is sure enough to lose records by (invariant 2): failures at random would not look
-    like it, and the rest gets done what it usually does. Where errors are counted and it is not
+    like it, and the rest gets done what it usually does. Where failures are errors and it is not
     told how likely those are by chance, as where none is of the newest minutes, it is not sure."""
     chance, signals = case.signals.stands_still_by_chance, case.signals
     if signals.lanes == 1 or shown_by_a_lane(case):
         return True
-    unlikely = not signals.error_minutes if chance is None else _seldom(case, chance)
+    unlikely = _none_to_be_counted(case) if chance is None else _seldom(case, chance)
     return unlikely and _all_but_chance(case)
+
+
+def _none_to_be_counted(case: Case) -> bool:
+    """Whether failures are no errors, but reported by the function, record by record."""
+    mapping = case.evidence.mapping
+    reports = mapping is not None and mapping.reports_partial_batches
+    return reports and not case.signals.error_minutes
 
 
 def _seldom(case: Case, chance: float) -> bool:

@@ -8,10 +8,11 @@ from functools import partial, reduce
 from math import inf
 from typing import NamedTuple
 
-from remediator.decide import forecast
+from remediator.decide import forecast, leaving
 from remediator.decide.advice import escalated, next_commands
 from remediator.decide.case import Case
 from remediator.decide.known import as_far_as_known
+from remediator.decide.leaving import BY_FAR
 from remediator.decide.remedies import (
     FIRST_AID,
     QUIET_CAUSES,
@@ -23,7 +24,7 @@ from remediator.decide.remedies import (
 )
 from remediator.decide.remedies.base import leaning_on
 from remediator.model import Cause, Change, Detail, Option, Plan, RemedyName
-from remediator.policy import Autonomy, ForecastKnobs
+from remediator.policy import Autonomy
 from remediator.settings_table import RESERVED_CONCURRENCY, RETRIES, of
 
 
@@ -103,8 +104,8 @@ def _choose(
     at_once = [one for one in candidates if not one.asks]
     best = _best(at_once or candidates, here)
     nothing = _candidate(here, ())
-    if cause is Cause.SLOW_CONSUMER and _waits_as_well(nothing, best, here.policy.forecast):
-        return (), _why_waiting(nothing, best), tuple(passed)
+    if why := leaving.why(here, nothing.drains_in, best.drains_in, best.changes):
+        return (), why, tuple(passed)
     return _with_gain(best, candidates), "", tuple(passed)
 
 
@@ -120,12 +121,8 @@ def _dearer(cheaper: Candidate, dearer: Candidate) -> Candidate:
     """What costs more has to be faster by far, or, where neither ends it, to carry more."""
     if cheaper.drains_in == inf and dearer.drains_in == inf:
         return dearer if dearer.capacity > cheaper.capacity else cheaper
-    by_far = (dearer.drains_in or 0.0) <= _BY_FAR * (cheaper.drains_in or 0.0)
+    by_far = (dearer.drains_in or 0.0) <= BY_FAR * (cheaper.drains_in or 0.0)
     return dearer if by_far else cheaper
-
-
-# Of the time that a cheaper set takes: forecasts are no better than that.
-_BY_FAR = 0.8
 
 
 def _reaches(one: Candidate, here: Case) -> bool:
@@ -135,25 +132,6 @@ def _reaches(one: Candidate, here: Case) -> bool:
     patient = refused and not one.restart_seconds
     target = max(knobs.drain_target_seconds, patient * knobs.patience_seconds)
     return (one.drains_in or 0.0) - one.restart_seconds <= target
-
-
-def _waits_as_well(nothing: Candidate, best: Candidate, knobs: ForecastKnobs) -> bool:
-    """Whether what waits is gone about as soon with nothing done, which costs nothing: a restart
-    that loses, or hardly wins, is not made."""
-    alone, helped = nothing.drains_in, best.drains_in
-    if alone is None or alone == inf:
-        return False
-    soon = alone <= knobs.drain_target_seconds
-    return soon or (helped is not None and alone * _BY_FAR <= helped)
-
-
-def _why_waiting(nothing: Candidate, best: Candidate) -> str:
-    named = forecast.name_of(best.changes)
-    helped = "unknown" if best.drains_in is None else f"{best.drains_in:.0f} s"
-    return (
-        f"what waits is gone in about {nothing.drains_in:.0f} s with nothing done; with {named} it "
-        f"would take {helped}, the mapping's restart included"
-    )
 
 
 def _with_gain(best: Candidate, candidates: Sequence[Candidate]) -> tuple[Change, ...]:

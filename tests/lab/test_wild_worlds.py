@@ -331,6 +331,18 @@ def test_good_records_that_are_kept_instead_of_lost_are_no_harm(
     assert any(kind.startswith("captured good ones") for kind in harm) is harms
 
 
+def test_a_consumer_that_gets_on_again_within_its_owners_lanes_starves_nobody() -> None:
+    found = play(wild(ISOLATED))
+    starved = replace(found.ours, starved=True)
+    factor = "parallelization_factor"
+    raised = (SettingChange(at_seconds=0.0, setting=factor, before=1, after=2, by=""),)
+    kinds = [
+        outcome(found._replace(ours=replace(starved, changes=changes))).harm
+        for changes in ((), raised)
+    ]
+    assert [any(kind.startswith("starved") for kind in harm) for harm in kinds] == [False, True]
+
+
 def test_records_from_before_the_start_are_old() -> None:
     plant = world()
     plant.add_stream(StreamSpec(name="s", shards=2))

@@ -126,7 +126,9 @@ def _loses_what_fails(ask: Inquiry) -> str | None:
         return None
     if ask.change.remedy is RemedyName.ISOLATE_POISON:
         return None
-    if ask.case.signals.error_minutes:
+    if ask.case.signals.error_minutes or ask.case.signals.failed_event_minutes:
         return "some of it fails and is given up"
+    if mapping.reports_partial_batches and ask.case.signals.failed_event_minutes is None:
+        return "what the function reports as failed is not counted, and is given up"
     once = mapping.maximum_retry_attempts == 0 and ask.row is not RESERVED_CONCURRENCY
     return "what fails once is given up" if once else None

@@ -22,7 +22,13 @@ from remediator.decide.remedies.base import (
     changes,
     restarting,
 )
-from remediator.evidence.signals import LAST_MINUTES
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import (
+    LAST_MINUTES,
+    MINUTE,
+    points_of,
+    without_incomplete_minute,
+)
 from remediator.model import Cause, Change, Detail, MappingState, RemedyName, Value
 from remediator.policy import Autonomy
 from remediator.setting import Setting
@@ -63,6 +69,8 @@ def waits(here: Case) -> str:
     """Why nothing is changed yet, where the next minute proves it by itself: a split costs a
     restart, and after it a while in which nothing may be changed. Empty: there is no reason to."""
     found = here.diagnosis
+    if found.cause is Cause.POISON_RECORD and (gone := _given_up_by_its_owner(here)):
+        return gone
     if found.cause is not Cause.POISON_RECORD or found.proven:
         return ""
     minutes = shows_in(here)
@@ -72,6 +80,41 @@ def waits(here: Case) -> str:
         "a record stands still while the rest succeeds; that this is no chance shows in a minute, "
         "which is sooner than by a restart"
     )
+
+
+def _given_up_by_its_owner(here: Case) -> str:
+    """Why the mapping's own bound is left to do it: it has, or it will, to its own destination, no
+    later than a restart and what a record is given by us. Empty: there is no such bound."""
+    signals, mapping = here.signals, here.evidence.mapping
+    errors, came = points_of(without_incomplete_minute(here.evidence), Metric.ERRORS), signals.onset
+    if mapping is None or not mapping.retries_bounded or not errors or came is None:
+        return ""
+    since = [(at, count) for at, count in errors if at + MINUTE > came]
+    failed = sum(count for _, count in since)
+    left = _tries(mapping, mapping.maximum_retry_attempts, split=mapping.bisect_on_error) - failed
+    if left <= 0 and signals.error_share == 0 and signals.failing_minutes == 0:
+        return (
+            "what stood still was tried as often as the mapping's own settings let it be, and "
+            "nothing has failed since: it is given up, and a restart would hold up what waits "
+            "behind it"
+        )
+    if not failed or mapping.on_failure_destination is None or here.destination_usable is False:
+        return ""
+    each = (since[-1][0] + MINUTE - came).total_seconds() / failed
+    left -= (here.at - since[-1][0] - MINUTE).total_seconds() / each  # not published yet
+    ours = float(here.policy.forecast.usual_restart_seconds)
+    ours += each * _tries(mapping, here.policy.limits.retry_attempts, split=True)
+    if each * left > ours:
+        return ""
+    return (
+        f"the mapping's own bound gives the record up in about {each * max(0.0, left):.0f} s, to "
+        f"its own destination: a restart would begin to count anew, and take about {ours:.0f} s"
+    )
+
+
+def _tries(mapping: MappingState, retries: int, *, split: bool) -> int:
+    """How often a record is tried until it is given up, alone by then."""
+    return retries + 1 + (mapping.halvings if split else 0)
 
 
 def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
@@ -91,9 +134,29 @@ def _left_alone(here: Case, mapping: MappingState) -> Pass | None:
         return Pass(
             "what fails is given up by the mapping's own settings: nothing stays to be told"
         )
-    if cause in _UNSURE and detail is not Detail.TIMEOUTS and not _stands_still(here):
-        return Pass("no record stands still in one place: there is nothing to isolate")
+    if cause in _UNSURE and detail is not Detail.TIMEOUTS:
+        return _tells_nothing(here) or _soon_over(here)
     return _soon_over(here)
+
+
+def _tells_nothing(here: Case) -> Pass | None:
+    """Where the function itself is likelier to blame, a split only makes more work of what fails:
+    it is for a record that stands still, once it has done so for longer than a function that will
+    succeed again by itself may need."""
+    since = here.signals.failing_since or here.signals.onset
+    long = timedelta(seconds=_TIMES * here.policy.forecast.patience_seconds)
+    if not _stands_still(here):
+        return Pass("no record stands still in one place: there is nothing to isolate")
+    if since is not None and here.at - since < long:
+        return Pass(
+            f"it fails for less than {long.total_seconds():.0f} s: it may succeed again before a "
+            "restart would have told more, and halves of batches are more work"
+        )
+    return None
+
+
+# The patience that one has for a burst.
+_TIMES = 2.0
 
 
 def _soon_over(here: Case) -> Pass | None:
@@ -123,8 +186,7 @@ def _stands_still(here: Case) -> bool:
     """Whether invocations fail while the oldest record does not move: a split may tell why."""
     signals, steep = here.signals, here.policy.thresholds.stuck_slope
     fails = (signals.error_minutes or 0) > 0 or (signals.failed_events_per_minute or 0) > 0
-    still = (signals.still_minutes or 0) >= LAST_MINUTES
-    return fails and (still or (signals.age_slope or 0.0) >= steep)
+    return fails and (signals.age_slope or 0.0) >= steep
 
 
 def _split(mapping: MappingState) -> Wanted:
@@ -207,12 +269,12 @@ def _bounded(here: Case, mapping: MappingState) -> Wanted | Pass:
     if here.destination_usable is False:
         return Pass(f"the destination {destination} is gone, or the consumer may not write to it")
     now = mapping.maximum_retry_attempts
-    if mapping.retries_bounded and mapping.on_failure_destination:
+    # That splitting costs no retry is documented and was not measured: its tries come on top.
+    enough = min(_MOST_OF_AWS, here.policy.limits.retry_attempts + mapping.halvings)
+    if mapping.retries_bounded and mapping.on_failure_destination and now <= enough:
         return Pass(f"retries are bounded already ({now})")
     if not captures(here, destination) and not captures_for_a_person(here):
         return Pass(f"whether the destination {destination} takes what is given up was not seen")
-    # That splitting costs no retry is documented and was not measured: its tries come on top.
-    enough = min(_MOST_OF_AWS, here.policy.limits.retry_attempts + mapping.halvings)
     return {
         # What counted the tries so far begins anew with the restart: a bound that is far is a wait.
         RETRIES: min(now, enough) if mapping.retries_bounded else enough,
