@@ -95,6 +95,23 @@ def test_a_setting_that_cannot_be_seen_shows_by_whom_aws_names() -> None:
     assert edit_since(known(), by_aws) is None
 
 
+@pytest.mark.parametrize(
+    ("seen", "theirs"),
+    [
+        ({"last_modified": NOW + timedelta(minutes=2)}, True),
+        ({"last_modified": NOW + timedelta(minutes=2), "state": "Updating"}, False),
+        ({"last_modified": NOW - timedelta(minutes=2)}, False),
+    ],
+)
+def test_who_sets_the_value_that_we_had_set_shows_by_its_time(
+    seen: dict[str, object], *, theirs: bool
+) -> None:
+    """Once our own write was seen to be through, and at rest."""
+    held = known(RAISED, parallelization_factor=4, **seen)
+    now = mapping(parallelization_factor=4, last_modified=LATER, state_transition_reason=USER)
+    assert (edit_since(held, now) is not None) is theirs
+
+
 VALUES = {
     "parallelization_factor": st.integers(1, 10),
     "batch_size": st.integers(1, 10_000),

@@ -61,11 +61,23 @@ def _may_hold(tracked: TrackedChange) -> tuple[Value, ...]:
 
 
 def _touched(changes: Sequence[TrackedChange], seen: MappingState, now: MappingState) -> bool:
-    """Whether AWS says that a user has changed it, and it was not us: a setting we cannot see."""
+    """Whether AWS says that a user has changed it, and it was not us: a setting we cannot see, or
+    one to the very value that we had set."""
     if now.last_modified == seen.last_modified or seen.last_modified is None:
         return False
-    ours = any(of(t.change).restarts for t in changes)
-    return not ours and bool(now.state_transition_reason) and by_a_person(now)
+    ours = [t for t in changes if of(t.change).restarts]
+    if not all(_was_through(tracked, seen) for tracked in ours):
+        return False
+    return bool(now.state_transition_reason) and by_a_person(now)
+
+
+def _was_through(tracked: TrackedChange, seen: MappingState) -> bool:
+    """Whether a write of ours was over and done with when the mapping was seen: what moves its time
+    after that is another's."""
+    modified, ended = seen.last_modified, tracked.ended_at or tracked.at
+    over = tracked.state not in {ChangeState.INTENDED, ChangeState.UNDOING}
+    at_rest = seen.state == "Enabled" and modified is not None
+    return over and at_rest and modified is not None and ended < modified
 
 
 def edit_by_its_time(
