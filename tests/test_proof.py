@@ -108,6 +108,24 @@ def test_health_is_proven_by_this_mappings_own_records(witness: str) -> None:
     assert BOUNDS in allowed(OWN[witness])
 
 
+@pytest.mark.parametrize(("reported", "proven"), [(20, True), (300, False)])
+def test_records_that_are_reported_as_failed_may_fail_at_random_too(
+    reported: int, *, proven: bool
+) -> None:
+    """Of half of them the oldest could be one at each of the few tries that were seen of it."""
+    seen = poison(
+        errors=0,
+        reports_partial_batches=True,
+        youngest_age_ms=400,
+        read_records=since(10, 455, 600),
+        invoked_events=600,
+        failed_invoke_events=since(10, reported),
+        duration_max_ms=60_000,
+        timeout_seconds=600,
+    )
+    assert found_in(seen).proven is proven
+
+
 OTHERS = {
     "another mapping of the function": poison(sibling_mappings=1),
     "nobody asked whether there is another mapping": poison(sibling_mappings=None),

@@ -5,6 +5,7 @@ from math import log
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import like_a_clock
 from remediator.decide.standing import NOTHING, rest_of_the_lane, shown_by_a_lane
+from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
 from remediator.model import Reading
@@ -197,15 +198,19 @@ def _beyond_chance(case: Case) -> bool:
     chance, signals = case.signals.stands_still_by_chance, case.signals
     if signals.lanes == 1 or shown_by_a_lane(case):
         return True
-    unlikely = _none_to_be_counted(case) if chance is None else _seldom(case, chance)
+    unlikely = _seldom_by_reports(case) if chance is None else _seldom(case, chance)
     return unlikely and _all_but_chance(case)
 
 
-def _none_to_be_counted(case: Case) -> bool:
-    """Whether failures are no errors, but reported by the function, record by record."""
-    mapping = case.evidence.mapping
-    reports = mapping is not None and mapping.reports_partial_batches
-    return reports and not case.signals.error_minutes
+def _seldom_by_reports(case: Case) -> bool:
+    """Where failures are no errors, but reported by the function record by record: whether the
+    oldest one would not fail at every try if records failed at random, as many as do."""
+    signals, mapping = case.signals, case.evidence.mapping
+    if mapping is None or not mapping.reports_partial_batches or signals.error_minutes:
+        return False
+    share, took = signals.failed_event_share, (signals.duration_max_ms or 0.0) / 60_000
+    tries = (signals.still_minutes or 0.0) / (LONGEST_WAIT_SECONDS / 60 + took)
+    return share is None or _seldom(case, share**tries)
 
 
 def _seldom(case: Case, chance: float) -> bool:
