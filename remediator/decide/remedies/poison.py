@@ -147,7 +147,8 @@ def _tells_nothing(here: Case) -> Pass | None:
     long = timedelta(seconds=_TIMES * here.policy.forecast.patience_seconds)
     if not _stands_still(here):
         return Pass("no record stands still in one place: there is nothing to isolate")
-    if since is not None and here.at - since < long:
+    blamed = here.diagnosis.cause is Cause.FUNCTION_FAILURE
+    if blamed and since is not None and here.at - since < long:
         return Pass(
             f"it fails for less than {long.total_seconds():.0f} s: it may succeed again before a "
             "restart would have told more, and halves of batches are more work"
@@ -183,10 +184,16 @@ _UNSURE = {Cause.FUNCTION_FAILURE, Cause.UNKNOWN}
 
 
 def _stands_still(here: Case) -> bool:
-    """Whether invocations fail while the oldest record does not move: a split may tell why."""
+    """Whether invocations fail while the oldest record does not move: a split may tell why. Where
+    many fail that is to be seen by the age itself, and not by seldom tries."""
     signals, steep = here.signals, here.policy.thresholds.stuck_slope
     fails = (signals.error_minutes or 0) > 0 or (signals.failed_events_per_minute or 0) > 0
-    return fails and (signals.age_slope or 0.0) >= steep
+    few = max(signals.error_share or 0.0, signals.failed_event_share or 0.0) < _MANY
+    still = few and (signals.still_minutes or 0) >= LAST_MINUTES
+    return fails and (still or (signals.age_slope or 0.0) >= steep)
+
+
+_MANY = 0.5
 
 
 def _split(mapping: MappingState) -> Wanted:
