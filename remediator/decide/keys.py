@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.flow import HARDLY_MOVES
 from remediator.decide.flowing import (
     lags_somewhere,
     one_lane_more,
     slower_and_no_more_comes,
     waits_in_its_lane,
 )
+from remediator.decide.moving import HARDLY_MOVES
 from remediator.decide.saturation import as_quick_as_ever
 from remediator.escaping import shortened
 from remediator.evidence.age import LONGEST_WAIT_SECONDS

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from remediator.decide.flow import (
+from remediator.decide.flow import Flow
+from remediator.decide.moving import (
     CLIMBS_STEADILY,
     HARDLY_MOVES,
-    Flow,
     changed_lately,
     is_a_burst,
 )
