@@ -350,6 +350,19 @@ def test_a_raise_goes_in_steps_where_more_than_the_record_that_is_given_up_may_f
     assert weighed(here._replace(signals=by_chance)).careful
 
 
+@pytest.mark.parametrize(
+    ("comes", "failing", "raises"), [(1, 60, False), (8, 60, True), (1, 10, True)]
+)
+def test_lanes_are_not_for_what_fails_though_no_more_comes_in(
+    comes: int, failing: int, *, raises: bool
+) -> None:
+    """As where batches run into the timeout since a deploy: more lanes would do so, too."""
+    seen = overloaded(incoming_records=since(10, comes * 24_000, 24_000), errors=since(10, failing))
+    here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
+    changed = wished(planning.plan("inc-1", here))
+    assert ("parallelization_factor" in changed) is raises
+
+
 def test_what_others_were_promised_is_not_planned_with() -> None:
     seen = overloaded(unreserved_concurrent_executions=800)
     assert wished(plan(seen, claimed=32)) == {"parallelization_factor": (1, 3)}

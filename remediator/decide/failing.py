@@ -144,6 +144,15 @@ def loaded(case: Case) -> bool:
     return now is not None and bool(usual) and now >= times * (usual or 0.0)
 
 
+def fails_without_load(case: Case) -> bool:
+    """Whether more than a little fails, minute after minute, though no more comes in than usual:
+    then the failing is not of the load, and more lanes would fail as well."""
+    signals, usual = case.signals, case.signals.usual_arrival_per_second
+    fails = (signals.error_share or 0.0) >= _A_LITTLE
+    lasts = (signals.error_minutes or 0) >= LAST_MINUTES
+    return fails and lasts and bool(usual) and not loaded(case)
+
+
 def _would_lag_anyway(case: Case) -> bool:
     """Whether the lanes, busy all the time, would not get done what comes in by far, even if all
     that fails succeeded: then it is too much, and the failures may well come of that."""

@@ -1,6 +1,7 @@
 """Raise ParallelizationFactor: the only lever on the backlog that is already there."""
 
 from remediator.decide.case import Case
+from remediator.decide.failing import fails_without_load
 from remediator.decide.forecast import patient_factor, smallest_factor
 from remediator.decide.remedies.base import (
     Pass,
@@ -8,7 +9,7 @@ from remediator.decide.remedies.base import (
     changes,
     restarting,
 )
-from remediator.model import Change, RemedyName
+from remediator.model import Cause, Change, RemedyName
 from remediator.settings_table import PARALLELIZATION_FACTOR
 
 NAME = RemedyName.RAISE_PARALLELIZATION_FACTOR
@@ -26,6 +27,8 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
         return Pass("the mapping or its shards were not seen")
     if mapping.tumbling_window_seconds > 0:
         return Pass("the mapping uses tumbling windows: their state does not survive the change")
+    if here.diagnosis.cause is Cause.SLOW_CONSUMER and fails_without_load(here):
+        return Pass("much of it fails though no more comes in than usual: so would more lanes")
     now, most = mapping.parallelization_factor, here.policy.limits.parallelization_factor
     if now >= most:
         return Pass(f"ParallelizationFactor is {now} already, the most that is allowed ({most})")
