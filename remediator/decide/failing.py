@@ -1,9 +1,9 @@
 """Questions about what fails: how much, since when, what kind."""
 
 from datetime import timedelta
-from math import inf
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
+from remediator.decide.overload import all_are_taken, loaded, more_than_full_batches_hold
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -137,13 +137,6 @@ def _failed_of_the_work(case: Case) -> float | None:
 _A_LITTLE, _A_LITTLE_UNDER_LOAD = 0.15, 0.3
 
 
-def loaded(case: Case) -> bool:
-    """Whether far more comes in than usual."""
-    now, usual = case.signals.peak_arrival_per_second, case.signals.usual_arrival_per_second
-    times = case.policy.thresholds.saturation_ratio
-    return now is not None and bool(usual) and now >= times * (usual or 0.0)
-
-
 def fails_without_load(case: Case) -> bool:
     """Whether more than a little fails, minute after minute, though no more comes in than usual:
     then the failing is not of the load, and more lanes would fail as well."""
@@ -157,6 +150,8 @@ def _would_lag_anyway(case: Case) -> bool:
     """Whether the lanes, busy all the time, would not get done what comes in by far, even if all
     that fails succeeded: then it is too much, and the failures may well come of that."""
     signals = case.signals
+    if more_than_full_batches_hold(case) and times_out(case).answer is not YES:
+        return True
     failed, arrives = _failed_of_the_work(case), signals.arrival_per_second
     done = (
         signals.processed_per_second if signals.head_per_second is None else signals.head_per_second
@@ -172,26 +167,15 @@ _BY_FAR, _HALF = 2.0, 0.5
 def _swamped(case: Case) -> bool:
     """Whether so much more comes in than usual, and than gets done, that the age climbs like a
     clock of itself. A lane is taken, too, while it waits to try again what has failed."""
-    signals, share = case.signals, case.policy.thresholds.busy_share
+    signals = case.signals
     arrives, usual = signals.arrival_per_second, signals.usual_arrival_per_second
     done, failed, lanes = signals.processed_per_second, _failed_of_the_work(case), signals.lanes
     if arrives is None or not usual or done is None or not lanes or (failed or 0.0) > _HALF:
         return False
-    taken = (signals.busy_lanes or 0.0) + fails_a_minute(signals) * SECONDS_BETWEEN_TRIES / 60
     shards = case.evidence.open_shards or 1
     places = shards if shards > 1 else lanes
     beside = arrives * (places - 1) / places  # what one record that stands still would leave
-    return taken >= share * lanes and arrives >= _BY_FAR * usual and beside >= _BY_FAR * done
-
-
-# Of what fails; AWS was seen to wait about so long.
-SECONDS_BETWEEN_TRIES = 10
-
-
-def fails_a_minute(signals: Signals) -> float:
-    """Invocations that fail."""
-    share, done = signals.error_share or 0.0, signals.successes_per_minute or 0.0
-    return done * share / (1 - share) if share < 1 else inf
+    return all_are_taken(case) and arrives >= _BY_FAR * usual and beside >= _BY_FAR * done
 
 
 def _failed_before(signals: Signals) -> bool:
@@ -209,7 +193,9 @@ def nothing_gets_on(case: Case) -> bool:
     are seen to succeed, they may for that alone."""
     mapping, several = case.evidence.mapping, (case.evidence.open_shards or 0) > 1
     counted = mapping is not None and not mapping.reports_partial_batches
-    swamped = counted and loaded(case) and _busy(case)
+    some = (case.signals.error_share or 0.0) < case.policy.thresholds.total_failure_share
+    at_work = _busy(case) or (some and all_are_taken(case))
+    swamped = counted and loaded(case) and at_work
     return case.signals.others_move is False and several and not swamped
 
 

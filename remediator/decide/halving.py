@@ -2,12 +2,10 @@
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.failing import (
-    SECONDS_BETWEEN_TRIES,
-    fails_a_minute,
-    loaded,
     several_fail_at_once,
     times_out,
 )
+from remediator.decide.overload import SECONDS_BETWEEN_TRIES, fails_a_minute, loaded
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import MappingState, Reading
 

@@ -5,12 +5,11 @@ from statistics import fmean
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.failing import (
-    SECONDS_BETWEEN_TRIES,
     like_a_clock,
-    loaded,
     nothing_gets_on,
     reads_run_ahead,
 )
+from remediator.decide.overload import SECONDS_BETWEEN_TRIES, loaded
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals

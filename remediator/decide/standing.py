@@ -4,7 +4,6 @@ from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.failing import (
     LIKELY,
     like_a_clock,
-    loaded,
     nothing_gets_on,
     reads_run_ahead,
     several_fail_at_once,
@@ -12,6 +11,7 @@ from remediator.decide.failing import (
     times_out,
 )
 from remediator.decide.halving import good_ones_would_end, halves_succeed, pass_by_chance
+from remediator.decide.overload import loaded
 from remediator.decide.silent import most_lanes_try_in_vain
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES
