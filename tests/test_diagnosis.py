@@ -1528,6 +1528,23 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.FUNCTION_FAILURE,
     ),
+    "the counts of errors since it lags were lost: that nothing failed just before tells nothing": (
+        without_minutes(
+            fails_since_a_deploy(
+                last_processing_result="PROBLEM: Function call failed",
+                function_last_modified=NOW - wait(4),
+                invocations=since(3, 24, 160),
+                errors=since(3, 24),
+                **dict.fromkeys(
+                    ("iterator_age_ms", "youngest_age_ms", "stream_iterator_age_ms"),
+                    climbing(1.0, 3),
+                ),
+            ),
+            Metric.ERRORS,
+            *range(27, 30),
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
     "every count of errors was lost, and what has become of the last batch AWS does not say": (
         without_minutes(
             fails_since_a_deploy(last_processing_result=None), Metric.ERRORS, *range(14, 30)

@@ -1,7 +1,7 @@
 """What becomes of invocations: errors, failed records."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import exp, lgamma, log
 from statistics import fmean, median, median_low
 
@@ -24,7 +24,7 @@ from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
 
-def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signals:
+def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -> Signals:
     failed_events = newest_of(evidence, Metric.FAILED_INVOKE_EVENTS, thresholds.recent_minutes)
     invoked_events = newest_of(evidence, Metric.INVOKED_EVENTS, thresholds.recent_minutes)
     found = Signals(
@@ -44,6 +44,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
     newest = [entry for entry in active if entry[0] in at_work[-LAST_MINUTES:]]
     if not newest:  # the errors of all of them were lost: then of the one just before
         newest = [entry for entry in active if entry[0] in at_work[-LAST_MINUTES - 1 :]]
+        newest = [entry for entry in newest if entry[2] or _since(entry[0], known.onset)]
     if not newest:
         return found
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
@@ -72,6 +73,12 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Si
         quiet_before_modified=_quiet_before(evidence, failing),
         failures_grew=_failures_grew(evidence, failing),
     )
+
+
+def _since(minute: datetime, onset: datetime | None) -> bool:
+    """Whether most of a minute is of what lags: one before that, in which nothing failed, tells
+    nothing of it."""
+    return onset is None or minute + MINUTE / 2 >= onset
 
 
 def _active(evidence: Evidence, invocations: Series) -> Minutes:
