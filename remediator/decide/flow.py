@@ -110,7 +110,9 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
     )
     if bursts_in_a_few(signals, thresholds):
         return _burst(now, signals)
-    if quick_again(evidence, signals, thresholds) or (eased and not _keeps_up(now)):
+    if quick_again(evidence, signals, thresholds) or (
+        eased and (evidence.sibling_mappings != 0 or not _keeps_up(now))
+    ):
         return now.model_copy(update={"lane_capacity_per_second": None})
     done = None if eased else done_by_the_oldest(evidence, signals)
     if done is None:

@@ -60,6 +60,12 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
     known = [age for age in ages if age is not None]
     if not known:
         return Pass("how old what waits is was not seen, so neither where another would begin")
+    slope = here.signals.age_slope
+    if slope is not None and max(known) + 3600 * max(0.0, slope) < OVERLAP.total_seconds():
+        return Pass(
+            f"records wait {max(known):.0f} s, and for less in an hour than the "
+            f"{OVERLAP.total_seconds():.0f} s and more that would be read again first"
+        )
     waits_since = here.at - timedelta(seconds=max(known))
     begins = min(waits_since, here.signals.onset or waits_since) - OVERLAP
     name = arns.successor_name(target.event_source_mapping)
