@@ -1788,6 +1788,76 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.SLOW_CONSUMER,
     ),
+    "all of a reservation works, there are lanes for more, and a few are refused every minute": (
+        evidence(
+            shards=2,
+            parallelization_factor=2,
+            reserved_concurrency=1,
+            iterator_age_ms=climbing(0.4, 8),
+            stream_iterator_age_ms=climbing(0.4, 8),
+            invocations=since(8, 120, 80),
+            duration_ms=500,
+            throttles=4,
+        ),
+        Cause.THROTTLING,
+    ),
+    "behind partial responses two ages are all that was seen yet: that is no course": (
+        without_minutes(
+            behind_partial_responses(
+                shards=13,
+                iterator_age_ms=[8_000.0] * 29 + [40_000.0],
+                stream_iterator_age_ms=400,
+                invocations=240,
+                duration_ms=2_000,
+                duration_max_ms=5_000,
+                concurrent_executions=10,
+            ),
+            Metric.ITERATOR_AGE_MS,
+            *range(28),
+        ),
+        Cause.RECOVERING,
+    ),
+    "behind partial responses both shards stand still, by their own ages: no single record": (
+        behind_partial_responses(
+            shards=2,
+            sibling_mappings=1,
+            shard_metrics={
+                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 6)}
+                for n in range(2)
+            },
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "half of the records fails for minutes, and by chance all of what one of the lanes tries": (
+        behind_partial_responses(
+            shards=12,
+            timeout_seconds=600,
+            iterator_age_ms=climbing(1.0, 3),
+            stream_iterator_age_ms=climbing(1.0, 3),
+            invocations=18,
+            duration_ms=40_000,
+            duration_max_ms=60_000,
+            invoked_events=600,
+            failed_invoke_events=since(3, 350),
+            concurrent_executions=12,
+            youngest_age_ms=400,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "two shards fail alike, and ever fewer succeeded as it began: no single place": (
+        poison(
+            shards=2,
+            bisect_on_error=True,
+            mapping_last_modified=NOW - wait(60),
+            iterator_age_ms=climbing(0.95, 12),
+            stream_iterator_age_ms=climbing(0.95, 12),
+            invocations=[12.0] * 16 + [20.0] * 14,
+            errors=[0.0] * 16 + [10.0, 16.0] + [18.0] * 9 + [20.0] * 3,
+            youngest_age_ms=climbing(0.95, 12),
+            concurrent_executions=1,
+        ),
+        Cause.FUNCTION_FAILURE,
+    ),
     "nothing is wrong any more, and the age falls, if not fast": (
         evidence(
             shards=4,
@@ -1816,6 +1886,8 @@ def test_a_kind_that_worlds_at_random_have_shown_gets_its_word(kind: str) -> Non
         "one success since batches are split, where hundreds failed before, may be chance",
         "the only lane fails behind partial responses, and its oldest record moves on a little",
         "a record stands still, and the other shard lags, too, since five times as much comes in",
+        "one record hangs until the timeout, whenever it is tried, while far more comes in",
+        "most shards stand still, and about as much as ever succeeds: each holds a bad record",
     ],
 )
 def test_what_is_only_likelier_proves_nothing(kind: str) -> None:

@@ -13,11 +13,13 @@ from remediator.decide.learned import (
     was_wrong,
     while_it_shows,
 )
+from remediator.decide.remedies import REMEDIES
 from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
 from remediator.model import (
     Cause,
     Change,
+    Detail,
     Diagnosis,
     Evidence,
     Incident,
@@ -252,3 +254,33 @@ def test_a_word_that_the_readings_give_is_not_outweighed_by_what_we_acted_on() -
     verdict = Verdict(verdict=VerdictName.IMPROVING, because="more gets done")
 
     assert while_it_shows(named, state, verdict) is named
+
+
+def test_what_waits_less_and_less_once_too_many_lanes_are_gone_recovers() -> None:
+    age = [400.0] * 10 + [600_000.0 - 24_000 * n for n in range(20)]
+    busy = evidence(iterator_age_ms=age, stream_iterator_age_ms=age, invocations=200.0)
+    found = case(busy)._replace(diagnosis=Diagnosis(cause=Cause.SLOW_CONSUMER, path=()))
+    back, there = (
+        raised_and_taken_back(),
+        raised_and_taken_back().model_copy(update={"state": ChangeState.APPLIED, "ended_at": None}),
+    )
+
+    assert as_learned(found, incident(SLOWER, back)).diagnosis.cause is Cause.RECOVERING
+    assert as_learned(found, incident(SLOWER, there)).diagnosis.cause is Cause.DOWNSTREAM_SATURATED
+
+
+@pytest.mark.parametrize(
+    ("minutes", "word"),
+    [(2, (Cause.CONSUMER_STOPPED, Detail.PAUSED)), (6, (Cause.SLOW_CONSUMER, Detail.PAUSED))],
+)
+def test_what_runs_again_for_minutes_is_not_stopped_and_no_lever_of_ours_is_for_it(
+    minutes: float, word: tuple[Cause, Detail]
+) -> None:
+    slow = Diagnosis(cause=Cause.SLOW_CONSUMER, path=())
+    stopped = Diagnosis(cause=Cause.CONSUMER_STOPPED, path=(), detail=Detail.PAUSED)
+    state = stopped_by_somebody().model_copy(update={"diagnosis": stopped})
+
+    seen = as_learned(behind(minutes)._replace(diagnosis=slow), state).diagnosis
+
+    assert seen.cause is word[0]
+    assert not [lever for lever in REMEDIES[seen.cause] if Detail.PAUSED in lever.details]

@@ -32,6 +32,9 @@ _ADVICE = {
 
 
 _ADVICE_FOR = {
+    (Cause.SLOW_CONSUMER, Detail.PAUSED): "Somebody had stopped the consumer and lets it go on: "
+    "what waited meanwhile is more than its lanes get done soon. How fast it catches up is left to "
+    "whoever stopped it; more lanes would be faster.",
     (Cause.THROTTLING, Detail.REQUEST_RATE): "More invocations a second are asked for than ten "
     "times the concurrency. Larger batches or a batching window make fewer of them.",
     (Cause.THROTTLING, Detail.SCALING_RATE): "The function grows faster than Lambda lets it (1,000 "

@@ -5,6 +5,7 @@ from remediator.decide.failing import (
     several_fail_at_once,
     times_out,
 )
+from remediator.decide.hanging import NEAR, all_else_ends_long_before
 from remediator.decide.overload import SECONDS_BETWEEN_TRIES, fails_a_minute, loaded
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import MappingState, Reading
@@ -75,6 +76,8 @@ def good_ones_would_end(case: Case) -> Finding:
     most = usual * mapping.batch_size / 1000
     if fails_a_minute(case.signals) > _TRIES_OF_ONE * (1 + 60 / timeout):
         return Finding(NO, "more fails than one lane could try in that time", readings)
+    if all_else_ends_long_before(case, timeout):
+        return Finding(YES, "in minutes in which nothing fails all ends long before that", readings)
     if _as_fast_as_ever(case, timeout):
         return Finding(YES, "all else takes as long as ever, and never came near that", readings)
     because = f"a full batch of good records would take {most:.0f} s at most, of {timeout} s"
@@ -94,10 +97,10 @@ def _as_fast_as_ever(case: Case, timeout: float) -> bool:
     if not alone or takes is None or not took or failed is None or failed >= 1:
         return False
     good = (takes - failed * timeout * 1000) / (1 - failed)
-    return good <= _AS_EVER * took and longest < _NEAR * limits.timeout_share * timeout * 1000
+    return good <= _AS_EVER * took and longest < NEAR * limits.timeout_share * timeout * 1000
 
 
-_AS_EVER, _NEAR = 1.25, 0.75
+_AS_EVER = 1.25
 
 
 def times_out_as_good_ones_may(case: Case) -> Finding:

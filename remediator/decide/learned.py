@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from remediator.decide import effects, next_step, refuting, verification
 from remediator.decide.case import Case
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import LAST_MINUTES, points_of
 from remediator.model import (
     Answer,
     Cause,
@@ -165,8 +167,10 @@ def as_learned(case: Case, state: IncidentState) -> Case:
         because=f"{state.learned}: {_shown_by(state.diagnosis)}",
     )
     update: dict[str, object] = {"cause": state.learned}
-    if _catches_up(case, state.learned):
+    if _catches_up(case, state):
         update = {"cause": Cause.RECOVERING, "detail": Detail.NONE}
+    elif now in _SLOW and _runs_again(case, state):
+        update = {"cause": Cause.SLOW_CONSUMER, "detail": Detail.PAUSED}
     path = (*case.diagnosis.path, step)
     known = case.diagnosis.model_copy(update={**update, "path": path, "proven": False})
     return case._replace(diagnosis=known)
@@ -193,10 +197,22 @@ def while_it_shows(case: Case, state: IncidentState, verdict: Verdict) -> Case:
     return case._replace(diagnosis=found.model_copy(update=update))
 
 
-def _catches_up(case: Case, cause: Cause) -> bool:
-    """Whether what somebody had stopped runs again, and what waits becomes less: that is a word of
-    its own, and no lever is pulled for it either."""
-    return cause is Cause.CONSUMER_STOPPED and case.signals.falling is True
+def _catches_up(case: Case, state: IncidentState) -> bool:
+    """Whether what waits becomes less, since what somebody had stopped runs again, or the lanes
+    that were too many are gone: that is a word of its own, and no lever is pulled for it either."""
+    back = not any(raises(t.change) for t in state.in_effect)
+    gone = state.learned is Cause.DOWNSTREAM_SATURATED and back
+    return (gone or state.learned is Cause.CONSUMER_STOPPED) and case.signals.falling is True
+
+
+def _runs_again(case: Case, state: IncidentState) -> bool:
+    """Whether what somebody had stopped has run for whole minutes since it was let go on: then the
+    stop is over, and what it left is for its lanes to get done. No lever is pulled for it."""
+    changed = case.evidence.mapping.last_modified if case.evidence.mapping else None
+    if state.learned is not Cause.CONSUMER_STOPPED or changed is None:
+        return False
+    ran = [at for at, count in points_of(case.evidence, Metric.INVOCATIONS) if count]
+    return sum(at >= changed for at in ran) > LAST_MINUTES
 
 
 def held_against(case: Case, state: IncidentState) -> IncidentState:

@@ -96,6 +96,8 @@ def _choose(
         passed += said
         candidates += [_candidate(here, made, asks=_asks(here, remedy))] if made else []
     for together in TOGETHER.get(cause, ()):
+        if not all(here.diagnosis.detail in each.details for each in together):
+            continue
         made = _made_together(together, here, tried)
         asks = any(_asks(here, remedy) for remedy in together)
         candidates += [_candidate(here, made, asks=asks)] if made else []

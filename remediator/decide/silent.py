@@ -27,6 +27,9 @@ def no_place_gets_on(case: Case) -> Finding:
     )
     if most_lanes_try_in_vain(case) or _works_for_nothing(case):
         return Finding(YES, "far more is tried than the lanes of a few records could", readings)
+    shards, standing = case.evidence.open_shards or 0, case.signals.stuck_shards or 0
+    if 1 < shards <= standing:
+        return Finding(YES, "by their own ages, no shard moves on", readings)
     if case.signals.others_move is None:
         return unseen("whether the youngest batches grow older as well", *readings)
     none = nothing_gets_on(case)
@@ -136,11 +139,15 @@ def _climbs(case: Case, slope: float) -> bool:
     unless far more comes in than usual, which may all be one lane's, or it has lagged for so long
     that a stopped clock would have shown."""
     signals, steep = case.signals, case.policy.thresholds.stuck_slope
+    if (signals.still_minutes or 0) < _MINUTES_OF_COURSE:
+        return False
     if (signals.age_seconds or 0.0) >= _FOR_LONG:
         return steep <= max(slope, signals.oldest_slope or 0.0) and slope <= _NO_FASTER
     return (steep if loaded(case) else 0.5 * steep) <= slope <= _NO_FASTER
 
 
+# Two ages alone are no course: the second one may be of any batch.
+_MINUTES_OF_COURSE = 2
 # Seconds of age in which the time between two tries makes no difference any more.
 _FOR_LONG = 480.0
 

@@ -11,10 +11,10 @@ from remediator.decide.failing import (
     times_out,
 )
 from remediator.decide.halving import good_ones_would_end, halves_succeed, pass_by_chance
-from remediator.decide.overload import loaded
+from remediator.decide.overload import SECONDS_BETWEEN_TRIES, loaded
 from remediator.decide.silent import most_lanes_try_in_vain
 from remediator.evidence.metrics import Metric
-from remediator.evidence.signals import LAST_MINUTES
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Reading
 
 
@@ -35,7 +35,7 @@ def began_in_one_place(case: Case) -> Finding:
     went_on, usual = signals.failing_successes_per_minute, signals.usual_successes_per_minute
     if signals.one_by_chance is None or went_on is None or not usual:
         return unseen("what succeeded since it fails", *readings)
-    first = went_on >= NOTHING * usual and signals.one_by_chance <= LIKELY
+    first = went_on >= _WENT_ON * usual and signals.one_by_chance <= LIKELY
     first = first or _no_new_place_fails(case, usual)
     return when(
         first and stuck(case),
@@ -46,8 +46,8 @@ def began_in_one_place(case: Case) -> Finding:
     )
 
 
-# Of the usual, which is next to nothing.
-NOTHING = 0.1
+# Of the usual: what is next to nothing, and what some of a few places get done.
+NOTHING, _WENT_ON = 0.1, 0.25
 
 
 def _no_new_place_fails(case: Case, usual: float) -> bool:
@@ -133,8 +133,8 @@ def one_is_stuck(case: Case) -> Finding:
     if signals.newest_error_share is not None and not any(failed):
         return Finding(NO, "nothing fails any more", readings)
     by_chance = signals.one_by_chance
-    if by_chance is None:  # no error is counted, so that only the clock tells
-        by_chance = 0.0 if like_a_clock(signals) or signals.age_slope is None else 1.0
+    if by_chance is None:  # no error is counted
+        by_chance = _by_the_records_that_fail(signals)
     unlikely = signals.lanes == 1 or shown_by_a_lane(case) or apart
     if nothing_gets_on(case):
         return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)
@@ -149,20 +149,29 @@ def one_is_stuck(case: Case) -> Finding:
     return Finding(YES, because, readings)
 
 
+def _by_the_records_that_fail(signals: Signals) -> float:
+    """How likely one of the lanes would stand still if each of its tries failed as often as the
+    records that are sent do; where those are not counted, only the clock tells."""
+    share, still = signals.failed_event_share, signals.still_minutes
+    clock = like_a_clock(signals) or signals.age_slope is None
+    if not share or still is None or not clock:
+        return 0.0 if clock else 1.0
+    each = SECONDS_BETWEEN_TRIES + (signals.duration_ms or 0.0) / 1000
+    by_chance: float = (signals.lanes or 1) * share ** (60 * still / each)
+    return min(1.0, by_chance)
+
+
 def _stand_apart(case: Case, standing: int, shards: int) -> bool:
     """Whether each shard that stands still holds a bad record of its own: they are few, and the
-    rest gets its usual work done; or about as much as ever succeeds, so that failures here and
+    rest gets its usual work done; or much of what ever did succeeds, so that failures here and
     there would hold none of them for so long."""
     signals = case.signals
     done, usual = signals.successes_per_minute, signals.usual_successes_per_minute
     alone = case.evidence.sibling_mappings == 0 and bool(signals.others_move)
-    as_ever = alone and done is not None and bool(usual) and done >= _NEARLY * (usual or 0.0)
+    as_ever = alone and done is not None and bool(usual) and done >= _HALF * (usual or 0.0)
     if as_ever and (signals.one_by_chance or 1.0) <= case.policy.thresholds.chance:
         return True
     return standing <= _A_FEW and _others_get_all_done(case, shards - standing)
-
-
-_NEARLY = 0.8
 
 
 def _others_get_all_done(case: Case, moving: int) -> bool:

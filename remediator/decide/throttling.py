@@ -6,6 +6,8 @@ from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import LIKELY, like_a_clock, stuck
 from remediator.decide.waiting import CLIMBS
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
+from remediator.evidence.metrics import Metric
+from remediator.evidence.series import points_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import Detail
 
@@ -23,6 +25,9 @@ def throttled(case: Case) -> Finding:
     )
     if signals.throttled_minutes is None:
         return unseen("the count of throttles", *readings)
+    if _waits_for_room(case):
+        because = "all of the function's own reservation works, and more is refused every minute"
+        return Finding(YES, because, readings, Detail.RESERVATION)
     lasts = signals.throttled_minutes >= min(limits.sustained_minutes, LAST_MINUTES)
     if not lasts and not _but_for_lost_minutes(case):
         return Finding(NO, "invocations are not throttled in a sustained way", readings)
@@ -47,6 +52,24 @@ def _but_for_lost_minutes(case: Case) -> bool:
     at_it = reserved is not None and (signals.concurrency or 0.0) >= reserved
     older = (signals.age_slope or 0.0) >= CLIMBS
     return signals.throttled_but_for_lost is True and older and at_it
+
+
+def _waits_for_room(case: Case) -> bool:
+    """Whether all of the function's own reservation works all the time, the mapping has lanes for
+    more, and each minute some of it is refused: few, since who is refused waits before it asks
+    again, but what waits has nowhere else to go."""
+    signals, mapping, function = case.signals, case.evidence.mapping, case.evidence.function
+    reserved = function.reserved_concurrency if function else None
+    if mapping is None or not reserved or _nothing_lags(signals) or signals.falling:
+        return False
+    lanes = (case.evidence.open_shards or 1) * mapping.parallelization_factor
+    refused = points_of(case.evidence, Metric.THROTTLES)[-LAST_MINUTES:]
+    always = len(refused) == LAST_MINUTES and all(count for _, count in refused)
+    works = (signals.busy_lanes or 0.0) >= _WORKS * reserved
+    return always and works and (signals.concurrency or 0.0) >= reserved and lanes > reserved
+
+
+_WORKS = 0.9
 
 
 def _nothing_lags(signals: Signals) -> bool:

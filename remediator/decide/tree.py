@@ -14,6 +14,7 @@ from remediator.decide import (
     failing,
     flowing,
     halving,
+    hanging,
     health,
     keys,
     meaning,
@@ -157,7 +158,7 @@ TREE: Mapping[str, Question] = {
     ),
     "stuck_in_timeouts": Question(
         "Does what stands still run into the timeout, as good records may?",
-        failing.times_out,
+        hanging.what_stands_times_out,
         yes="alone_by_now",
         no=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
         unseen=Leaf(Cause.POISON_RECORD, Detail.ISOLATED),

@@ -34,13 +34,18 @@ def stands_still_by_chance(
 
 
 def one_by_chance(
-    evidence: Evidence, active: Minutes, failing: Minutes, thresholds: Thresholds
+    evidence: Evidence,
+    active: Minutes,
+    failing: Minutes,
+    thresholds: Thresholds,
+    within: int,
 ) -> float | None:
     """As ``stands_still_by_chance``, by the ages as they are, of no more lanes than could make the
-    failures of one of those minutes; and that they come as evenly."""
+    failures of one of those minutes; and that they come as evenly. ``within``: in so many of the
+    newest minutes what fails is tried again."""
     lanes = lanes_of(evidence) or _most_at_once(evidence)
     tries = _of_one(evidence, ages(evidence), active, thresholds)
-    if not lanes or tries is None or not any(bad for *_, bad in active[-LAST_MINUTES:]):
+    if not lanes or tries is None or not any(bad for *_, bad in active[-within:]):
         return None
     whole = sum(n * share for n, share, _ in tries)
     of_few = (

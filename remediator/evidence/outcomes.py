@@ -49,11 +49,11 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -
         return found
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
     begin = _failing_from(over)
-    failing = active[begin + 1 :]
+    failing, within = active[begin + 1 :], _tried_within(evidence, thresholds)
     return found | Signals(
         error_share=min(1.0, _weighted(newest)),
         error_share_before=_while_on_time(evidence, active[begin:]),
-        error_minutes=sum(bad > 0 for _, _, bad in active[-_tried_within(evidence, thresholds) :]),
+        error_minutes=sum(bad > 0 for _, _, bad in active[-within:]),
         failing_minutes=sum(over[-len(newest) :]),
         seen_minutes=len(newest),
         failing_since=active[begin][0] if begin < len(active) else None,
@@ -64,7 +64,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -
         failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
         failures_spread=spread(failing),
         stands_still_by_chance=stands_still_by_chance(evidence, active, thresholds),
-        one_by_chance=one_by_chance(evidence, active, failing, thresholds),
+        one_by_chance=one_by_chance(evidence, active, failing, thresholds, within),
         successes_before_modified=_successes_before(evidence, failing),
         successes_since_modified=_successes_since(
             evidence, failing if begin < len(active) else active

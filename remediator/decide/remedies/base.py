@@ -29,7 +29,7 @@ class Remedy(NamedTuple):
     propose: Callable[[Case], "tuple[Change, ...] | Pass"]
     permissions: tuple[str, ...]
     caveats: tuple[str, ...] = ()
-    details: frozenset[Detail] = frozenset(Detail)
+    details: frozenset[Detail] = frozenset(Detail) - {Detail.PAUSED}
     """For which refinements of its causes it is meant."""
     asked_first: Callable[[Case], bool] = lambda _: False
     """Whether a person is asked here, whatever the policy says of this remedy."""
