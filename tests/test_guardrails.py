@@ -689,6 +689,14 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.ALLOW,
         "policy",
     ),
+    "errors came with the load, and have ended under it": (
+        FACTOR,
+        pressed(errors=[1.0] * 20 + [30.0] * 7 + [1.0] * 3),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
     "errors are as frequent as before the load": (
         FACTOR,
         pressed(errors=since(10, 1, 1)),

@@ -472,13 +472,52 @@ def a_lane_of_few(minutes: int) -> Evidence:
     )
 
 
-def test_what_the_next_minute_proves_is_waited_for_and_then_done_in_one_restart() -> None:
+def test_what_time_proves_soon_is_waited_for_and_then_done_in_one_restart() -> None:
     waits, proven = plan(a_lane_of_few(4)), plan(a_lane_of_few(5))
     assert (waits.cause, waits.proven, wished(waits)) == (Cause.POISON_RECORD, False, {})
     assert "shows in a minute" in waits.waits
     assert waits.escalation is None
     assert proven.proven
     assert wished(proven).keys() >= (SPLIT | BOUNDED).keys()
+
+
+@pytest.mark.parametrize(
+    ("errors", "ages", "waits"),
+    [
+        pytest.param(
+            [8.0, 8.0, 8.0, 14.0],
+            [20_000.0, 80_000.0, 140_000.0, 200_000.0],
+            True,
+            id="what the others get done since it fails was not seen yet",
+        ),
+        pytest.param(
+            [0.0, 60.0, 60.0, 60.0],
+            [500.0, 500.0, 57_000.0, 117_000.0],
+            True,
+            id="its own age was not seen for long enough to tell that it is a clock's",
+        ),
+        pytest.param(
+            [60.0] * 4,
+            [20_000.0, 80_000.0, 140_000.0, 200_000.0],
+            False,
+            id="both were seen",
+        ),
+    ],
+)
+def test_what_stands_still_just_now_is_not_split_before_the_others_were_heard(
+    errors: list[float], ages: list[float], *, waits: bool
+) -> None:
+    age = [500.0] * 26 + ages
+    seen = poison(
+        iterator_age_ms=age,
+        stream_iterator_age_ms=age,
+        youngest_age_ms=500,
+        stream_invocations=240,
+        errors=[0.0] * 26 + errors,
+    )
+    made = plan(seen)
+    assert made.cause is Cause.POISON_RECORD
+    assert (bool(made.waits), made.proven) == (waits, not waits)
 
 
 # --- when the lever is not to be had -------------------------------------------------------------
@@ -794,7 +833,7 @@ def test_a_function_that_was_changed_just_now_is_seen_at_work_before_its_batches
 
 
 @pytest.mark.parametrize("minutes", [3, 4, 5])
-def test_what_the_next_minute_proves_by_itself_is_worth_no_restart(minutes: int) -> None:
+def test_what_time_proves_sooner_than_a_restart_is_worth_none(minutes: int) -> None:
     seen = poison(
         shards=8,
         parallelization_factor=5,
@@ -806,7 +845,7 @@ def test_what_the_next_minute_proves_by_itself_is_worth_no_restart(minutes: int)
         failed_invoke_events=since(minutes, 20),
     )
     made = plan(seen)
-    nearly = minutes == 4
+    nearly = minutes < 5
     assert made.proven is (minutes == 5)
     assert bool(made.waits) is nearly
     assert bool(made.changes) is not nearly

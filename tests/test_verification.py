@@ -759,6 +759,66 @@ def test_while_it_is_not_clear_that_it_does_nothing_it_is_waited() -> None:
     assert next_step(state(60), told, found, DEFAULTS, NOW, clear=True).decision is D.NEXT_RUNG
 
 
+STILL_FAILS = {"error_minutes": 2, "error_share": 0.3, "successes_per_minute": 7.0}
+
+
+@pytest.mark.parametrize(
+    ("found", "now_shows", "said", "decision"),
+    [
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
+            shows(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+            STILL_FAILS,
+            D.WAIT,
+            id="as if the function failed here and there",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
+            shows(Cause.SLOW_CONSUMER),
+            STILL_FAILS,
+            D.WAIT,
+            id="as if the lanes were too few",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
+            shows(Cause.SLOW_CONSUMER),
+            {"error_minutes": 0},
+            D.NEXT_RUNG,
+            id="it is given up, and the lanes are too few",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
+            shows(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+            STILL_FAILS | {"successes_per_minute": 700.0},
+            D.NEXT_RUNG,
+            id="more fails than one record is tried",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
+            shows(Cause.FUNCTION_FAILURE, Detail.EVERYWHERE),
+            STILL_FAILS,
+            D.NEXT_RUNG,
+            id="everything fails",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.UNDECIDED),
+            shows(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+            STILL_FAILS,
+            D.NEXT_RUNG,
+            id="it was never shown",
+        ),
+    ],
+)
+def test_a_record_that_was_shown_to_be_bad_has_its_last_tries_before_anything_else_is_done(
+    found: Diagnosis, now_shows: Diagnosis, said: dict[str, Any], decision: FollowUpDecision
+) -> None:
+    """What they look like meanwhile is another restart, or a bound that is taken back too soon."""
+    made, told = state(280, BOUNDING, found), Verdict(verdict=U, because="so")
+    seen = shown(signals(900, **said), 2, BOUNDING)
+    step = next_step(made, told, now_shows, DEFAULTS, NOW, clear=False, seen=seen)
+    assert step.decision is decision
+
+
 @pytest.mark.parametrize(
     ("after", "clear", "decision"),
     [

@@ -9,7 +9,7 @@ from remediator.decide.chance import by_chance
 from remediator.decide.flow import observe
 from remediator.decide.known import slower_lanes
 from remediator.evidence.metrics import Metric
-from remediator.evidence.signals import Signals
+from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import (
     Busy,
     Evidence,
@@ -46,7 +46,7 @@ def weighed(
         destination_usable=destination_usable,
         busiest=busiest,
         careful=not held and _careful(evidence, signals, policy, explained=case.diagnosis.proven),
-        warned=_warned(evidence, signals, policy),
+        warned=not case.diagnosis.proven and _warned(evidence, signals, policy),
         untried=not held and _untried(signals, policy),
     )
 
@@ -78,7 +78,8 @@ def _fails_more(evidence: Evidence, signals: Signals) -> bool:
 
 def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     """Whether both signs are there: few lanes while far more comes in than usual, and invocations
-    that fail more often since, and not by chance."""
+    that fail more often since, and not by chance. What has ended under the same load did not come
+    of it; nor do the tries of a record that is shown to be bad."""
     usual, arriving = signals.usual_arrival_per_second, evidence.metrics.get(_ARRIVING)
     if not usual or arriving is None or (signals.lanes or 0) > _FEW_LANES:
         return False
@@ -87,7 +88,8 @@ def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     seen = _counted(evidence)
     under = [at for at in seen if at in loaded]
     before = [at for at in seen if at < min(loaded, default=at)]
-    return bool(under and before) and _oftener(evidence, under, before)
+    newest = under[-LAST_MINUTES:] if under[-1:] == seen[-1:] else under
+    return bool(under and before) and all(_oftener(evidence, of, before) for of in (under, newest))
 
 
 _ARRIVING = Metric.INCOMING_RECORDS

@@ -3,7 +3,7 @@
 from math import log
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
-from remediator.decide.failing import like_a_clock
+from remediator.decide.failing import like_a_clock, nothing_gets_on
 from remediator.decide.standing import NOTHING, rest_of_the_lane, shown_by_a_lane
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.metrics import Metric
@@ -219,28 +219,49 @@ def _seldom(case: Case, chance: float) -> bool:
 
 def _all_but_chance(case: Case) -> bool:
     """Whether it stands like a clock and keeps failing, while the rest gets done what it does."""
+    return like_a_clock(case.signals) and _rest_gets_on(case)
+
+
+def _rest_gets_on(case: Case) -> bool:
     signals, shards = case.signals, case.evidence.open_shards or 0
-    if not like_a_clock(signals) or not _keeps_failing(case):
-        return False
-    if shards > 1 and signals.others_move is False:
+    if not _keeps_failing(case) or nothing_gets_on(case):
         return False
     counted = signals.stuck_shards is not None and shards > 1
     return counted or case.evidence.sibling_mappings != 0 or _others_keep_pace(case)
 
 
 def shows_in(case: Case) -> float | None:
-    """Minutes until failures at random are as unlikely as the proof asks for, if the record goes on
-    standing still and nothing else is missing for it: each minute makes them less likely by as much
-    as each of those before. ``None``: time alone will not tell, as where they are so unlikely by
-    now and it is still not proven."""
+    """Minutes until it is proven by itself, if the record goes on standing still and nothing else
+    is missing for it. ``None``: time alone will not tell.
+
+    Each minute makes failures at random less likely by as much as each of those before; and where
+    the age has not been seen for long since the oldest record came, or what the others get done
+    since it fails, the next one may show that.
+    """
     signals, enough = case.signals, case.policy.thresholds.chance
     chance, still, lanes = signals.stands_still_by_chance, signals.still_minutes, signals.lanes
-    if chance is None or not enough < chance < 1 or not still or not lanes or lanes == 1:
+    if _began_just_now(case):
+        return 1.0
+    if chance is None or not still or not lanes or lanes == 1:
         return None
-    if _testimony(case)[0] is None or not _all_but_chance(case):
+    if _testimony(case)[0] is None or not _rest_gets_on(case):
+        return None
+    too_young = signals.oldest_slope is None and not like_a_clock(signals)
+    if chance <= enough:
+        return 1.0 if too_young else None
+    if chance >= 1 or not (too_young or like_a_clock(signals)):
         return None
     each = (log(lanes) - log(chance)) / still
     return (log(chance) - log(enough)) / each
+
+
+def _began_just_now(case: Case) -> bool:
+    """Whether no whole minute of it was seen yet, though a place stands still that is one of
+    several: what the others get done shows in the next one."""
+    signals = case.signals
+    alone = case.evidence.sibling_mappings == 0 and (signals.lanes or 1) > 1
+    begins = signals.failing_since is not None and signals.failing_successes_per_minute is None
+    return alone and begins and bool(signals.others_move)
 
 
 def _keeps_failing(case: Case) -> bool:

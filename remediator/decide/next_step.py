@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from remediator.decide.effects import NOTHING_MADE, Effect
+from remediator.decide.failing import fails_a_minute
+from remediator.evidence.evenness import OF_ONE_LANE
 from remediator.model import (
     Answer,
     Cause,
@@ -26,14 +29,16 @@ def next_step(
     now: datetime,
     *,
     clear: bool = True,
+    seen: Effect = NOTHING_MADE,
 ) -> FollowUp:
     """What the follow-up decides; bounded, so that no incident is watched for ever.
 
-    ``clear``: enough was seen to say that what was done does nothing. The last look may still
-    close, restore or roll back, but it leaves nothing for another.
+    ``clear``: enough was seen to say that what was done does nothing. ``seen``: what shows of the
+    newest turn. The last look may still close, restore or roll back, but it leaves nothing for
+    another.
     """
     number, looks = state.follow_up_number + 1, state.looks_made + 1
-    decision, because = _decide(state, verdict, diagnosis, policy, now, clear=clear)
+    decision, because = _decide(state, verdict, diagnosis, policy, now, clear=clear, seen=seen)
     most = policy.follow_up.most
     ends_it = decision in {FollowUpDecision.CLOSE, FollowUpDecision.RESTORE}
     rolls_back = decision is FollowUpDecision.ROLL_BACK and looks == most
@@ -53,6 +58,7 @@ def _decide(
     now: datetime,
     *,
     clear: bool,
+    seen: Effect,
 ) -> tuple[FollowUpDecision, str]:
     name, acted = verdict.verdict, bool(state.levers_in_effect)
     if name is VerdictName.WORSE and acted:
@@ -63,6 +69,11 @@ def _decide(
         return FollowUpDecision.NEXT_RUNG, f"it is surer now: {diagnosis.detail}"
     if name is VerdictName.TOO_EARLY and acted:
         return FollowUpDecision.WAIT, verdict.because
+    if acted and _has_its_last_tries(state, diagnosis, seen):
+        because = (
+            "the record that was shown to be to blame has its last tries, and is given up soon"
+        )
+        return FollowUpDecision.WAIT, because
     if name is VerdictName.IMPROVING:
         slow = diagnosis.cause is Cause.SLOW_CONSUMER
         if slow and not clear and _whole_step(state, policy):
@@ -120,6 +131,20 @@ def _not_better(
     if not clear:
         return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
     return FollowUpDecision.NEXT_RUNG, verdict.because
+
+
+def _has_its_last_tries(state: IncidentState, diagnosis: Diagnosis, seen: Effect) -> bool:
+    """Whether retries were bounded by the newest turn, upon proof, and what still fails may all be
+    the record's own tries: they come in the minutes in which what has piled up drains, and look
+    like a function that fails here and there, or like lanes that are too few."""
+    bounded = any(of(tracked.change) is RETRIES for tracked in seen.levers)
+    proven = state.diagnosis is not None and state.diagnosis.proven
+    if not (bounded and proven) or seen.overdue:
+        return False
+    if diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.PARTIAL:
+        return False
+    tried = 0 < fails_a_minute(seen.signals) <= OF_ONE_LANE and seen.signals.error_minutes
+    return diagnosis.cause is Cause.POISON_RECORD or bool(tried)
 
 
 def _goes_on_failing(state: IncidentState, diagnosis: Diagnosis) -> bool:

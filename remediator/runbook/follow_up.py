@@ -175,7 +175,7 @@ def look_again(turn: Turn, due: FollowUpDue) -> Report:
     capturing.capture(turn)
     case = turn.case
     step = next_step.next_step(
-        turn.state, verdict, case.diagnosis, case.policy, turn.at, clear=seen.clear
+        turn.state, verdict, case.diagnosis, case.policy, turn.at, clear=seen.clear, seen=seen
     )
     return take(turn, step, verdict)
 

@@ -10,6 +10,7 @@ most, and the guardrails never let it through by themselves.
 """
 
 from datetime import timedelta
+from math import ceil
 
 from remediator.decide.case import Case
 from remediator.decide.health import shows_in
@@ -66,18 +67,21 @@ def propose(here: Case) -> tuple[Change, ...] | Pass:
 
 
 def waits(here: Case) -> str:
-    """Why nothing is changed yet, where the next minute proves it by itself: a split costs a
-    restart, and after it a while in which nothing may be changed. Empty: there is no reason to."""
-    found = here.diagnosis
+    """Why nothing is changed yet, where time proves it by itself, and sooner than a split could:
+    that costs a restart, what it shows has to be published, and what is proven then takes another
+    one. Empty: there is no reason to."""
+    found, knobs = here.diagnosis, here.policy.forecast
     if found.cause is Cause.POISON_RECORD and (gone := _given_up_by_its_owner(here)):
         return gone
     if found.cause is not Cause.POISON_RECORD or found.proven:
         return ""
     minutes = shows_in(here)
-    if minutes is None or minutes > 1:
+    late = here.signals.late_by(here.policy.thresholds.metric_delay_seconds)
+    if minutes is None or 60 * (minutes - 1) > knobs.usual_restart_seconds + late:
         return ""
+    soon = "a minute" if minutes <= 1 else f"{ceil(minutes)} minutes"
     return (
-        "a record stands still while the rest succeeds; that this is no chance shows in a minute, "
+        f"a record stands still while the rest succeeds; that this is no chance shows in {soon}, "
         "which is sooner than by a restart"
     )
 
