@@ -65,6 +65,24 @@ def ages_of_shards(*stuck: int, of: int = 4) -> dict[str, dict[Metric, Any]]:
     }
 
 
+def hides_its_failures(**said: Any) -> Evidence:
+    """A shard of four stands still behind partial responses: a few tries of its record are as old
+    as that, and all others as young as ever."""
+    old = [400.0] * 20 + [20_000.0 + 60_000 * n for n in range(10)]
+    usual = {
+        "errors": 0,
+        "reports_partial_batches": True,
+        "read_records": None,
+        "iterator_age_ms": old,
+        "stream_iterator_age_ms": old,
+        "youngest_age_ms": 10,
+        "mean_age_ms": [max(200.0, age / 30) for age in old],
+        "invocations": since(10, 186, 240),
+        "stream_invocations": since(10, 186, 240),
+    }
+    return poison(**usual | said)
+
+
 # --- what proves ---------------------------------------------------------------------------------
 
 OWN = {
@@ -97,6 +115,7 @@ OWN = {
         youngest_age_ms=400,
         read_records=since(10, 455, 600),
     ),
+    "as many batches as ever that are young, whatever the function reports": hides_its_failures(),
 }
 
 
@@ -172,6 +191,24 @@ OTHERS = {
     ),
     "first tries, which are young in lanes to spare though every record fails": poison(
         errors=0, reports_partial_batches=True, read_records=None, youngest_age_ms=400
+    ),
+    "few that are young, where most are as old as what stands still": hides_its_failures(
+        mean_age_ms=climbing(0.5, 10)
+    ),
+    "young batches, of so little that lanes may be tried for the first time": hides_its_failures(
+        shards=40,
+        invocations=since(10, 6, 6),
+        stream_invocations=since(10, 6, 6),
+        incoming_records=60,
+    ),
+    "young batches, many more than ever, as of lanes that are tried again": hides_its_failures(
+        invocations=since(10, 960, 240), stream_invocations=since(10, 960, 240)
+    ),
+    "young batches, where another stream feeds the function": hides_its_failures(
+        sibling_mappings=1
+    ),
+    "young batches, for as short as failures at random might take": hides_its_failures(
+        iterator_age_ms=climbing(1.0, 3), stream_iterator_age_ms=climbing(1.0, 3)
     ),
     "both, where each shard has lanes to spare": poison(
         errors=0,

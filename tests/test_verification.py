@@ -666,7 +666,8 @@ def decided(
 
 
 def shows(cause: Cause, detail: Detail = Detail.NONE) -> Diagnosis:
-    return Diagnosis(cause=cause, path=(), detail=detail, proven=detail is Detail.ISOLATED)
+    proven = detail in {Detail.ISOLATED, Detail.PARTIAL_BATCHES}
+    return Diagnosis(cause=cause, path=(), detail=detail, proven=proven)
 
 
 D = FollowUpDecision
@@ -782,9 +783,23 @@ STILL_FAILS = {"error_minutes": 2, "error_share": 0.3, "successes_per_minute": 7
         pytest.param(
             shows(Cause.POISON_RECORD, Detail.ISOLATED),
             shows(Cause.SLOW_CONSUMER),
-            {"error_minutes": 0},
+            {"error_minutes": 0, "climbing_minutes": 3},
             D.NEXT_RUNG,
             id="it is given up, and the lanes are too few",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.ISOLATED),
+            shows(Cause.SLOW_CONSUMER),
+            {"error_minutes": 0, "climbing_minutes": 0},
+            D.WAIT,
+            id="it is given up, and the age has begun to fall",
+        ),
+        pytest.param(
+            shows(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
+            shows(Cause.FUNCTION_FAILURE, Detail.PARTIAL),
+            {"error_minutes": 0, "failed_event_minutes": 2},
+            D.WAIT,
+            id="its tries are reported, and no errors",
         ),
         pytest.param(
             shows(Cause.POISON_RECORD, Detail.ISOLATED),

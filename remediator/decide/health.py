@@ -1,7 +1,5 @@
 """Is it shown that this mapping's own records succeed? What proves that its function is healthy."""
 
-from math import log
-
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import like_a_clock, nothing_gets_on
 from remediator.decide.standing import NOTHING, rest_of_the_lane, shown_by_a_lane
@@ -20,6 +18,7 @@ def own_records_succeed(case: Case) -> Finding:
         case.reading("event_share"),
         case.reading("batch_share"),
         case.reading("others_move"),
+        case.reading("young_share"),
         case.reading("read_share"),
         case.reading("reads_dropped"),
         case.reading("failed_event_share"),
@@ -33,7 +32,7 @@ def own_records_succeed(case: Case) -> Finding:
             return unseen("any record that succeeds beside those that fail", *readings)
         said = "records beside the bad one succeed" if beside else None
         return _said(said, None, readings)
-    good, bad = _testimony(case)
+    good, bad = testimony(case)
     if good is not None and not _beyond_chance(case):
         return unseen("whether this is more than chance", *readings)
     return _said(good, bad, readings)
@@ -54,9 +53,9 @@ _Words = tuple[str | None, str | None]
 _SILENT: _Words = (None, None)
 
 
-def _testimony(case: Case) -> _Words:
-    """Of the first witness that says anything."""
-    witnesses = (_by_a_lane, _by_shards, _by_events, _by_batches, _by_reads)
+def testimony(case: Case) -> _Words:
+    """What the first witness says that says anything: for health, or against it, or nothing."""
+    witnesses = (_by_a_lane, _by_shards, _by_events, _by_batches, _by_young_ones, _by_reads)
     words = (witness(case) for witness in witnesses)
     return next((word for word in words if word != _SILENT), _SILENT)
 
@@ -133,6 +132,18 @@ def _by_batches(case: Case) -> _Words:
     return good, None if signals.others_invoke or signals.others_move else bad
 
 
+def _by_young_ones(case: Case) -> _Words:
+    """Batches that are young as often as ever: nothing but a success lets a lane go on to them."""
+    share = case.signals.young_share
+    if share is None or not case.signals.others_move:
+        return _SILENT
+    said = f"of the stream's batches, {share:.0%} of the usual are young, so that lanes get on"
+    return (said, None) if share >= _MOST_OF_IT * _healthy_share(case) else _SILENT
+
+
+_MOST_OF_IT = 0.75
+
+
 def _by_reads(case: Case) -> _Words:
     """A stuck shard is not read on, once its poller holds as much as it can. Where other mappings
     feed the function, what is read has to show that: come down by about one shard's share."""
@@ -195,7 +206,7 @@ def _beyond_chance(case: Case) -> bool:
     """Whether it is sure enough to lose records by (invariant 2): failures at random would not look
     like it, and the rest gets done what it usually does. Where failures are errors and it is not
     told how likely those are by chance, as where none is of the newest minutes, it is not sure."""
-    chance, signals = case.signals.stands_still_by_chance, case.signals
+    chance, signals = by_chance(case), case.signals
     if signals.lanes == 1 or shown_by_a_lane(case):
         return True
     unlikely = _seldom_by_reports(case) if chance is None else _seldom(case, chance)
@@ -213,55 +224,31 @@ def _seldom_by_reports(case: Case) -> bool:
     return share is None or _seldom(case, share**tries)
 
 
+def by_chance(case: Case) -> float | None:
+    """How likely failures at random would look like it: by those that are counted; else, where
+    young batches tell, by those that may hide."""
+    counted = case.signals.stands_still_by_chance
+    if counted is None and testimony(case) == _by_young_ones(case):
+        return case.signals.young_by_chance
+    return counted
+
+
 def _seldom(case: Case, chance: float) -> bool:
     return chance <= case.policy.thresholds.chance
 
 
 def _all_but_chance(case: Case) -> bool:
     """Whether it stands like a clock and keeps failing, while the rest gets done what it does."""
-    return like_a_clock(case.signals) and _rest_gets_on(case)
+    return like_a_clock(case.signals) and rest_gets_on(case)
 
 
-def _rest_gets_on(case: Case) -> bool:
+def rest_gets_on(case: Case) -> bool:
+    """Whether it keeps failing in one place, while the rest gets done what it does."""
     signals, shards = case.signals, case.evidence.open_shards or 0
     if not _keeps_failing(case) or nothing_gets_on(case):
         return False
     counted = signals.stuck_shards is not None and shards > 1
     return counted or case.evidence.sibling_mappings != 0 or _others_keep_pace(case)
-
-
-def shows_in(case: Case) -> float | None:
-    """Minutes until it is proven by itself, if the record goes on standing still and nothing else
-    is missing for it. ``None``: time alone will not tell.
-
-    Each minute makes failures at random less likely by as much as each of those before; and where
-    the age has not been seen for long since the oldest record came, or what the others get done
-    since it fails, the next one may show that.
-    """
-    signals, enough = case.signals, case.policy.thresholds.chance
-    chance, still, lanes = signals.stands_still_by_chance, signals.still_minutes, signals.lanes
-    if _began_just_now(case):
-        return 1.0
-    if chance is None or not still or not lanes or lanes == 1:
-        return None
-    if _testimony(case)[0] is None or not _rest_gets_on(case):
-        return None
-    too_young = signals.oldest_slope is None and not like_a_clock(signals)
-    if chance <= enough:
-        return 1.0 if too_young else None
-    if chance >= 1 or not (too_young or like_a_clock(signals)):
-        return None
-    each = (log(lanes) - log(chance)) / still
-    return (log(chance) - log(enough)) / each
-
-
-def _began_just_now(case: Case) -> bool:
-    """Whether no whole minute of it was seen yet, though a place stands still that is one of
-    several: what the others get done shows in the next one."""
-    signals = case.signals
-    alone = case.evidence.sibling_mappings == 0 and (signals.lanes or 1) > 1
-    begins = signals.failing_since is not None and signals.failing_successes_per_minute is None
-    return alone and begins and bool(signals.others_move)
 
 
 def _keeps_failing(case: Case) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from remediator.decide.effects import NOTHING_MADE, Effect
 from remediator.decide.failing import fails_a_minute
 from remediator.evidence.evenness import OF_ONE_LANE
+from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import (
     Answer,
     Cause,
@@ -136,15 +137,26 @@ def _not_better(
 def _has_its_last_tries(state: IncidentState, diagnosis: Diagnosis, seen: Effect) -> bool:
     """Whether retries were bounded by the newest turn, upon proof, and what still fails may all be
     the record's own tries: they come in the minutes in which what has piled up drains, and look
-    like a function that fails here and there, or like lanes that are too few."""
+    like a function that fails here and there; and an age that begins to fall, after minutes in
+    which it climbed, like lanes that are too few."""
     bounded = any(of(tracked.change) is RETRIES for tracked in seen.levers)
     proven = state.diagnosis is not None and state.diagnosis.proven
     if not (bounded and proven) or seen.overdue:
         return False
-    if diagnosis.cause is Cause.FUNCTION_FAILURE and diagnosis.detail is not Detail.PARTIAL:
-        return False
-    tried = 0 < fails_a_minute(seen.signals) <= OF_ONE_LANE and seen.signals.error_minutes
-    return diagnosis.cause is Cause.POISON_RECORD or bool(tried)
+    signals, climbs = seen.signals, seen.signals.climbing_minutes
+    counted = bool(signals.error_minutes)
+    tried = bool(signals.failed_event_minutes) or counted
+    if counted and fails_a_minute(signals) > OF_ONE_LANE:
+        tried = False
+    match diagnosis.cause:
+        case Cause.POISON_RECORD:
+            return True
+        case Cause.FUNCTION_FAILURE:
+            return tried and diagnosis.detail is Detail.PARTIAL
+        case Cause.SLOW_CONSUMER:
+            return tried or (climbs is not None and climbs < LAST_MINUTES)
+        case _:
+            return tried
 
 
 def _goes_on_failing(state: IncidentState, diagnosis: Diagnosis) -> bool:

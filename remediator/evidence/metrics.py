@@ -21,6 +21,7 @@ class Metric(StrEnum):
 
     ITERATOR_AGE_MS = "iterator_age_ms"
     YOUNGEST_AGE_MS = "youngest_age_ms"
+    MEAN_AGE_MS = "mean_age_ms"
     STREAM_INVOCATIONS = "stream_invocations"
     INVOCATIONS = "invocations"
     ERRORS = "errors"
@@ -89,8 +90,10 @@ class Source(NamedTuple):
 LAMBDA_METRICS: Mapping[Metric, Source] = {
     Metric.ITERATOR_AGE_MS: Source("AWS/Lambda", "IteratorAge", "Maximum", Scope.FUNCTION),
     # IteratorAge comes with stream batches only, one sample for each: the lowest tells whether any
-    # shard moves on, and how many there are which invocations were of streams at all.
+    # shard moves on, the mean how many were young, and how many there are which invocations were of
+    # streams at all.
     Metric.YOUNGEST_AGE_MS: Source("AWS/Lambda", "IteratorAge", "Minimum", Scope.FUNCTION),
+    Metric.MEAN_AGE_MS: Source("AWS/Lambda", "IteratorAge", "Average", Scope.FUNCTION),
     Metric.STREAM_INVOCATIONS: Source("AWS/Lambda", "IteratorAge", "SampleCount", Scope.FUNCTION),
     Metric.INVOCATIONS: Source("AWS/Lambda", "Invocations", "Sum", Scope.FUNCTION),
     Metric.ERRORS: Source("AWS/Lambda", "Errors", "Sum", Scope.FUNCTION),

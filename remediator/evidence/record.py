@@ -82,6 +82,13 @@ class Signals(Record):
     others_move: bool | None = None
     """Whether some shard or lane moves on while the oldest record does not. ``None`` where another
     stream may feed the function."""
+    young_share: float | None = None
+    """Batches that were tried while still young, in the median of the newest minutes, against the
+    usual: no fewer than told. ``None`` also where lanes may be tried for the first time since it
+    fails: those are young, though nothing succeeds."""
+    young_by_chance: float | None = None
+    """How likely the oldest record would stand still for so long, if as many of those batches
+    failed as go beyond the usual; a few in any case."""
     read_share: float | None = None
     """New records that this mapping alone reads since it fails, against what arrives."""
     read_share_at_least: float | None = None

@@ -1,19 +1,29 @@
 """Who testifies that a mapping's own records succeed: not what else invokes its function.
 
-Four witnesses, each of this mapping alone: its event counts, the batches of streams (where no other
-stream feeds the function), the age of the youngest batch, what is read of the stream (where nobody
-else reads it). What was not seen testifies nothing, in either direction.
+Five witnesses, each of this mapping alone: its event counts, the batches of streams (where no other
+stream feeds the function), the age of the youngest batch, how many are young, what is read of the
+stream (where nobody else reads it). What was not seen testifies nothing, in either direction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from math import exp
 from statistics import median
 
+from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.course import whole_until
+from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
-from remediator.evidence.series import LAST_MINUTES, MINUTE, counts_of, series_of, slope
+from remediator.evidence.series import (
+    LAST_MINUTES,
+    MINUTE,
+    counts_of,
+    lanes_of,
+    series_of,
+    slope,
+)
 from remediator.model import Evidence, Series, SourceKind
 from remediator.policy import Thresholds
 
@@ -34,7 +44,8 @@ def measure_witness(evidence: Evidence, thresholds: Thresholds, known: Signals) 
             evidence, min(since, known.onset or since), thresholds.stuck_slope
         ),
     )
-    return alone | _batches(evidence, since, known) | _reads(evidence, since)
+    young = _young(evidence, since, known)
+    return alone | young | _batches(evidence, since, known) | _reads(evidence, since)
 
 
 def _fails_as_ever(known: Signals) -> bool:
@@ -122,6 +133,42 @@ def _batches(evidence: Evidence, since: datetime, known: Signals) -> Signals:
     return Signals(
         batch_share=least / usual * (_longer(known) if alone else 1.0), others_invoke=not alone
     )
+
+
+def _young(evidence: Evidence, since: datetime, known: Signals) -> Signals:
+    """A lane of which nothing succeeds grows old with its batch: where about as many as ever are
+    younger than half of what stands still, lanes get on, whatever their function reports. How many
+    are is told by the mean: of all ages, no more than so large a share can be above some age."""
+    counts, means = stream_invocations(evidence), _by_minute(evidence, Metric.MEAN_AGE_MS)
+    oldest = _by_minute(evidence, Metric.ITERATOR_AGE_MS)
+    youngest = _by_minute(evidence, Metric.YOUNGEST_AGE_MS)
+    lanes, stands = lanes_of(evidence), known.still_minutes
+    both = [at for at in counts or () if at in means and at in oldest and at in youngest]
+    usual = _usual((counts or {}).__getitem__, list(counts or ()), since)
+    failing = _failing(both, since)[-LAST_MINUTES:]
+    if not counts or not usual or len(failing) < _FEWEST_MINUTES or not lanes or not stands:
+        return Signals()
+    half = {at: oldest[at] / 2 for at in failing}
+    least = min(half.values())
+    fresh = lanes * exp(-usual * least / 60_000 / lanes)  # that would have had nothing to do yet
+    if fresh > _HARDLY_A_LANE or least <= 1000 * normal_age_seconds(evidence):
+        return Signals()
+
+    def young(at: datetime) -> float:
+        above = (means[at] - youngest[at]) / max(half[at] - youngest[at], 1.0)
+        return counts[at] * (1 - min(1.0, max(0.0, above)))
+
+    tried = max(counts[at] for at in failing)
+    failed = max(_UNSEEN, 1 - usual * (lanes - 1) / lanes / tried)
+    return Signals(
+        young_share=median(map(young, failing)) / usual,
+        young_by_chance=min(1.0, lanes * failed ** (stands * 60 / LONGEST_WAIT_SECONDS)),
+    )
+
+
+# Of all lanes; of young batches, that may have failed though no more of them came than usual.
+_HARDLY_A_LANE, _UNSEEN = 0.5, 0.3
+_FEWEST_MINUTES = 2
 
 
 def _longer(known: Signals) -> float:

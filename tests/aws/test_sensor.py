@@ -471,7 +471,10 @@ def test_the_metrics_of_a_stream_in_another_account_are_unseen_and_not_its_names
     aws.shard_metrics_on(target.source_arn, "ALL")
     theirs = target.source_arn.replace(ACCOUNT, "444455556666")
     evidence = read(aws, target.model_copy(update={"source_arn": theirs}))
-    of_lambda = {Metric.ITERATOR_AGE_MS, Metric.YOUNGEST_AGE_MS, Metric.STREAM_INVOCATIONS}
+    of_lambda = {
+        *(Metric.ITERATOR_AGE_MS, Metric.YOUNGEST_AGE_MS, Metric.MEAN_AGE_MS),
+        Metric.STREAM_INVOCATIONS,
+    }
     assert set(evidence.metrics) == of_lambda
     assert (evidence.shard_metrics, evidence.readers) == ({}, None)
     unseen = {gap.reading for gap in evidence.gaps if "444455556666" in gap.reason}

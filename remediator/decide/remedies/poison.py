@@ -13,7 +13,7 @@ from datetime import timedelta
 from math import ceil
 
 from remediator.decide.case import Case
-from remediator.decide.health import shows_in
+from remediator.decide.proving import shows_in
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
