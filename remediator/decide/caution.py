@@ -88,8 +88,11 @@ def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
     seen = _counted(evidence)
     under = [at for at in seen if at in loaded]
     before = [at for at in seen if at < min(loaded, default=at)]
-    newest = under[-LAST_MINUTES:] if under[-1:] == seen[-1:] else under
-    return bool(under and before) and all(_oftener(evidence, of, before) for of in (under, newest))
+    if not under or not before or not _oftener(evidence, under, before):
+        return False
+    newest, earlier = under[-LAST_MINUTES:], under[:-LAST_MINUTES]
+    ended = bool(earlier) and _oftener(evidence, earlier, newest)
+    return not ended or _oftener(evidence, newest, before)
 
 
 _ARRIVING = Metric.INCOMING_RECORDS

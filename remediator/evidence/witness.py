@@ -8,7 +8,7 @@ stream (where nobody else reads it). What was not seen testifies nothing, in eit
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from math import exp
+from math import log
 from statistics import median
 
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
@@ -137,8 +137,9 @@ def _batches(evidence: Evidence, since: datetime, known: Signals) -> Signals:
 
 def _young(evidence: Evidence, since: datetime, known: Signals) -> Signals:
     """A lane of which nothing succeeds grows old with its batch: where about as many as ever are
-    younger than half of what stands still, lanes get on, whatever their function reports. How many
-    are is told by the mean: of all ages, no more than so large a share can be above some age."""
+    younger than what stands still, lanes get on, whatever their function reports. How many are is
+    told by the mean: of all ages, no more than so large a share can be above some age. Younger they
+    have to be by as long as it takes until every lane has had something to do."""
     counts, means = stream_invocations(evidence), _by_minute(evidence, Metric.MEAN_AGE_MS)
     oldest = _by_minute(evidence, Metric.ITERATOR_AGE_MS)
     youngest = _by_minute(evidence, Metric.YOUNGEST_AGE_MS)
@@ -148,14 +149,14 @@ def _young(evidence: Evidence, since: datetime, known: Signals) -> Signals:
     failing = _failing(both, since)[-LAST_MINUTES:]
     if not counts or not usual or len(failing) < _FEWEST_MINUTES or not lanes or not stands:
         return Signals()
-    half = {at: oldest[at] / 2 for at in failing}
-    least = min(half.values())
-    fresh = lanes * exp(-usual * least / 60_000 / lanes)  # that would have had nothing to do yet
-    if fresh > _HARDLY_A_LANE or least <= 1000 * normal_age_seconds(evidence):
+    half = min(oldest[at] for at in failing) / 2
+    busy_by = 60_000 * lanes * log(lanes / _HARDLY_A_LANE) / usual if lanes > 1 else 0.0
+    if half <= max(busy_by, 1000 * normal_age_seconds(evidence)):
         return Signals()
 
     def young(at: datetime) -> float:
-        above = (means[at] - youngest[at]) / max(half[at] - youngest[at], 1.0)
+        old = max(oldest[at] / 2, oldest[at] - max(60_000, busy_by))
+        above = (means[at] - youngest[at]) / max(old - youngest[at], 1.0)
         return counts[at] * (1 - min(1.0, max(0.0, above)))
 
     tried = max(counts[at] for at in failing)

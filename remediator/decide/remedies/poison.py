@@ -73,7 +73,8 @@ def waits(here: Case) -> str:
     found, knobs = here.diagnosis, here.policy.forecast
     if found.cause is Cause.POISON_RECORD and (gone := _given_up_by_its_owner(here)):
         return gone
-    if found.cause is not Cause.POISON_RECORD or found.proven:
+    asked = found.detail is Detail.UNDECIDED  # there is no split to be saved any more
+    if found.cause is not Cause.POISON_RECORD or found.proven or asked:
         return ""
     minutes = shows_in(here)
     late = here.signals.late_by(here.policy.thresholds.metric_delay_seconds)
