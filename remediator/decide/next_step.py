@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from remediator.decide.effects import NOTHING_MADE, Effect
-from remediator.decide.failing import fails_a_minute
+from remediator.decide.overload import fails_a_minute
 from remediator.evidence.evenness import OF_ONE_LANE
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import (
