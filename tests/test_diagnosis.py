@@ -1801,6 +1801,32 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         ),
         Cause.THROTTLING,
     ),
+    "all was refused for minutes, and no more ever ran than half of the reservation of now": (
+        evidence(
+            shards=4,
+            reserved_concurrency=8,
+            throttles=[0.0] * 24 + [60.0] * 5 + [0.0],
+            invocations=[240.0] * 24 + [0.0] * 5 + [240.0],
+            concurrent_executions=4,
+            iterator_age_ms=climbing(1.0, 6),
+            stream_iterator_age_ms=climbing(1.0, 6),
+        ),
+        Cause.CONSUMER_STOPPED,
+    ),
+    "all is refused for minutes until now, and the reservation of now has room for all": (
+        nothing_runs_since(
+            5,
+            evidence(
+                shards=4,
+                reserved_concurrency=8,
+                throttles=since(5, 60),
+                concurrent_executions=4,
+                iterator_age_ms=400,
+                stream_iterator_age_ms=climbing(1.0, 5),
+            ),
+        ),
+        Cause.CONSUMER_STOPPED,
+    ),
     "behind partial responses two ages are all that was seen yet: that is no course": (
         without_minutes(
             behind_partial_responses(

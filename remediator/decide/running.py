@@ -88,14 +88,17 @@ _ENABLING, _SILENT_MINUTES = "Enabling", 5
 
 def _refused_until_now(case: Case) -> bool:
     """Whether somebody has lifted a reservation of 0: for minutes all was refused, though neither
-    the reservation of now nor the account's pool is used up, and now it runs."""
+    the reservation of now nor the account's pool is used up, and now it runs; or would."""
     refused = series_of(case.evidence, Metric.THROTTLES)
     invoked = series_of(case.evidence, Metric.INVOCATIONS)
     unclear = case.evidence.account is not None and who_throttles(case) is Detail.UNCLEAR
-    if refused is None or invoked is None or not unclear:
+    has_room = _never_used_up(case)
+    if refused is None or invoked is None or not refused.points or not (unclear or has_room):
         return False
     runs = sorted(at for at, count in invoked.points if count)[-_JUST_NOW - 1 :]
-    gaps = ((then, at) for then, at in pairwise(runs) if at - then > LAST_MINUTES * MINUTE)
+    newest = refused.points[-1][0] + MINUTE
+    until = [*runs, newest] if has_room and runs and newest > runs[-1] else runs
+    gaps = ((then, at) for then, at in pairwise(until) if at - then > LAST_MINUTES * MINUTE)
     gap = next(gaps, None)
     if gap is None:
         return False
@@ -103,6 +106,17 @@ def _refused_until_now(case: Case) -> bool:
     return len(between) >= LAST_MINUTES and all(between)
 
 
+def _never_used_up(case: Case) -> bool:
+    """Whether fewer have run at once, in any minute that was seen, than the function's own
+    reservation of now holds: it is there for nobody else."""
+    running = series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS)
+    reserved = case.evidence.function and case.evidence.function.reserved_concurrency
+    if not reserved or running is None or not running.points:
+        return False
+    return max(running.values) < _OF_IT * reserved
+
+
+_OF_IT = 0.95
 # Minutes since when it runs again.
 _JUST_NOW = 2
 
