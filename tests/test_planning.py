@@ -233,7 +233,8 @@ def test_a_restart_that_loses_against_waiting_is_not_made() -> None:
     assert waiting.escalation is None
     assert "nothing done" in waiting.waits
     slow = quick.model_copy(update={"backlog_records": 1500.0})
-    acting = planning.plan("inc", here._replace(flow=slow))
+    no_burst = here.signals.model_copy(update={"burst_left_records": None})
+    acting = planning.plan("inc", here._replace(flow=slow, signals=no_burst))
     assert wished(acting)["parallelization_factor"][0] == 1
     assert acting.waits == ""
 
@@ -282,6 +283,26 @@ def test_a_restart_is_not_made_for_what_waits_less_than_it_would_take(
     here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
     found = planning.plan("inc-1", here)
     assert ("hardly longer each minute" in found.waits) is waits
+    assert bool(found.changes) is not waits
+
+
+@pytest.mark.parametrize(
+    ("left", "seen", "waits"), [(20, 300, True), (20_000, 20_300, False), (0, 0, False)]
+)
+def test_a_burst_that_is_done_while_the_mapping_would_stand_still_is_left_to_its_lanes(
+    left: float, seen: float, *, waits: bool
+) -> None:
+    """By the work that they have had since; unless it was to be gone by what was seen already."""
+    here = case_of(overloaded(), Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
+    burst = {
+        "burst_left_records": left,
+        "burst_left_seen_records": seen,
+        "burst_lanes": 3.0,
+        "usual_lane_rate": 1.0,
+    }
+    here = here._replace(signals=here.signals.model_copy(update=burst))
+    found = planning.plan("inc-1", here)
+    assert ("since the burst it is gone" in found.waits) is waits
     assert bool(found.changes) is not waits
 
 

@@ -33,7 +33,7 @@ def why(here: Case, alone: float | None, helped: float | None, made: Sequence[Ch
             "what held the records is over just now, and how fast what waits becomes less shows in "
             "the next minutes: a restart would only hold it up"
         )
-    return _hardly_late(here, made)
+    return _worked_off(here, made) or _hardly_late(here, made)
 
 
 def _waits_as_well(alone: float | None, helped: float | None, knobs: ForecastKnobs) -> bool:
@@ -43,6 +43,23 @@ def _waits_as_well(alone: float | None, helped: float | None, knobs: ForecastKno
         return False
     soon = alone <= knobs.drain_target_seconds
     return soon or (helped is not None and alone * BY_FAR <= helped)
+
+
+def _worked_off(here: Case, made: Sequence[Change]) -> str:
+    """Why a restart is not made for a burst that is over, and of which the lanes get the rest done
+    while the mapping would stand still. Of one that was to be gone by what was seen, and is not,
+    their work tells nothing."""
+    signals, flow = here.signals, here.flow
+    left, lanes, rate = signals.burst_left_records, signals.burst_lanes, signals.usual_lane_rate
+    if flow is None or left is None or not signals.burst_left_seen_records or not lanes or not rate:
+        return ""
+    stands = forecast.restart_of(flow, made, here.policy.forecast)
+    if left / (lanes * rate) >= stands:
+        return ""
+    return (
+        f"by the work that lanes have had since the burst it is gone in about "
+        f"{left / (lanes * rate):.0f} s: the mapping's restart would take {stands:.0f} s"
+    )
 
 
 def _hardly_late(here: Case, made: Sequence[Change]) -> str:

@@ -50,8 +50,13 @@ def measure_burst(evidence: Evidence, _: Thresholds, so_far: Signals) -> Signals
     if len(more) < _ENOUGH_MINUTES or lanes < _ONE_AT_WORK:
         return Signals()
     since = max(0.0, (evidence.gathered_at - whole - MINUTE).total_seconds())
-    left = burst.records - rate * (60 * sum(more) + lanes * since)
-    return Signals(burst_left_records=max(0.0, left), burst_lanes=lanes)
+    seen = burst.records - rate * 60 * sum(more)
+    left = seen - rate * lanes * since
+    return Signals(
+        burst_left_records=max(0.0, left),
+        burst_left_seen_records=max(0.0, seen),
+        burst_lanes=lanes,
+    )
 
 
 # The burst's own minute, and a whole one after it.

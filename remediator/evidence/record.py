@@ -169,6 +169,8 @@ class Signals(Record):
     backlog_records: float | None = None
     burst_left_records: float | None = None
     """What waits of a burst that is over, by the work that lanes have had since it came."""
+    burst_left_seen_records: float | None = None
+    """The same at the end of the newest minute that was seen whole."""
     burst_lanes: float | None = None
     """How many lanes more are at work for it than usual."""
     read_throttle_share: float | None = None
