@@ -216,8 +216,13 @@ def test_failures_that_have_just_begun_are_looked_at_soon_whatever_it_looks_like
     assert pacing.quiet(case) is not soon
 
 
-def test_what_the_next_minute_proves_is_looked_at_in_a_minute_whatever_is_in_effect() -> None:
+@pytest.mark.parametrize("split", [False, True])
+def test_what_the_next_minute_proves_is_looked_at_in_a_minute_whatever_is_in_effect(
+    *, split: bool
+) -> None:
+    """Also where batches are split already, so that people are asked meanwhile."""
     seen = poison(
+        bisect_on_error=split,
         shards=8,
         parallelization_factor=5,
         iterator_age_ms=climbing(1.0, 4),

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from remediator.decide.case import Case
+from remediator.decide.proving import proven_in
 from remediator.decide.remedies import QUIET_CAUSES, poison
 from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
@@ -124,7 +125,7 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
     every = case.policy.follow_up.every_seconds
     if state.looks_made >= case.policy.follow_up.most:
         return max(every, SLOW_SECONDS)
-    if state.going_on or poison.waits(case):
+    if state.going_on or poison.waits(case) or proven_in(case) is not None:
         return case.policy.follow_up.soon_seconds
     if sees_to_it(state, case) or _fails_anew(state):
         return min(every, case.policy.follow_up.soon_seconds)

@@ -7,6 +7,18 @@ from remediator.decide.failing import like_a_clock
 from remediator.decide.health import by_chance, rest_gets_on, testimony
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES
+from remediator.model import Cause
+
+
+def proven_in(case: Case) -> float | None:
+    """Minutes until time alone proves it, where that is sooner than a restart could show."""
+    found, knobs = case.diagnosis, case.policy.forecast
+    if found.cause is not Cause.POISON_RECORD or found.proven:
+        return None
+    minutes = shows_in(case)
+    late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
+    soon = minutes is not None and 60 * (minutes - 1) <= knobs.usual_restart_seconds + late
+    return minutes if soon else None
 
 
 def shows_in(case: Case) -> float | None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from math import ceil
 
 from remediator.decide.case import Case
-from remediator.decide.proving import shows_in
+from remediator.decide.proving import proven_in
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
@@ -70,15 +70,13 @@ def waits(here: Case) -> str:
     """Why nothing is changed yet, where time proves it by itself, and sooner than a split could:
     that costs a restart, what it shows has to be published, and what is proven then takes another
     one. Empty: there is no reason to."""
-    found, knobs = here.diagnosis, here.policy.forecast
+    found = here.diagnosis
     if found.cause is Cause.POISON_RECORD and (gone := _given_up_by_its_owner(here)):
         return gone
-    asked = found.detail is Detail.UNDECIDED  # there is no split to be saved any more
-    if found.cause is not Cause.POISON_RECORD or found.proven or asked:
-        return ""
-    minutes = shows_in(here)
-    late = here.signals.late_by(here.policy.thresholds.metric_delay_seconds)
-    if minutes is None or 60 * (minutes - 1) > knobs.usual_restart_seconds + late:
+    minutes = proven_in(here)
+    if (
+        minutes is None or found.detail is Detail.UNDECIDED
+    ):  # there is no split to be saved any more
         return ""
     soon = "a minute" if minutes <= 1 else f"{ceil(minutes)} minutes"
     return (
@@ -234,8 +232,8 @@ def _second_lane(here: Case, mapping: MappingState) -> Wanted:
     return {PARALLELIZATION_FACTOR: _LANES}
 
 
-# Enough to tell; what drains the backlog is another remedy's question.
-_LANES = 2
+# Enough to tell; what drains the backlog is another remedy's question. And retries at most.
+_LANES, _MOST_OF_AWS = 2, 10_000
 
 
 def _proven(here: Case, mapping: MappingState) -> tuple[Change, ...] | Pass:
@@ -292,9 +290,6 @@ def _bounded(here: Case, mapping: MappingState) -> Wanted | Pass:
         RETRIES: min(now, enough) if mapping.retries_bounded else enough,
         DESTINATION: destination,
     }
-
-
-_MOST_OF_AWS = 10_000
 
 
 REMEDY = Remedy(
