@@ -132,9 +132,9 @@ def test_bounded_retries_that_were_approved_as_proven_are_asked_for_anew_where_i
 
 def test_a_split_that_was_approved_is_made_whether_it_looks_like_a_record_or_the_function() -> None:
     """It loses nothing, and is what tells the two apart."""
-    fails = partial(poison, starting_position="LATEST", iterator_age_ms=climbing(1.0, 4))
-    a_record = fails(errors=[0.0] * 26 + [50.0, 60.0, 60.0, 60.0])
-    the_function = fails(errors=[0.0] * 26 + [240.0] * 4)
+    fails = partial(poison, starting_position="LATEST")
+    a_record = fails(iterator_age_ms=climbing(1.0, 4), errors=[0.0] * 26 + [50.0, 60.0, 60.0, 60.0])
+    the_function = fails(iterator_age_ms=climbing(1.0, 12), errors=[0.0] * 18 + [240.0] * 12)
     assert found_in(a_record).cause is Cause.POISON_RECORD
     assert found_in(the_function).cause is Cause.FUNCTION_FAILURE
     for asked_on, made_on in permutations((a_record, the_function)):

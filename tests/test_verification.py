@@ -11,6 +11,7 @@ from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot, was_answered
 from remediator.decide.learned import as_learned, only_costs, saturates, used_up, was_wrong
 from remediator.decide.next_step import next_step, surer
+from remediator.decide.planning import plan
 from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
 from remediator.evidence.metrics import Metric
@@ -533,25 +534,28 @@ def test_smaller_batches_go_back_once_they_only_make_the_lanes_slower(
 
 
 @pytest.mark.parametrize(
-    ("age", "word"),
+    ("age", "let_go_on", "word"),
     [
-        pytest.param(climbing(0.9, 20), Cause.CONSUMER_STOPPED, id="let go on, and not caught up"),
-        pytest.param(falling(0.3, 6, 3_000_000), Cause.RECOVERING, id="it catches up"),
+        pytest.param(climbing(0.9, 20), 60, Cause.CONSUMER_STOPPED, id="let go on just now"),
+        pytest.param(climbing(0.9, 20), 360, Cause.SLOW_CONSUMER, id="it runs, and is too slow"),
+        pytest.param(falling(0.3, 6, 3_000_000), 360, Cause.RECOVERING, id="it catches up"),
     ],
 )
 def test_what_somebody_stopped_and_lets_go_on_is_theirs_and_has_its_word(
-    age: list[float], word: Cause
+    age: list[float], let_go_on: float, word: Cause
 ) -> None:
-    """Either way nothing of ours is made: how fast it catches up is theirs to say."""
+    """In no case is anything of ours made: how fast it catches up is theirs to say."""
     seen = slow_consumer(
         iterator_age_ms=age,
         stream_iterator_age_ms=age,
-        mapping_last_modified=NOW - seconds_ago(360),
+        mapping_last_modified=NOW - seconds_ago(let_go_on),
     )
     here = diagnosed(seen, DEFAULTS)
     assert here.diagnosis.cause is Cause.SLOW_CONSUMER
     stopped = state(None, learned=Cause.CONSUMER_STOPPED)
-    assert as_learned(here, stopped).diagnosis.cause is word
+    known = as_learned(here, stopped)
+    assert known.diagnosis.cause is word
+    assert not plan("incident-1", known).changes
 
 
 # --- what shows of a change ----------------------------------------------------------------------
