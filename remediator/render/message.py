@@ -13,6 +13,7 @@ from remediator.escaping import visible
 from remediator.model import (
     ChangeStatus,
     Decision,
+    InEffect,
     Mode,
     PlannedChange,
     Report,
@@ -31,6 +32,7 @@ from remediator.render.words import (
     over,
     setting,
 )
+from remediator.settings_table import SETTINGS
 
 
 class Row(NamedTuple):
@@ -221,12 +223,19 @@ def _change(what: str, before: Value, after: Value) -> str:
 
 
 def _held(report: Report) -> str:
-    """What of ours is in effect, and until when: once it recovered, it goes back."""
+    """What of ours is in effect, first what gives records up, and until when: once it recovered, it
+    goes back."""
     if not report.in_effect:
         return "nothing of ours"
     at = report.follow_up.at
     ends = f", until about {_clock(at, report.at)} if it stays quiet" if at else ""
-    return in_effect(report.in_effect) + (ends if _is_over(report) else "")
+    held = tuple(sorted(report.in_effect, key=_gives_up, reverse=True))
+    return in_effect(held) + (ends if _is_over(report) else "")
+
+
+def _gives_up(one: InEffect) -> bool:
+    row = SETTINGS.get(one.setting)
+    return row is not None and row.lossy(one.before, one.after)
 
 
 # --- what to paste, and where to look ------------------------------------------------------------
