@@ -158,7 +158,8 @@ def play_everything(
         ),
     ] = WILD_SEEDS,
     scenario: Scenarios = None,
-    output: Annotated[Path, typer.Option(help="Where the JSON goes.")] = OUT / "lab.json",
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Where the JSON goes.")] = OUT
+    / "lab.json",
 ) -> None:
     """All scenarios, strategies and seeds on all cores: a table, and a JSON file.
 
@@ -239,8 +240,9 @@ def play_wild(
         ),
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="All cores by default.")] = None,
-    output: Annotated[Path, typer.Option(help="Where the JSON goes; a .md stands beside it.")] = OUT
-    / "wild.json",
+    output: Annotated[
+        Path, typer.Option(dir_okay=False, help="Where the JSON goes; a .md stands beside it.")
+    ] = OUT / "wild.json",
 ) -> None:
     """Worlds drawn at random from wide priors, judged by the plant, sliced by every property."""
     text = policy.read_text(encoding="utf-8") if policy else None

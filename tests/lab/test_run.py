@@ -300,6 +300,15 @@ def test_a_policy_that_would_be_refused_is_an_error_and_nothing_is_played(
     assert "never" not in result.output
 
 
+@pytest.mark.parametrize("command", [["all"], ["wild"]])
+def test_figures_that_have_nowhere_to_go_are_not_played_for(
+    tmp_path: Path, command: list[str]
+) -> None:
+    result = CliRunner().invoke(app, [*command, "--output", str(tmp_path)], env={"COLUMNS": "400"})
+    assert result.exit_code == 2
+    assert "is a directory" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
