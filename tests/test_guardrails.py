@@ -297,6 +297,26 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         Decision.APPROVE,
         "downstream",
     ),
+    "some fails and is given up to a destination that is gone": (
+        FACTOR,
+        slow_consumer(
+            maximum_retry_attempts=3, on_failure_destination=QUARANTINE, errors=since(5, 2)
+        ),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "downstream",
+    ),
+    "some fails and is given up to a destination that takes it": (
+        FACTOR,
+        slow_consumer(
+            maximum_retry_attempts=3, on_failure_destination=QUARANTINE, errors=since(5, 2)
+        ),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
+    ),
     "what fails is tried again before it is given up, and nothing fails": (
         FACTOR,
         slow_consumer(maximum_retry_attempts=3),
@@ -793,6 +813,8 @@ KNOWN: Mapping[str, Mapping[str, Any]] = {
     "bounded retries that capture": {"destination_usable": True},
     "bounded retries on a mere suspicion": {"destination_usable": True},
     "their destination is gone": {"destination_usable": False},
+    "some fails and is given up to a destination that is gone": {"destination_usable": False},
+    "some fails and is given up to a destination that takes it": {"destination_usable": True},
     "who bounds retries isolates a record, and lowers nothing": {"destination_usable": True},
     "what a restart pushes past the age is captured, and good all the same": {
         "destination_usable": True

@@ -172,10 +172,11 @@ class Look:
 
     def _destination_usable(self) -> bool | None:
         mapping = self.case.evidence.mapping
-        ages = mapping is not None and mapping.maximum_record_age_seconds != -1
-        if self.case.diagnosis.cause is not Cause.POISON_RECORD and not ages:
-            return None
         own = mapping.on_failure_destination if mapping else None
+        ages = mapping is not None and mapping.maximum_record_age_seconds != -1
+        given_up = ages or (own is not None and mapping is not None and mapping.retries_bounded)
+        if self.case.diagnosis.cause is not Cause.POISON_RECORD and not given_up:
+            return None
         arn = own or self.session.deployment.quarantine_arn
         return self.session.sensor.destination_exists(arn) if arn else None
 

@@ -118,11 +118,13 @@ def downstream_is_well(ask: Inquiry) -> Word:
 
 
 def _loses_what_fails(ask: Inquiry) -> str | None:
-    """How records are lost by a failure, by their owner's own choice: not for us to bring more of
-    them about. An isolation's second lane is for what fails, and bounds nothing; and a reservation
-    lets those lanes work that somebody has set."""
+    """How records are lost by a failure, by their owner's own choice, or for a destination that is
+    gone: not for us to bring more of them about. An isolation's second lane is for what fails, and
+    bounds nothing; and a reservation lets those lanes work that somebody has set."""
     mapping = ask.evidence.mapping
-    if mapping is None or not mapping.loses_what_fails:
+    if mapping is None or not mapping.retries_bounded:
+        return None
+    if not mapping.loses_what_fails and ask.case.destination_usable is not False:
         return None
     if ask.change.remedy is RemedyName.ISOLATE_POISON:
         return None
