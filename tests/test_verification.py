@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot, was_answered
-from remediator.decide.learned import as_learned, only_costs, saturates, used_up, was_wrong
+from remediator.decide.learned import (
+    as_learned,
+    of_other_code,
+    only_costs,
+    saturates,
+    used_up,
+    was_wrong,
+)
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.planning import plan
 from remediator.decide.tree import diagnose, diagnosed
@@ -501,6 +508,42 @@ def test_a_remedy_is_used_up_once_all_of_it_was_tried(
     before = BEFORE.model_copy(update={"processed_per_second": 1e6, "successes_per_minute": 1e6})
     found = used_up(state(changes=made, before=before), UNCHANGED, here)
     assert set(found.tried) == tried
+
+
+BOUND = MAPPING_CHANGE.model_copy(
+    update={
+        "remedy": RemedyName.ISOLATE_POISON,
+        "setting": "maximum_retry_attempts",
+        "before": -1,
+        "after": 7,
+    }
+)
+MORE_MEMORY = MAPPING_CHANGE.model_copy(
+    update={"setting": "memory_mb", "before": 512, "after": 1024}
+)
+
+
+@pytest.mark.parametrize(
+    ("deployed_ago", "failing", "changes", "void"),
+    [
+        pytest.param(300, 200.0, (BOUND,), True, id="other code, and much fails"),
+        pytest.param(300, 4.0, (BOUND,), False, id="only the record's own tries fail"),
+        pytest.param(900, 200.0, (BOUND,), False, id="the code that the proof was of"),
+        pytest.param(300, 200.0, (BOUND, MORE_MEMORY), False, id="it was us who changed it"),
+        pytest.param(300, 200.0, (), False, id="nothing of ours is bounded"),
+    ],
+)
+def test_a_bound_rests_on_nothing_once_the_function_is_another_one_and_fails(
+    deployed_ago: float, failing: float, changes: tuple[Change, ...], *, void: bool
+) -> None:
+    """Good records were seen to succeed with the code of then (invariant 2)."""
+    seen = evidence(
+        function_last_modified=NOW - seconds_ago(deployed_ago),
+        invocations=300.0,
+        errors=[0.0] * 26 + [failing] * 4,
+    )
+    known = state(changes=tuple(tracked(change, 600) for change in changes))
+    assert (of_other_code(known, diagnosed(seen, DEFAULTS)) is not None) is void
 
 
 SMALLER = MAPPING_CHANGE.model_copy(

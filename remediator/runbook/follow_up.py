@@ -187,6 +187,8 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     if turn.gives_up_to_nobody():
         gone = "the on-failure destination is not there any more: what is given up now is lost"
         return Verdict(verdict=VerdictName.WORSE, because=gone)
+    if other := learned.of_other_code(state, case):
+        return Verdict(verdict=VerdictName.WORSE, because=other)
     mapping = case.evidence.mapping
     loses = mapping is not None and mapping.loses_what_fails
     answered = any(effects.was_answered(state, t) for t in seen.levers)
