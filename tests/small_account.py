@@ -123,6 +123,7 @@ class Pipeline:
     beside: float = 0.0
     """What waits where nothing stands still, as if that were everywhere."""
     modified: datetime = NOW - timedelta(days=30)
+    deployed: datetime = NOW - timedelta(days=30)
     minutes: list[Point] = field(default_factory=list)
     gone: bool = False
     once_seconds: float = 0.0
@@ -403,7 +404,7 @@ class SmallAccount:
                 name=pipeline.function,
                 memory_mb=pipeline.memory_mb,
                 timeout_seconds=TIMEOUT_SECONDS,
-                last_modified=NOW - timedelta(days=30),
+                last_modified=pipeline.deployed,
                 state="Active",
                 reserved_concurrency=None if reserved is None else int(reserved),
             ),

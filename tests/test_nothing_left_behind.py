@@ -298,6 +298,23 @@ def test_bounded_retries_held_by_a_freeze_are_watched_until_it_is_lifted() -> No
     assert setting(host, RETRIES).value == -1
 
 
+def test_bounded_retries_go_back_alone_and_unasked_once_other_code_fails() -> None:
+    """What was proven was proven of the code before, and what is given up now is good: that ends
+    at LATEST, too. The lanes that were raised with it give nothing up."""
+    host = started(Weather.POISON)
+    orders = host.account.pipelines["orders"]
+    orders.starting_position = "LATEST"
+    incident = alarmed(host)
+    host.invoke(Approve(incident_id=incident, by="ada"))
+    assert setting(host, RETRIES).value != -1
+    lanes = setting(host, FACTOR).value
+    orders.weather, orders.deployed = Weather.BROKEN, host.now
+    host.pass_time(600)
+    assert setting(host, RETRIES).value == -1
+    assert setting(host, FACTOR).value == lanes
+    assert state_of(host, incident).open
+
+
 def test_bounded_retries_at_latest_wait_for_a_persons_word_after_the_last_look_too() -> None:
     host = started(Weather.POISON, FEW_LOOKS)
     host.account.pipelines["orders"].starting_position = "LATEST"

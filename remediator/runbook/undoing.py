@@ -79,6 +79,8 @@ def _did_harm(turn: Turn) -> list[TrackedChange]:
 def _good_ones_go(turn: Turn) -> bool:
     """Whether what our bound gives up is good, as far as it shows."""
     case = turn.case
+    if learned.of_other_code(turn.state, case):
+        return True
     seen = effects.effect(turn.state, case.evidence, case.at, case.policy)
     bounded = any(of(tracked.change) is RETRIES for tracked in turn.state.in_effect)
     return bounded and harm.gives_up_all(seen, case.evidence.mapping) is not None
