@@ -11,7 +11,6 @@ from remediator.decide.case import Case
 from remediator.decide.effects import Effect, effect, snapshot, was_answered
 from remediator.decide.learned import (
     as_learned,
-    of_other_code,
     only_costs,
     saturates,
     used_up,
@@ -19,6 +18,7 @@ from remediator.decide.learned import (
 )
 from remediator.decide.next_step import next_step, surer
 from remediator.decide.planning import plan
+from remediator.decide.refuting import of_other_code
 from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
 from remediator.evidence.metrics import Metric

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from remediator.decide import effects, next_step, refuting, verification
 from remediator.decide.case import Case
-from remediator.decide.overload import fails_a_minute
-from remediator.evidence.evenness import OF_ONE_LANE
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import LAST_MINUTES, points_of
 from remediator.model import (
@@ -23,15 +21,7 @@ from remediator.model import (
     Verdict,
     VerdictName,
 )
-from remediator.settings_table import (
-    BATCH_SIZE,
-    MEMORY,
-    RELEASED_MEMORY,
-    RETRIES,
-    lowers,
-    of,
-    raises,
-)
+from remediator.settings_table import BATCH_SIZE, RETRIES, lowers, of, raises
 from remediator.state import IncidentState, TrackedChange
 
 # The diagnoses that hold for the rest of their incident, without any change of ours.
@@ -83,27 +73,6 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
         return any(raised(t) and not effects.was_answered(state, t) for t in in_effect)
     failing = diagnosis.cause is Cause.FUNCTION_FAILURE
     return failing and any(of(t.change) is RETRIES for t in in_effect)
-
-
-def of_other_code(state: IncidentState, case: Case) -> str | None:
-    """Why a bound of ours rests on nothing any more, in words: good records succeeded with the code
-    that was there when it was made. The function was changed since, not by us, and more fails than
-    the tries of the record that was to blame (invariant 2)."""
-    function, signals = case.evidence.function, case.signals
-    bounds = [t for t in state.in_effect if of(t.change) is RETRIES]
-    changed = function.last_modified if function else None
-    ours = any(of(t.change) in _OF_THE_FUNCTION for t in state.changes)
-    if not bounds or changed is None or ours or not all(changed > t.at for t in bounds):
-        return None
-    if not signals.error_minutes or fails_a_minute(signals) <= OF_ONE_LANE:
-        return None
-    return (
-        f"the function was changed at {changed:%H:%M}, since it was shown that good records "
-        "succeed, and more fails than one record's tries: what is given up now may be good"
-    )
-
-
-_OF_THE_FUNCTION = (MEMORY, RELEASED_MEMORY)
 
 
 def only_costs(state: IncidentState, case: Case) -> str | None:

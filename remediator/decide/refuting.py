@@ -10,10 +10,12 @@ from math import sqrt
 
 from remediator.decide.case import Case
 from remediator.decide.effects import only_with, snapshot, taken_back
+from remediator.decide.overload import fails_a_minute
+from remediator.evidence.evenness import OF_ONE_LANE
 from remediator.evidence.signals import LAST_MINUTES, measure
 from remediator.evidence.since import minutes_of
 from remediator.model import Cause
-from remediator.settings_table import of, raises
+from remediator.settings_table import MEMORY, RELEASED_MEMORY, RETRIES, of, raises
 from remediator.state import IncidentState, Snapshot, TrackedChange
 
 
@@ -80,6 +82,27 @@ _OVER: Mapping[Cause, Callable[[Case, IncidentState], bool]] = {
     Cause.CONSUMER_STOPPED: _has_caught_up_or_lags_anew,
     Cause.DOWNSTREAM_SATURATED: _fails_with_few_lanes,
 }
+
+
+def of_other_code(state: IncidentState, case: Case) -> str | None:
+    """Why a bound of ours rests on nothing any more, in words: good records succeeded with the code
+    that was there when it was made. The function was changed since, not by us, and more fails than
+    the tries of the record that was to blame (invariant 2)."""
+    function, signals = case.evidence.function, case.signals
+    bounds = [t for t in state.in_effect if of(t.change) is RETRIES]
+    changed = function.last_modified if function else None
+    ours = any(of(t.change) in _OF_THE_FUNCTION for t in state.changes)
+    if not bounds or changed is None or ours or not all(changed > t.at for t in bounds):
+        return None
+    if not signals.error_minutes or fails_a_minute(signals) <= OF_ONE_LANE:
+        return None
+    return (
+        f"the function was changed at {changed:%H:%M}, since it was shown that good records "
+        "succeed, and more fails than one record's tries: what is given up now may be good"
+    )
+
+
+_OF_THE_FUNCTION = (MEMORY, RELEASED_MEMORY)
 
 
 def was_mistaken(case: Case, state: IncidentState) -> bool:

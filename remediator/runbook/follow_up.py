@@ -3,7 +3,15 @@
 from contextlib import suppress
 from datetime import timedelta
 
-from remediator.decide import effects, learned, next_step, pacing, restoring, verification
+from remediator.decide import (
+    effects,
+    learned,
+    next_step,
+    pacing,
+    refuting,
+    restoring,
+    verification,
+)
 from remediator.decide.guardrails import Undo
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.events.requests import FollowUpDue
@@ -187,7 +195,7 @@ def _judged(turn: Turn, seen: effects.Effect) -> Verdict:
     if turn.gives_up_to_nobody():
         gone = "the on-failure destination is not there any more: what is given up now is lost"
         return Verdict(verdict=VerdictName.WORSE, because=gone)
-    if other := learned.of_other_code(state, case):
+    if other := refuting.of_other_code(state, case):
         return Verdict(verdict=VerdictName.WORSE, because=other)
     mapping = case.evidence.mapping
     loses = mapping is not None and mapping.loses_what_fails

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from remediator.decide import effects, harm, learned, pacing, restoring, verification
+from remediator.decide import effects, harm, learned, pacing, refuting, restoring, verification
 from remediator.decide.guardrails import Undo
 from remediator.decide.restoring import Stays
 from remediator.errors import PermanentError, TemporaryError
@@ -79,7 +79,7 @@ def _did_harm(turn: Turn) -> list[TrackedChange]:
 def _good_ones_go(turn: Turn) -> bool:
     """Whether what our bound gives up is good, as far as it shows."""
     case = turn.case
-    if learned.of_other_code(turn.state, case):
+    if refuting.of_other_code(turn.state, case):
         return True
     seen = effects.effect(turn.state, case.evidence, case.at, case.policy)
     bounded = any(of(tracked.change) is RETRIES for tracked in turn.state.in_effect)
