@@ -9,7 +9,7 @@ from remediator.decide import pacing
 from remediator.decide.planning import plan
 from remediator.decide.tree import diagnose
 from remediator.events.requests import FollowUpDue
-from remediator.model import Cause, GuardedPlan, Mode, RemedyName, ResourceKind, Status
+from remediator.model import AlarmState, Cause, GuardedPlan, Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy
 from remediator.state import IncidentState
 from tests.evidence import case_of, climbing, falling, poison, recovering, since
@@ -43,6 +43,23 @@ def alarmed(host: Host, late_seconds: float = 0) -> str:
 
 def about(seconds: float, expected: float) -> bool:
     return expected - CALL_SECONDS <= seconds <= expected
+
+
+def test_an_alarm_that_falls_silent_while_records_are_late_is_an_incident() -> None:
+    """No age comes while batches take minutes, or somebody is stuck: that is no recovery."""
+    host = started(Weather.BUSY)
+    fell_silent = transition("orders", host.now, AlarmState.INSUFFICIENT_DATA)
+    host.invoke(fell_silent)
+    assert host.reports[-1].outcome.status is Status.APPLIED
+    assert next_looks(host, fell_silent.incident_id)
+
+
+def test_a_quiet_stream_whose_alarm_falls_silent_is_none() -> None:
+    host = started(Weather.FAIR)
+    host.invoke(transition("orders", host.now, AlarmState.INSUFFICIENT_DATA))
+    assert host.reports[-1].outcome.status is Status.RECORDED
+    assert not host.looks()
+    assert not list(host.states())
 
 
 def test_while_nothing_was_changed_it_looks_again_within_a_minute() -> None:

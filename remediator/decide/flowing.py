@@ -3,7 +3,7 @@
 from remediator.decide.case import Case, Finding, unseen, when
 from remediator.decide.failing import stuck
 from remediator.decide.saturation import maybe_saturated
-from remediator.decide.waiting import CLIMBS
+from remediator.decide.waiting import CLIMBS, late_and_climbs
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import (
@@ -51,9 +51,8 @@ def one_lane_more(case: Case) -> bool:
 
 def _is_late_and_climbs(case: Case) -> bool:
     """Faster than a clock climbs only the age of ever older records that are read."""
-    signals, late = case.signals, case.policy.thresholds.alarm_seconds
-    beyond = (signals.age_seconds or 0.0) >= max(late, signals.normal_age_seconds)
-    return beyond and CLIMBS <= (signals.age_slope or 0.0) <= _LIKE_A_CLOCK
+    slope = case.signals.age_slope or 0.0
+    return late_and_climbs(case.signals, case.policy.thresholds) and slope <= _LIKE_A_CLOCK
 
 
 _LIKE_A_CLOCK = 1.2

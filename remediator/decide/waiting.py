@@ -45,6 +45,13 @@ def short_spike(signals: Signals, limits: Thresholds) -> bool:
     return idle and brief and (signals.age_seconds or 0.0) < most
 
 
+def late_and_climbs(signals: Signals, limits: Thresholds) -> bool:
+    """Whether records wait for longer than their owner calls late, and ever longer: so does what
+    has published no age since, while records arrive."""
+    late = (signals.age_seconds or 0.0) >= max(limits.alarm_seconds, signals.normal_age_seconds)
+    return late and (signals.age_slope or 0.0) >= CLIMBS
+
+
 def _is_level(signals: Signals) -> bool:
     """Also where no course of the age is seen."""
     beyond = (signals.age_seconds or 0.0) > signals.normal_age_seconds

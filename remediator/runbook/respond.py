@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from remediator.decide import pacing
+from remediator.decide import pacing, waiting
 from remediator.errors import TemporaryError
 from remediator.events.intake import from_described, with_threshold
 from remediator.events.requests import FollowUpDue
@@ -220,11 +220,13 @@ def alarm_cleared(session: Session, incident: Incident, target: Target) -> Repor
 
 
 def fell_silent(session: Session, incident: Incident, target: Target) -> Report:
-    """A consumer that never runs has no iterator age: its alarm falls silent, not red."""
+    """A consumer that never runs, or whose batches take minutes, has no iterator age: its alarm
+    falls silent, not red. That is an incident where what waits is late; a quiet stream is none."""
     look = Look(session, incident, target)
     look.look()
     cause = look.case.diagnosis.cause
-    if cause in {Cause.THROTTLING, Cause.CONSUMER_STOPPED}:
+    late = waiting.late_and_climbs(look.case.signals, look.case.policy.thresholds)
+    if late or cause in {Cause.THROTTLING, Cause.CONSUMER_STOPPED}:
         return open_incident(session, incident, target)
     reason = f"the metric fell silent; cause: {cause}"
     return look.report(None, Outcome(status=Status.RECORDED, reason=reason, at=look.at))
