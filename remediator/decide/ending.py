@@ -105,10 +105,21 @@ def _ends_in(case: Case, flow: Flow | None) -> float | None:
     busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
     seen = (signals.age_seconds or 0.0) < case.evidence.window_seconds
     done = _done_at_most(signals) if seen else None
-    if flow is None or done is None or not busy:
+    if flow is None or done is None or not busy or not _came_at_once(signals):
         return None
     drains = flow.drains_in(done)
     return None if drains in {None, inf} else drains
+
+
+def _came_at_once(signals: Signals) -> bool:
+    """Whether more than usual has come in since the oldest record did: else there is no burst whose
+    equally old records are worked off, and the age climbs since what is read is not done."""
+    came, usual = signals.arrived_since_oldest, signals.usual_arrival_per_second
+    age = signals.age_seconds
+    return came is None or not usual or not age or came >= _MORE_THAN_USUAL * usual * age
+
+
+_MORE_THAN_USUAL = 1.2
 
 
 def _done_at_most(signals: Signals) -> float | None:

@@ -3,7 +3,13 @@
 from datetime import timedelta
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
-from remediator.decide.overload import all_are_taken, loaded, more_than_full_batches_hold
+from remediator.decide.overload import (
+    SECONDS_BETWEEN_TRIES,
+    all_are_taken,
+    fails_a_minute,
+    loaded,
+    more_than_full_batches_hold,
+)
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import series_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -39,6 +45,9 @@ def failing(case: Case) -> Finding:
             return Finding(NO, "as much failed before anything lagged", readings)
         if _a_little_beside_the_work(case) and not sure:
             because = "little fails, and the lanes are busy with what succeeds"
+            return Finding(NO, because, readings)
+        if _moves_on(case) and not sure and (_share_of_lanes(case) or 1.0) <= _A_LITTLE:
+            because = "little fails, and no record stands still"
             return Finding(NO, because, readings)
         if not sure and _would_lag_anyway(case):
             because = "far more comes in than would be done if nothing failed"
@@ -131,6 +140,22 @@ def _failed_of_the_work(case: Case) -> float | None:
     if times_out(case).answer is not YES:
         return failed
     return min(1.0, max(failed, signals.newest_error_share or 0.0) * max(1.0, longest / mean))
+
+
+def _moves_on(case: Case) -> bool:
+    """Whether the oldest record is seen to move on."""
+    steepest, fastest = case.policy.thresholds.stuck_slope, case.signals.age_slope
+    oldest = case.signals.oldest_slope
+    return fastest is not None and max(fastest, oldest or 0.0) < steepest / 2
+
+
+def _share_of_lanes(case: Case) -> float | None:
+    """The share of all lanes' time that goes to what fails: its own, and waiting to try again."""
+    signals, longest = case.signals, case.signals.duration_max_ms
+    if not signals.lanes or longest is None:
+        return None
+    each = longest / 1000 + SECONDS_BETWEEN_TRIES
+    return fails_a_minute(signals) * each / (60 * signals.lanes)
 
 
 # Of the lanes' work; where more comes in than usual, what fails may well come of that.

@@ -7,7 +7,7 @@ from remediator.decide.failing import (
 )
 from remediator.decide.hanging import NEAR, all_else_ends_long_before
 from remediator.decide.overload import SECONDS_BETWEEN_TRIES, fails_a_minute, loaded
-from remediator.evidence.signals import LAST_MINUTES, Signals
+from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import MappingState, Reading
 
 
@@ -120,9 +120,13 @@ def _isolation_takes(
 ) -> float:
     """Seconds from the change until a record is alone, and shown to be. ``each``: of a halving."""
     knobs, limits = case.policy.forecast, case.policy.thresholds
-    halvings = mapping.halvings + 1
     shown = case.signals.late_by(limits.metric_delay_seconds) + restarts * knobs.restart_seconds
-    return shown + halvings * (each + SECONDS_BETWEEN_TRIES)
+    return shown + _alone_after(mapping, each)
+
+
+def _alone_after(mapping: MappingState, each: float) -> float:
+    """Seconds of tries until a record is alone, and has failed once more."""
+    return (mapping.halvings + 1) * (each + SECONDS_BETWEEN_TRIES)
 
 
 def halves_succeed(case: Case) -> Finding:
@@ -134,6 +138,8 @@ def halves_succeed(case: Case) -> Finding:
         case.reading("quiet_before_modified"),
         case.reading("successes_since_modified", "invocations"),
         case.reading("successes_by_chance"),
+        case.reading("first_success_after_minutes", "min"),
+        case.reading("failed_beside_success"),
         Reading(name="sibling_mappings", value=case.evidence.sibling_mappings),
     )
     successes = signals.successes_since_modified
@@ -148,8 +154,8 @@ def halves_succeed(case: Case) -> Finding:
         return unseen("whether what succeeds is of this mapping", *readings)
     if successes > 0 and not signals.quiet_before_modified:
         return unseen("whether nothing succeeded before, so that these are halves", *readings)
-    if successes > 0 and pass_by_chance(signals):
-        return unseen("whether what succeeds is more than chance", *readings)
+    if successes > 0 and is_no_doing_of_the_change(case):
+        return unseen("whether that is the change's doing, and neither chance nor later", *readings)
     return when(
         successes > 0,
         f"{successes:.0f} invocations succeeded since the mapping was changed, none just before",
@@ -158,10 +164,15 @@ def halves_succeed(case: Case) -> Finding:
     )
 
 
-def pass_by_chance(signals: Signals) -> bool:
-    """Whether a function that fails nearly always would let as many pass now and then."""
-    chance = signals.successes_by_chance
-    return chance is None or chance > _LIKELY
+def is_no_doing_of_the_change(case: Case) -> bool:
+    """Whether what succeeds since the mapping was changed would have without it: a function that
+    fails nearly always lets as many pass now and then; and where an outage has ended since, it
+    begins long after a record would have been alone, and nothing goes on failing beside it."""
+    chance, first = case.signals.successes_by_chance, case.signals.first_success_after_minutes
+    if chance is None or chance > _LIKELY or not case.signals.failed_beside_success:
+        return True
+    mapping, each = case.evidence.mapping, (case.signals.duration_max_ms or 0.0) / 1000
+    return mapping is not None and 60 * ((first or 0.0) - 1) > _alone_after(mapping, each)
 
 
 _LIKELY = 0.05

@@ -10,7 +10,11 @@ from remediator.decide.failing import (
     stuck,
     times_out,
 )
-from remediator.decide.halving import good_ones_would_end, halves_succeed, pass_by_chance
+from remediator.decide.halving import (
+    good_ones_would_end,
+    halves_succeed,
+    is_no_doing_of_the_change,
+)
 from remediator.decide.overload import SECONDS_BETWEEN_TRIES, loaded
 from remediator.decide.silent import most_lanes_try_in_vain
 from remediator.evidence.metrics import Metric
@@ -204,7 +208,7 @@ def shown_by_a_lane(case: Case) -> bool:
     nothing did in the minutes before: then it is the change's doing, and this mapping's."""
     signals = case.signals
     alone = case.evidence.open_shards == 1 and case.evidence.sibling_mappings == 0
-    since = bool(signals.successes_since_modified) and not pass_by_chance(signals)
+    since = bool(signals.successes_since_modified) and not is_no_doing_of_the_change(case)
     return alone and bool(signals.quiet_before_modified) and since
 
 

@@ -6,6 +6,7 @@ from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import LIKELY, like_a_clock, stuck
 from remediator.decide.waiting import CLIMBS
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
+from remediator.evidence.course import ages
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import points_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -31,7 +32,7 @@ def throttled(case: Case) -> Finding:
     lasts = signals.throttled_minutes >= min(limits.sustained_minutes, LAST_MINUTES)
     if not lasts and not _but_for_lost_minutes(case):
         return Finding(NO, "invocations are not throttled in a sustained way", readings)
-    if _nothing_lags(signals):
+    if _nothing_lags(signals) and not _some_are_refused(case):
         because = "invocations are throttled, but the age is no more than without any lag"
         return Finding(NO, because, readings)
     if _refused_before(case):
@@ -79,6 +80,18 @@ def _nothing_lags(signals: Signals) -> bool:
         return False
     age, highest = signals.age_seconds, signals.highest_age_seconds or 0.0
     return age is not None and max(age, highest) <= signals.normal_age_seconds
+
+
+def _some_are_refused(case: Case) -> bool:
+    """Whether most tries are refused, for want of room, since something was late: the age is that
+    of what is let through, and a lane that is refused has none."""
+    signals, limits = case.signals, case.policy.thresholds
+    was = max((age for _, age in ages(case.evidence)[-_LATELY:]), default=0.0)
+    late = was >= max(limits.alarm_seconds, signals.normal_age_seconds)
+    return late and (signals.throttle_share or 0.0) >= _MOST and not _has_room(case)
+
+
+_MOST, _LATELY = 0.5, 15
 
 
 def _refused_before(case: Case) -> bool:

@@ -50,28 +50,32 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -
     over = [min(1.0, bad / count) >= thresholds.error_share for _, count, bad in active]
     begin = _failing_from(over)
     failing, within = active[begin + 1 :], _tried_within(evidence, thresholds)
-    return found | Signals(
-        error_share=min(1.0, _weighted(newest)),
-        error_share_before=_while_on_time(evidence, active[begin:]),
-        error_minutes=sum(bad > 0 for _, _, bad in active[-within:]),
-        failing_minutes=sum(over[-len(newest) :]),
-        seen_minutes=len(newest),
-        failing_since=active[begin][0] if begin < len(active) else None,
-        successes_per_minute=fmean(_succeeded(newest)),
-        least_successes_per_minute=min(_succeeded(newest)),
-        newest_error_share=min(1.0, newest[-1][2] / newest[-1][1]),
-        usual_successes_per_minute=_usual_successes(active, begin),
-        failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
-        failures_spread=spread(failing),
-        stands_still_by_chance=stands_still_by_chance(evidence, active, thresholds),
-        one_by_chance=one_by_chance(evidence, active, failing, thresholds, within),
-        successes_before_modified=_successes_before(evidence, failing),
-        successes_since_modified=_successes_since(
-            evidence, failing if begin < len(active) else active
-        ),
-        successes_by_chance=_successes_by_chance(evidence, failing),
-        quiet_before_modified=_quiet_before(evidence, failing),
-        failures_grew=_failures_grew(evidence, failing),
+    return (
+        found
+        | Signals(
+            error_share=min(1.0, _weighted(newest)),
+            error_share_before=_while_on_time(evidence, active[begin:]),
+            error_minutes=sum(bad > 0 for _, _, bad in active[-within:]),
+            failing_minutes=sum(over[-len(newest) :]),
+            seen_minutes=len(newest),
+            failing_since=active[begin][0] if begin < len(active) else None,
+            successes_per_minute=fmean(_succeeded(newest)),
+            least_successes_per_minute=min(_succeeded(newest)),
+            newest_error_share=min(1.0, newest[-1][2] / newest[-1][1]),
+            usual_successes_per_minute=_usual_successes(active, begin),
+            failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
+            failures_spread=spread(failing),
+            stands_still_by_chance=stands_still_by_chance(evidence, active, thresholds),
+            one_by_chance=one_by_chance(evidence, active, failing, thresholds, within),
+            successes_before_modified=_successes_before(evidence, failing),
+            successes_since_modified=_successes_since(
+                evidence, failing if begin < len(active) else active
+            ),
+            successes_by_chance=_successes_by_chance(evidence, failing),
+            quiet_before_modified=_quiet_before(evidence, failing),
+            failures_grew=_failures_grew(evidence, failing),
+        )
+        | _first_success(evidence, failing)
     )
 
 
@@ -202,6 +206,18 @@ def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
     changed = evidence.mapping.last_modified if evidence.mapping else None
     since = [entry for entry in failing if changed is None or entry[0] >= changed]
     return sum(_succeeded(since)) if since else None
+
+
+def _first_success(evidence: Evidence, failing: Minutes) -> Signals:
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    since = [entry for entry in failing if changed is not None and entry[0] >= changed]
+    done = [at for (at, *_), fine in zip(since, _succeeded(since), strict=True) if fine]
+    if not done:
+        return Signals()
+    return Signals(
+        first_success_after_minutes=(done[0] - since[0][0]) / MINUTE,
+        failed_beside_success=any(bad for at, _, bad in since if at > done[0]),
+    )
 
 
 def _successes_by_chance(evidence: Evidence, failing: Minutes) -> float | None:

@@ -63,6 +63,12 @@ class Signals(Record):
     record holds the only lane."""
     successes_since_modified: float | None = None
     """Invocations that succeeded since the mapping was last changed, as far as the window goes."""
+    first_success_after_minutes: float | None = None
+    """Minutes for which all failed that was tried since the mapping was changed, before something
+    succeeded: long after it would have shown, that is no doing of the change."""
+    failed_beside_success: bool | None = None
+    """Whether something failed in a later minute than the first success since the mapping was
+    changed: where nothing does, it was no record that failed, and is over."""
     successes_by_chance: float | None = None
     """How likely as many would have succeeded since, had nothing but chance let them, which had let
     none of the tries before succeed: a function that fails nearly always lets some pass."""
