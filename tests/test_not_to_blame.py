@@ -147,3 +147,39 @@ def test_halves_that_succeed_as_soon_as_batches_are_split_prove_a_bad_record() -
 def test_what_succeeds_since_an_outage_ended_proves_no_bad_record(seen: Evidence) -> None:
     """Good records would be given up (invariant 2)."""
     assert not diagnose(seen, POLICY).proven
+
+
+# --- a failure here and there ---------------------------------------------------------------------
+
+
+def burst_in_long_batches(**said: Any) -> Evidence:
+    """Twenty shards that work off a burst whose records are equally old; a few batches failed."""
+    usual: dict[str, Any] = {
+        "shards": 20,
+        "batch_size": 10,
+        "parallelization_factor": 2,
+        "timeout_seconds": 300,
+        "iterator_age_ms": climbing(1.0, 6),
+        "stream_iterator_age_ms": 0,
+        "invocations": 31,
+        "errors": [0.0] * 25 + [2.0, 2.0, 0.0, 0.0, 0.0],
+        "duration_ms": since(6, 70_000, 40_000),
+        "duration_max_ms": since(6, 130_000, 60_000),
+        "concurrent_executions": since(6, 40, 20),
+        "incoming_records": [300.0] * 23 + [6_000.0] + [300.0] * 6,
+        "read_records": 310,
+    }
+    return evidence(**(usual | said))
+
+
+def test_failures_that_chance_explains_stand_still_for_no_record() -> None:
+    found = cause_of(burst_in_long_batches())
+    assert found not in {Cause.FUNCTION_FAILURE, Cause.POISON_RECORD}
+
+
+def test_one_place_that_fails_at_every_try_is_a_record() -> None:
+    quick = {"duration_ms": 5_000, "duration_max_ms": 6_000, "concurrent_executions": 3}
+    tried = burst_in_long_batches(
+        **quick, errors=since(6, 4), incoming_records=300, youngest_age_ms=400
+    )
+    assert cause_of(tried) is Cause.POISON_RECORD

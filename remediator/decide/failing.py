@@ -36,7 +36,7 @@ def failing(case: Case) -> Finding:
     repeated = (signals.error_minutes or 0) >= limits.sustained_minutes or _all_that_was_seen(case)
     repeated = repeated or _broken_just_now(case)
     all_now = (signals.newest_error_share or 0.0) >= limits.total_failure_share
-    stands = stuck(case) and (signals.stands_still_by_chance or 0.0) <= LIKELY
+    stands = stuck(case) and (signals.one_by_chance or 0.0) <= LIKELY
     stands = stands and not nothing_gets_on(case)
     if (sustained or repeated) and not all_now:
         for_long = (signals.still_minutes or 0) >= _FOR_LONG
