@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediator.decide.learned import told_by
 from remediator.decide.ownership import edit_since
+from remediator.decide.refusals import told_by
 from remediator.errors import PermanentError
 from remediator.model import (
     Change,

@@ -4,8 +4,7 @@ Readings alone do not show everything: that a raise did harm, that somebody stop
 and lets it go on. Two tables say it: what teaches, and what is outweighed then.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from remediator.decide import effects, next_step, refuting, verification
 from remediator.decide.case import Case
@@ -274,18 +273,3 @@ def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:
             "path": (*diagnosis.path, step),
         }
     )
-
-
-# As Lambda refuses PutFunctionConcurrency: the number is the account's own.
-_MINIMUM = re.compile(r"below its minimum value of \[?(\d+)\]?")
-
-
-def told_minimum(state: IncidentState | None) -> int | None:
-    """The unreserved concurrency that AWS wants in this account, where a refusal has told it."""
-    return told_by(tracked.detail for tracked in state.changes) if state else None
-
-
-def told_by(refusals: Iterable[str]) -> int | None:
-    """As ``told_minimum``, in AWS's words."""
-    found = [match for text in refusals if (match := _MINIMUM.search(text))]
-    return int(found[-1][1]) if found else None

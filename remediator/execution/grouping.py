@@ -59,8 +59,12 @@ def latest(group: Sequence[Change]) -> list[Change]:
     return list({change.setting: change for change in group}.values())
 
 
-def all_of(group: Sequence[Change], status: ChangeStatus, detail: str = "") -> list[ChangeResult]:
-    return [ChangeResult(change=change, status=status, detail=detail) for change in group]
+def all_of(
+    group: Sequence[Change], status: ChangeStatus, detail: str = "", code: str = ""
+) -> list[ChangeResult]:
+    return [
+        ChangeResult(change=change, status=status, detail=detail, code=code) for change in group
+    ]
 
 
 def apart(

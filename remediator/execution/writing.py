@@ -96,8 +96,9 @@ class Writer(NamedTuple):
                 else:
                     break
         except PermanentError as error:
-            status = ChangeStatus.CONFLICT if error.gone else ChangeStatus.REFUSED
-            return all_of(group, status, str(error))
+            if error.gone:
+                return all_of(group, ChangeStatus.CONFLICT, str(error))
+            return all_of(group, ChangeStatus.REFUSED, str(error), error.code or "Unknown")
         done = self.actuator.settled(resource)
         return all_of(group, ChangeStatus.APPLIED if done else ChangeStatus.SETTLING)
 
@@ -165,6 +166,7 @@ class Writer(NamedTuple):
             ChangeState.APPLIED if ours else ChangeState.ABANDONED,
             EntryKind.APPLIED if ours else EntryKind.NOT_APPLIED,
             detail=made[0].detail,
+            refused_as=made[0].code,
         )
 
     def _move(
@@ -175,6 +177,7 @@ class Writer(NamedTuple):
         to: ChangeState,
         kind: EntryKind,
         detail: str = "",
+        refused_as: str = "",
     ) -> IncidentState:
         now = self.clock()
         moved = tuple(
@@ -182,6 +185,7 @@ class Writer(NamedTuple):
                 update={
                     "state": to,
                     "detail": detail or t.detail,
+                    "refused_as": refused_as,
                     "ended_at": now if to in _ENDS else None,
                 }
             )

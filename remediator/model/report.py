@@ -57,6 +57,8 @@ class ChangeResult(Record):
     change: Change
     status: ChangeStatus
     detail: str = ""
+    code: str = ""
+    """AWS's own, where it has refused it for good: the same write would be refused again."""
 
     @property
     def in_effect(self) -> bool:

@@ -1,13 +1,11 @@
 """One turn: look, rule, reserve, schedule the next look, act, record."""
 
 from collections.abc import Sequence
-from itertools import chain
 
-from remediator.decide import effects, guardrails, learned, pacing
+from remediator.decide import effects, guardrails, learned, pacing, refusals
 from remediator.model import (
     Cause,
     ChangeResult,
-    ChangeStatus,
     FollowUp,
     FollowUpDecision,
     GuardedPlan,
@@ -22,7 +20,7 @@ from remediator.model import (
 from remediator.render import announcing
 from remediator.runbook import memory, outcomes
 from remediator.runbook.turn import Turn
-from remediator.settings_table import BISECT, CAPTURED
+from remediator.settings_table import BISECT
 from remediator.state import ChangeState, EntryKind, IncidentState
 
 
@@ -65,7 +63,7 @@ def approved(turn: Turn, plan: GuardedPlan, by: str) -> Report:
 
     guarded = turn.reserve(plan, exactly)
     if guarded.mode is Mode.APPLY and exactly(guarded):
-        return make(turn, guarded, refused_is_final=True)
+        return make(turn, guarded, by_approval=True)
     return _plan_anew(turn, guarded if same else None)
 
 
@@ -99,14 +97,14 @@ def _plan_anew(turn: Turn, refused: GuardedPlan | None) -> Report:
     return conclude(turn, again, outcome)
 
 
-def make(turn: Turn, guarded: GuardedPlan, *, refused_is_final: bool = False) -> Report:
+def make(turn: Turn, guarded: GuardedPlan, *, by_approval: bool = False) -> Report:
     """Make what is allowed, and was paid for."""
     case = turn.case
     turn.put_off(pacing.pause_after(turn.state, case, guarded))
     wanted = {change.setting: change.after for change in guarded.allowed}
     turn.update(
         turn=turn.state.turn + 1,
-        going_on_approved=refused_is_final,
+        going_on_approved=by_approval,
         before=effects.snapshot(case.at, case.signals),
         cause=case.diagnosis.cause,
         diagnosis=case.diagnosis,
@@ -115,10 +113,11 @@ def make(turn: Turn, guarded: GuardedPlan, *, refused_is_final: bool = False) ->
     )
     turn.notice_settings()
     results = turn.apply(guarded)
-    again = None if refused_is_final else _after_refusal(turn, results)
-    if again is not None:
-        guarded, results = again, turn.apply(again)
-    return conclude(turn, guarded, _made(turn, results))
+    again = _after_refusal(turn)
+    if again is None:
+        return conclude(turn, guarded, _made(turn, results))
+    turn.notes = (*turn.notes, f"AWS has refused it, and it was planned again: {_said(results)}")
+    return act(turn, again)
 
 
 def _made(turn: Turn, results: Sequence[ChangeResult]) -> Outcome:
@@ -126,17 +125,21 @@ def _made(turn: Turn, results: Sequence[ChangeResult]) -> Outcome:
     return Outcome(status=status, reason=reason, results=tuple(results), at=turn.session.clock())
 
 
-def _after_refusal(turn: Turn, results: Sequence[ChangeResult]) -> GuardedPlan | None:
-    """What may still be made once AWS has refused a part: batches split alone, where the consumer's
-    role may not write to the destination; less reserved, where the account's own minimum is
-    another than we thought."""
-    refused = [r for r in results if r.status is ChangeStatus.REFUSED]
-    captured = {row.name for row in chain(*CAPTURED)}
-    uncaptured = any(result.change.setting in captured for result in refused)
-    if not uncaptured and learned.told_by(result.detail for result in refused) is None:
+def _said(results: Sequence[ChangeResult]) -> str:
+    """AWS's own words."""
+    return "; ".join(dict.fromkeys(result.detail for result in results if result.code))
+
+
+def _after_refusal(turn: Turn) -> GuardedPlan | None:
+    """What may be made, or asked for, once AWS has refused a part and has told why: batches split
+    alone, where the consumer's role may not write to the destination; less reserved, where the
+    account's own minimum is another than we thought; else another lever."""
+    taught = refusals.taught(turn.state, turn.at)
+    if taught is None:
         return None
-    again = turn.rule(usable=False if uncaptured else None)
-    return again if again.allowed else None
+    turn.state = taught
+    again = turn.reserve()
+    return again if again.allowed or again.awaiting_approval else None
 
 
 def conclude(

@@ -7,9 +7,9 @@ from remediator.decide import (
     caution,
     forecast,
     guardrails,
-    learned,
     ownership,
     planning,
+    refusals,
     verification,
 )
 from remediator.decide.case import Case
@@ -112,12 +112,11 @@ class Look:
         *,
         wish: Plan | None = None,
         approved: Plan | None = None,
-        usable: bool | None = None,
     ) -> GuardedPlan:
         """The plan, ruled on; ``wish``: that very plan, and not one that is made now; ``approved``:
         one that a person has approved."""
         ledger = own_ledger(ledger or self.ledger(), self.known)
-        case = self.weighed(ledger, usable)
+        case = self.weighed(ledger)
         tried = self.known.tried if self.known else ()
         wish = approved or wish or planning.plan(self.incident.incident_id, case, tried)
         around = self._surroundings(ledger, approved=approved is not None)
@@ -149,15 +148,15 @@ class Look:
         """Why nothing of ours may be taken back now; ``None`` if it may."""
         return self.session.undo_held_back(self.incident, self.target, self.case.policy)
 
-    def weighed(self, ledger: AccountLedger, usable: bool | None = None) -> Case:
+    def weighed(self, ledger: AccountLedger) -> Case:
         """The case, with what levers turn on."""
         return caution.weighed(
             self.case,
             claimed=ledger.claimed_by_others(self.incident.incident_id, self.at),
-            unreserved_minimum=learned.told_minimum(self.known),
+            unreserved_minimum=refusals.told_minimum(self.known),
             held=self.known is not None and verification.held(self.known, self.case),
             quarantine_arn=self.session.deployment.quarantine_arn,
-            destination_usable=self._destination_usable() if usable is None else usable,
+            destination_usable=self._destination_usable(),
             busiest=self._busiest(),
         )
 
@@ -171,6 +170,8 @@ class Look:
         return self._who
 
     def _destination_usable(self) -> bool | None:
+        if refusals.uncaptured(self.known, self.at):
+            return False
         mapping = self.case.evidence.mapping
         own = mapping.on_failure_destination if mapping else None
         ages = mapping is not None and mapping.maximum_record_age_seconds != -1

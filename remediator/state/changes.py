@@ -36,6 +36,8 @@ class TrackedChange(Record):
     turn: int = 0
     """Which turn of the incident made it; a turn is undone as a whole, newest first."""
     detail: str = ""
+    refused_as: str = ""
+    """AWS's code, where it has refused it for good. Empty: it was not refused, or not by AWS."""
     steps: tuple[Begun, ...] = ()
     """Of a change that takes several writes, those that were begun, oldest first."""
     ended_at: datetime | None = None
