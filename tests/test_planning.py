@@ -598,6 +598,16 @@ def test_a_record_that_goes_to_its_owners_destination_soon_is_left_to_their_boun
     assert poison_found(few_tries(0, maximum_retry_attempts=12)).changes
 
 
+@pytest.mark.parametrize(("a_minute", "waits"), [(6, True), (20, False)])
+def test_a_bound_that_does_not_come_is_waited_for_no_longer_than_ours_would_take(
+    a_minute: int, *, waits: bool
+) -> None:
+    """Several records that stand still share the tries that are counted: each has far fewer."""
+    own = "arn:aws:sns:eu-west-1:111122223333:failed"
+    seen = poison(errors=since(10, a_minute), maximum_retry_attempts=50, on_failure_destination=own)
+    assert bool(poison_found(seen).waits) is waits
+
+
 def poison_found(seen: Evidence) -> Plan:
     """The plan for a record that is proven to be to blame."""
     found = Diagnosis(cause=Cause.POISON_RECORD, path=(), detail=Detail.ISOLATED, proven=True)

@@ -74,9 +74,8 @@ def waits(here: Case) -> str:
     if found.cause is Cause.POISON_RECORD and (gone := _given_up_by_its_owner(here)):
         return gone
     minutes = proven_in(here)
-    if (
-        minutes is None or found.detail is Detail.UNDECIDED
-    ):  # there is no split to be saved any more
+    # What is undecided was split already.
+    if minutes is None or found.detail is Detail.UNDECIDED:
         return ""
     soon = "a minute" if minutes <= 1 else f"{ceil(minutes)} minutes"
     return (
@@ -87,14 +86,16 @@ def waits(here: Case) -> str:
 
 def _given_up_by_its_owner(here: Case) -> str:
     """Why the mapping's own bound is left to do it: it has, or it will, to its own destination, no
-    later than a restart and what a record is given by us. Empty: there is no such bound."""
+    later than a restart and what a record is given by us. Empty: there is no such bound, or more
+    fails than one record's tries, and for longer than ours take: then several share them."""
     signals, mapping = here.signals, here.evidence.mapping
     errors, came = points_of(without_incomplete_minute(here.evidence), Metric.ERRORS), signals.onset
     if mapping is None or not mapping.retries_bounded or not errors or came is None:
         return ""
     since = [(at, count) for at, count in errors if at + MINUTE > came]
     failed = sum(count for _, count in since)
-    left = _tries(mapping, mapping.maximum_retry_attempts, split=mapping.bisect_on_error) - failed
+    tries = _tries(mapping, mapping.maximum_retry_attempts, split=mapping.bisect_on_error)
+    left = tries - failed
     if left <= 0 and signals.error_share == 0 and signals.failing_minutes == 0:
         return (
             "what stood still was tried as often as the mapping's own settings let it be, and "
@@ -107,7 +108,7 @@ def _given_up_by_its_owner(here: Case) -> str:
     left -= (here.at - since[-1][0] - MINUTE).total_seconds() / each  # not published yet
     ours = float(here.policy.forecast.usual_restart_seconds)
     ours += each * _tries(mapping, here.policy.limits.retry_attempts, split=True)
-    if each * left > ours:
+    if each * left > ours or each * (failed - tries) > max(each * tries, ours):
         return ""
     return (
         f"the mapping's own bound gives the record up in about {each * max(0.0, left):.0f} s, to "
@@ -292,9 +293,4 @@ def _bounded(here: Case, mapping: MappingState) -> Wanted | Pass:
     }
 
 
-REMEDY = Remedy(
-    NAME,
-    propose,
-    permissions=("lambda:UpdateEventSourceMapping",),
-    caveats=CAVEATS,
-)
+REMEDY = Remedy(NAME, propose, permissions=("lambda:UpdateEventSourceMapping",), caveats=CAVEATS)
