@@ -1,6 +1,6 @@
 """Whether more fails than before by no more than chance. Pure."""
 
-from math import exp, lgamma, log
+from remediator.evidence.counts import at_least
 
 
 def by_chance(failed: float, tried: float, failed_before: float, tried_before: float) -> bool:
@@ -9,15 +9,7 @@ def by_chance(failed: float, tried: float, failed_before: float, tried_before: f
     One more failure than was seen counts: few tries without any say little.
     """
     usually = (failed_before + 1) / (tried_before + 1)
-    return _at_least(failed, usually * tried) >= _SELDOM
+    return at_least(failed, usually * tried) >= _SELDOM
 
 
 _SELDOM = 0.05
-
-
-def _at_least(count: float, expected: float) -> float:
-    """How likely so many are where so many were to be expected (Poisson)."""
-    if expected <= 0:
-        return 1.0
-    fewer = (exp(n * log(expected) - expected - lgamma(n + 1)) for n in range(min(int(count), 100)))
-    return 1 - sum(fewer)

@@ -105,15 +105,17 @@ def _by_events(case: Case) -> _Words:
     if share is None:
         return _SILENT
     said = f"by the mapping's own counts, {share:.0%} of the usual records succeed"
-    return _for_or_against(share, _healthy_share(case), said)
+    return _for_or_against(share, share, _healthy_share(case), said)
 
 
-def _for_or_against(share: float, healthy: float, said: str) -> _Words:
-    """About as much as healthy places get done, or next to nothing; between them it is not told:
-    the mapping may have restarted."""
+def _for_or_against(share: float, at_most: float | None, healthy: float, said: str) -> _Words:
+    """About as much as healthy places get done, or next to nothing, and no more than that for all
+    that so few counts may mean (``at_most``); between them it is not told: the mapping may have
+    restarted."""
     if share > 0 and share >= _HALF * healthy:
         return said, None
-    return (None, said) if share <= NOTHING * healthy else _SILENT
+    few = at_most is not None and at_most < _HALF * healthy
+    return (None, said) if few and share <= NOTHING * healthy else _SILENT
 
 
 _HALF, _NEARLY = 0.5, 0.9
@@ -128,7 +130,7 @@ def _by_batches(case: Case) -> _Words:
     if partial or share is None:
         return _SILENT
     said = f"of the stream's batches, {share:.0%} of the usual succeed"
-    good, bad = _for_or_against(share, _healthy_share(case), said)
+    good, bad = _for_or_against(share, signals.batch_share_at_most, _healthy_share(case), said)
     return good, None if signals.others_invoke or signals.others_move else bad
 
 
@@ -159,9 +161,9 @@ def _by_reads(case: Case) -> _Words:
         by_one, beyond = by_one and _others_move_in_one_lane(case), False
     if by_one or beyond:
         return f"reads of the stream go on at {share:.0%} of what arrives", None
-    if alone and share <= NOTHING * enough:
-        return None, f"reads of the stream are down to {share:.0%} of what arrives"
-    return _SILENT
+    said = f"reads of the stream are down to {share:.0%} of what arrives"
+    bad = _for_or_against(share, signals.read_share_at_most, enough, said)[1]
+    return None, bad if alone else None
 
 
 def _reads_tell_little(case: Case) -> bool:
@@ -269,12 +271,13 @@ def _others_keep_pace(case: Case) -> bool:
     """Whether the rest has succeeded all the time, about as often as before, or less often by as
     much as less comes in, even in the busiest minute."""
     signals, shards = case.signals, case.evidence.open_shards
-    least, usual = signals.least_successes_per_minute, signals.usual_successes_per_minute
-    if least is None or not usual or not shards:
+    goes_on, usual = signals.successes_may_be, signals.usual_successes_per_minute
+    if goes_on is None or not usual or not shards:
         return True
     came, usually = signals.peak_arrival_per_second, signals.usual_arrival_per_second
     usual *= min(1.0, came / usually) if came and usually else 1.0
     share = 0.5 * ((shards - 1) / shards if shards > 1 else 0.5)
     typical = signals.failing_successes_per_minute
-    steady = min(least, least if typical is None else typical) >= share * usual
-    return least > 0 and (steady or _as_many_records(signals) or _as_much_work(signals, share))
+    steady = min(goes_on, goes_on if typical is None else typical) >= share * usual
+    some = bool(signals.successes_per_minute)
+    return some and (steady or _as_many_records(signals) or _as_much_work(signals, share))

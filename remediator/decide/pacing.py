@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from remediator.decide.case import Case
-from remediator.decide.proving import proven_in
+from remediator.decide.proving import proven_in, proven_soon
 from remediator.decide.remedies import QUIET_CAUSES, poison
 from remediator.model import GuardedPlan, Verdict, VerdictName
 from remediator.policy import Policy
@@ -125,7 +125,7 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
     every = case.policy.follow_up.every_seconds
     if state.looks_made >= case.policy.follow_up.most:
         return max(every, SLOW_SECONDS)
-    if state.going_on or poison.waits(case) or proven_in(case) is not None:
+    if state.going_on or poison.waits(case) or proven_soon(case) is not None:
         return case.policy.follow_up.soon_seconds
     if sees_to_it(state, case) or _fails_anew(state):
         return min(every, case.policy.follow_up.soon_seconds)
@@ -139,7 +139,9 @@ def interval(state: IncidentState, case: Case, verdict: Verdict | None = None) -
         return case.policy.follow_up.soon_seconds
     if not state.in_effect:
         # Nothing of ours to judge: look less often, for longer. A new alarm is a look, too.
-        every = min(every * (1 + state.looks_made // 3), 1800)
+        # What time proves is looked at once it has, however long that takes.
+        proven, seldom = proven_in(case), min(every * (1 + state.looks_made // 3), 1800)
+        every = seldom if proven is None else min(seldom, max(every, int(60 * proven)))
     slope = case.signals.age_slope
     if not case.signals.falling or not slope:
         return every

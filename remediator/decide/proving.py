@@ -5,20 +5,25 @@ from math import log
 from remediator.decide.case import Case
 from remediator.decide.failing import like_a_clock
 from remediator.decide.health import by_chance, rest_gets_on, testimony
+from remediator.decide.silent import lanes_or_most_at_once
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Cause
 
 
-def proven_in(case: Case) -> float | None:
+def proven_soon(case: Case) -> float | None:
     """Minutes until time alone proves it, where that is sooner than a restart could show."""
-    found, knobs = case.diagnosis, case.policy.forecast
-    if found.cause is not Cause.POISON_RECORD or found.proven:
-        return None
-    minutes = shows_in(case)
+    minutes, knobs = proven_in(case), case.policy.forecast
     late = case.signals.late_by(case.policy.thresholds.metric_delay_seconds)
     soon = minutes is not None and 60 * (minutes - 1) <= knobs.usual_restart_seconds + late
     return minutes if soon else None
+
+
+def proven_in(case: Case) -> float | None:
+    """Minutes until time alone proves it, where nothing has yet."""
+    found = case.diagnosis
+    waits = found.cause is Cause.POISON_RECORD and not found.proven
+    return shows_in(case) if waits else None
 
 
 def shows_in(case: Case) -> float | None:
@@ -30,7 +35,7 @@ def shows_in(case: Case) -> float | None:
     since it fails, the next one may show that.
     """
     signals, enough = case.signals, case.policy.thresholds.chance
-    chance, still, lanes = by_chance(case), signals.still_minutes, signals.lanes
+    chance, still, lanes = by_chance(case), signals.still_minutes, lanes_or_most_at_once(case)
     if _began_just_now(case):
         return 1.0
     if chance is None or not still or not lanes or lanes == 1:

@@ -45,8 +45,7 @@ def most_lanes_try_in_vain(case: Case) -> bool:
     tried, usual = signals.successes_per_minute, signals.usual_successes_per_minute
     hidden = mapping is not None and mapping.reports_partial_batches
     alone = case.evidence.sibling_mappings == 0 and signals.others_invoke is not None
-    running = (series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS) or Series()).values
-    lanes = signals.lanes or max(running, default=0.0)  # of another account's stream
+    lanes = lanes_or_most_at_once(case)
     if not hidden or not alone or tried is None or not usual or not lanes:
         return False
     drains = (signals.busy_share or 1.0) >= case.policy.thresholds.busy_share
@@ -60,6 +59,12 @@ def most_lanes_try_in_vain(case: Case) -> bool:
 
 
 _MOST_OF_THEM = 0.5
+
+
+def lanes_or_most_at_once(case: Case) -> float:
+    """How many invocations the mapping may run at once; of another account's stream, has run."""
+    running = (series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS) or Series()).values
+    return case.signals.lanes or max(running, default=0.0)
 
 
 def _works_for_nothing(case: Case) -> bool:

@@ -59,7 +59,7 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
         age_seconds=now_seconds,
         highest_age_seconds=max(age for _, age in at_least[-2:]),
         age_slope=1.0 if silent else gradient,
-        oldest_slope=1.0 if silent else _since_it_came(beyond),
+        oldest_slope=1.0 if silent else _of_the_oldest(beyond, still_since(evidence, beyond)),
         age_jump_seconds=age_jump_seconds(points, always.normal_age_seconds),
         late_minutes=_late_for(at_least, late),
         climbing_minutes=_newest_run([now >= was for (_, was), (_, now) in pairwise(beyond)]),
@@ -71,12 +71,15 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
     )
 
 
-def _since_it_came(points: Sequence[tuple[datetime, float]]) -> float | None:
-    """The slope since the oldest record has arrived: what was before is of other records."""
+def _of_the_oldest(points: Sequence[tuple[datetime, float]], still: datetime) -> float | None:
+    """The slope since the oldest record has arrived: what was before is of other records. By all
+    the minutes in which it has not moved: the beat of its tries is much of a few."""
     newest, age = points[-1]
     came = newest - timedelta(seconds=age)
     mine = [(at, seconds) for at, seconds in points if at > came]
-    return slope(mine) if len(mine) >= LAST_MINUTES else None
+    if len(mine) < LAST_MINUTES:
+        return None
+    return slope(mine, newest=max(4, sum(at >= still for at, _ in mine)))
 
 
 def _late_for(points: Sequence[tuple[datetime, float]], late: float) -> float:

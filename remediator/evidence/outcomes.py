@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from math import exp, lgamma, log
 from statistics import fmean, median, median_low
 
 from remediator.evidence.arrivals import on_time
 from remediator.evidence.chances import one_by_chance, stands_still_by_chance
+from remediator.evidence.counts import at_least, goes_on_at
 from remediator.evidence.evenness import Minutes, spread
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
@@ -61,6 +61,7 @@ def measure_errors(evidence: Evidence, thresholds: Thresholds, known: Signals) -
             failing_since=active[begin][0] if begin < len(active) else None,
             successes_per_minute=fmean(_succeeded(newest)),
             least_successes_per_minute=min(_succeeded(newest)),
+            successes_may_be=goes_on_at(_succeeded(newest)),
             newest_error_share=min(1.0, newest[-1][2] / newest[-1][1]),
             usual_successes_per_minute=_usual_successes(active, begin),
             failing_successes_per_minute=median(_succeeded(failing)) if failing else None,
@@ -230,13 +231,7 @@ def _successes_by_chance(evidence: Evidence, failing: Minutes) -> float | None:
     while since and not any(_succeeded(since[-1:])):
         since.pop()
     expected = sum(count for _, count, _ in since) / (tried + 2)
-    fine = min(round(sum(_succeeded(since))), _ENOUGH)
-    fewer = (exp(k * log(expected) - expected - lgamma(k + 1)) for k in range(fine))
-    return min(1.0, max(0.0, 1 - sum(fewer))) if expected else 1.0
-
-
-# Successes to count: that so many or more are chance is no less likely than that still more are.
-_ENOUGH = 100
+    return min(1.0, max(0.0, at_least(round(sum(_succeeded(since))), expected)))
 
 
 def _quiet_before(evidence: Evidence, failing: Minutes) -> bool | None:

@@ -30,6 +30,8 @@ class Signals(Record):
     successes_per_minute: float | None = None
     least_successes_per_minute: float | None = None
     """In the worst of the newest minutes: what succeeds all the time, not only since a moment."""
+    successes_may_be: float | None = None
+    """A minute, as many as the newest minutes may mean: few of them come and go by chance."""
     newest_error_share: float | None = None
     usual_successes_per_minute: float | None = None
     error_share: float | None = None
@@ -81,8 +83,10 @@ class Signals(Record):
     event_share: float | None = None
     """Records that succeed by the mapping's own event counts since it fails, against the usual."""
     batch_share: float | None = None
-    """Batches of streams that succeed since it fails, in the worst of the newest minutes, against
-    the usual: no fewer than told. ``None`` where another stream may feed the function."""
+    """Batches of streams that succeed since it fails, against the usual: no fewer than told, and no
+    more than the newest minutes may mean. ``None`` where another stream may feed the function."""
+    batch_share_at_most: float | None = None
+    """The same, as much as so few of them may mean."""
     others_invoke: bool | None = None
     """Whether the function is invoked by something else than streams, too."""
     others_move: bool | None = None
@@ -99,6 +103,8 @@ class Signals(Record):
     """New records that this mapping alone reads since it fails, against what arrives."""
     read_share_at_least: float | None = None
     """The same, if every failed batch was read again and was full."""
+    read_share_at_most: float | None = None
+    """The same, if none was counted again, and as much as so few of them may mean."""
     reads_dropped: bool | None = None
     """Whether reads have come down by about one shard's share, so that the rest surely goes on."""
     reads_outrun: bool | None = None

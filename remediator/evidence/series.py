@@ -216,12 +216,12 @@ def lanes_of(evidence: Evidence) -> int | None:
     return min(lanes, reserved) if reserved else lanes
 
 
-def slope(points: Sequence[tuple[datetime, float]]) -> float | None:
-    """The median slope of all pairs of the newest four points, per second (Theil and Sen): neither
-    the bend where a climb began nor the beat of the retries sets it. Needs two points."""
+def slope(points: Sequence[tuple[datetime, float]], newest: int = 4) -> float | None:
+    """The median slope of all pairs of the newest points, per second (Theil and Sen): neither the
+    bend where a climb began nor the beat of the retries sets it. Needs two points."""
     slopes = [
         (after - before) / (later - earlier).total_seconds()
-        for (earlier, before), (later, after) in combinations(points[-4:], 2)
+        for (earlier, before), (later, after) in combinations(points[-newest:], 2)
         if later > earlier
     ]
     return median(slopes) if slopes else None

@@ -12,6 +12,7 @@ from math import log
 from statistics import median
 
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
+from remediator.evidence.counts import goes_on_at, may_be
 from remediator.evidence.course import whole_until
 from remediator.evidence.explained import normal_age_seconds
 from remediator.evidence.metrics import Metric
@@ -128,10 +129,12 @@ def _batches(evidence: Evidence, since: datetime, known: Signals) -> Signals:
     if not failing or not usual:
         return Signals()
     done = [max(0.0, counts[at] - errors[at]) for at in failing]
-    least = min(*done[-LAST_MINUTES:], median(done))
     alone = usual >= 0.9 * _usual(whole.__getitem__, list(whole), since)
+    times = (_longer(known) if alone else 1.0) / usual
     return Signals(
-        batch_share=least / usual * (_longer(known) if alone else 1.0), others_invoke=not alone
+        batch_share=times * min(median(done), goes_on_at(done)),
+        batch_share_at_most=times * may_be(sum(done)) / len(done),
+        others_invoke=not alone,
     )
 
 
@@ -228,6 +231,7 @@ def _reads(evidence: Evidence, since: datetime) -> Signals:
     at_most = sum(_beside(evidence, Metric.ERRORS, failing).values())
     return Signals(
         read_share=max(0.0, read - again) / came,
+        read_share_at_most=may_be(read) / came,
         read_share_at_least=max(0.0, read - at_most * mapping.batch_size) / came,
         reads_dropped=shards > 1 and 0.9 * (shards - 1) <= shards * read / came <= shards - 0.5,
         reads_outrun=sum(count for at, count in reads.items() if at > since)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from math import ceil
 
 from remediator.decide.case import Case
-from remediator.decide.proving import proven_in
+from remediator.decide.proving import proven_soon
 from remediator.decide.remedies.base import (
     Pass,
     Remedy,
@@ -73,7 +73,7 @@ def waits(here: Case) -> str:
     found = here.diagnosis
     if found.cause is Cause.POISON_RECORD and (gone := _given_up_by_its_owner(here)):
         return gone
-    minutes = proven_in(here)
+    minutes = proven_soon(here)
     # What is undecided was split already.
     if minutes is None or found.detail is Detail.UNDECIDED:
         return ""
