@@ -747,6 +747,10 @@ KINDS: Mapping[str, tuple[Evidence, Cause]] = {
         saturated(duration_ms=since(10, 5000, 300), duration_max_ms=8000),
         Cause.SLOW_CONSUMER,
     ),
+    "more lanes have smaller batches, which take no longer than before: nothing is saturated": (
+        saturated(invocations=since(10, 1500, 60), duration_ms=since(10, 330, 300)),
+        Cause.SLOW_CONSUMER,
+    ),
     "more comes in than its batches hold, whoever else calls the function": (
         evidence(
             iterator_age_ms=climbing(0.6, 8),

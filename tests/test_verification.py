@@ -120,6 +120,7 @@ BEFORE = Snapshot(
     concurrency=1,
     successes_per_minute=60,
     lane_rate=1.0,
+    busy_lanes=1.0,
     processed_per_second=1.0,
 )
 HEALTHY: dict[str, Any] = {
@@ -132,6 +133,15 @@ HEALTHY: dict[str, Any] = {
     "lane_rate": 1.0,
     "processed_per_second": 1.0,
     "falling": False,
+}
+
+
+# Five lanes, of which each takes five times as long for as much.
+SLOWER: dict[str, Any] = {
+    "lane_rate": 0.2,
+    "duration_ms": 5000.0,
+    "concurrency": 5.0,
+    "busy_lanes": 5.0,
 }
 
 
@@ -186,12 +196,14 @@ R, I, U, W, E = (  # noqa: E741 - one letter a verdict keeps the table narrow
             id="more lanes run, each of which gets as much done",
         ),
         pytest.param(signals(900, throttle_share=0.5), W, id="throttles rose"),
-        pytest.param(signals(900, lane_rate=0.2), W, id="each lane slower, all together no faster"),
+        pytest.param(signals(900, **SLOWER), W, id="each lane slower, all together no faster"),
         pytest.param(
             signals(900, lane_rate=0.5, processed_per_second=5.0), I, id="slower, but more is done"
         ),
         pytest.param(
-            signals(900, lane_rate=None, duration_ms=4000.0), W, id="each invocation longer"
+            signals(900, lane_rate=None, duration_ms=4000.0, concurrency=4.0),
+            W,
+            id="each invocation longer",
         ),
         pytest.param(
             signals(
@@ -294,7 +306,7 @@ def test_a_recovery_shows_in_the_age_as_a_whole_too() -> None:
 
 
 def test_lanes_that_go_with_an_isolation_are_not_blamed_for_what_fails_in_them() -> None:
-    slower = signals(900, lane_rate=0.2)
+    slower = signals(900, **SLOWER)
     assert verdict(slower) is W
     both = shown(slower, 3, ISOLATING, MAPPING_CHANGE)
     assert judge(BEFORE, NOW, slower, DEFAULTS, seen=both).verdict is U
@@ -403,7 +415,7 @@ def test_lanes_that_are_refused_at_times_are_no_harm_where_all_together_get_more
 
 def test_what_comes_long_after_all_was_well_with_it_is_no_doing_of_a_raise() -> None:
     """But for what the neighbours lack (invariant 4): its lanes are still there."""
-    fails, slower = signals(900, error_share=0.9), signals(900, lane_rate=0.2)
+    fails, slower = signals(900, error_share=0.9), signals(900, **SLOWER)
     starves = signals(900, others_throttles_per_minute=12.0)
     assert [verdict(each) for each in (fails, slower, starves)] == [W, W, W]
     assert [verdict(each, settled=True) for each in (fails, slower, starves)] == [U, U, W]
@@ -428,14 +440,40 @@ def test_throttles_beyond_the_functions_own_are_those_of_its_neighbours() -> Non
 def test_lanes_of_other_mappings_are_seen_at_work_too_and_are_not_ours_to_judge_by() -> None:
     """What they get done is not seen, and with more of ours among them the mean is another one: it
     is slower only if the longest invocations take longer, too."""
-    slower, longer = signals(900, lane_rate=0.2), signals(900, lane_rate=0.2, duration_ms=5000)
+    slower, longer = signals(900, lane_rate=0.2), signals(900, **SLOWER)
     longest = longer.model_copy(update={"usual_duration_max_ms": 2000.0, "duration_max_ms": 8000.0})
-    assert [verdict(each) for each in (slower, longer, longest)] == [W, W, W]
+    assert [verdict(each) for each in (slower, longer, longest)] == [U, W, W]
     assert [verdict(each, shared=True) for each in (slower, longer, longest)] == [U, U, W]
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param({}, W, id="more lanes, slower and longer, and together no more"),
+        pytest.param({"concurrency": 5.0}, U, id="as many lanes as before: another thing's"),
+        pytest.param({"duration_ms": 4500.0}, U, id="they take as long as before"),
+        pytest.param({"lane_rate": 0.5}, U, id="five times 0.2 is twice as much as once 0.5"),
+    ],
+)
+def test_a_raise_is_blamed_for_slower_lanes_by_what_is_alike_before_and_after(
+    before: dict[str, Any], told: VerdictName
+) -> None:
+    """What is read in a minute is not what is done in it, throttled or in a burst."""
+    was = BEFORE.model_copy(update={"processed_per_second": 9.0, **before})
+    assert verdict(signals(900, **SLOWER | {"age_slope": 0.9}), was) is told
+
+
+def test_what_stood_still_before_tells_by_how_much_the_next_witness_has_grown() -> None:
+    """No number is a fifth more than nothing."""
+    before = BEFORE.model_copy(update={"head_per_second": 0.0})
+    read, done = {"processed_per_second": 5.0}, {"head_per_second": 0.5}
+    assert gained(before, NOW, shown(signals(900, **read, **done)))
+    assert not gained(before, NOW, shown(signals(900, **done)))
+    assert not gained(before, NOW, shown(signals(900, **read, head_per_second=0.0)))
+
+
 def test_slower_lanes_are_not_those_of_a_cold_start() -> None:
-    slower = signals(900, lane_rate=0.2)
+    slower = signals(900, **SLOWER)
     assert verdict(slower, minutes=1) is E
     assert verdict(slower, minutes=2) is W
 
@@ -457,7 +495,7 @@ def test_lanes_that_have_no_more_to_do_are_not_slow_for_what_stands_behind(
     arrives: float | None, done: float, slope: float, busy: float, told: VerdictName
 ) -> None:
     """Ten lanes share what one could do; what is stuck in one of them is no doing of theirs."""
-    lanes = {"lane_rate": 0.1, "concurrency": 10.0, "busy_share": busy}
+    lanes = {"lane_rate": 0.1, "duration_ms": 9000.0, "concurrency": 10.0, "busy_share": busy}
     after = signals(
         900, **lanes, arrival_per_second=arrives, processed_per_second=done, age_slope=slope
     )
@@ -469,7 +507,7 @@ def test_lanes_whose_longest_batches_take_no_longer_are_not_slower(
     longest: float, told: VerdictName
 ) -> None:
     """What they read a minute comes in bursts."""
-    slower = signals(900, lane_rate=0.2, duration_max_ms=longest, usual_duration_max_ms=30_000.0)
+    slower = signals(900, **SLOWER, duration_max_ms=longest, usual_duration_max_ms=30_000.0)
     assert verdict(slower) is told
 
 

@@ -27,6 +27,7 @@ def snapshot(at: datetime, signals: Signals) -> Snapshot:
         concurrency=signals.concurrency,
         successes_per_minute=signals.successes_per_minute,
         lane_rate=signals.lane_rate,
+        busy_lanes=signals.busy_lanes,
         records_per_batch=signals.records_per_batch,
         processed_per_second=signals.processed_per_second,
         head_per_second=signals.head_per_second,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from remediator.decide.chance import by_chance
 from remediator.decide.effects import Effect
 from remediator.decide.failing import CLOCK
+from remediator.decide.saturation import takes_longer
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.model import MappingState
 from remediator.policy import Policy
@@ -119,10 +120,11 @@ def slower_for_nothing(
     """More lanes, each slower, and together no faster: what stands behind is saturated.
 
     Only while it still lags as before: smaller batches, too, make a lane slower for its records.
-    ``shared``: lanes of other mappings are seen at work, too, and what these get done is not: then
-    it goes by how long an invocation takes.
+    Where no more lanes run than before, something else has made them slow. ``shared``: lanes of
+    other mappings are seen at work, too, and what these get done is not: then it goes by how long
+    an invocation takes.
     """
-    if before is None or not _lags_as_before(before, after):
+    if before is None or not _lags_as_before(before, after) or not _more_run(before, after):
         return None
     slower = _slower_lanes(before, after, ratio, shared=shared)
     return Harm(slower, saturates=True) if slower else None
@@ -153,9 +155,10 @@ _ALL_OF_IT, _NO_MORE = 0.95, 1.2
 def _slower_lanes(before: Snapshot, after: Snapshot, ratio: float, *, shared: bool) -> str | None:
     if shared or after.lane_rate is None or before.lane_rate is None:
         return _longer_for_nothing(before, after, ratio)
-    if after.lane_rate * ratio > before.lane_rate:
+    longer = takes_longer(before.duration_ms, after.duration_ms, ratio)
+    if after.lane_rate * ratio > before.lane_rate or not longer:
         return None
-    if more_done(before, after):
+    if more_done(before, after) or _more_together(before, after):
         return None
     return (
         f"a lane gets {after.lane_rate:.3g} records a second done instead of "
@@ -170,6 +173,21 @@ def _lags_as_before(before: Snapshot, after: Snapshot) -> bool:
     return not smaller and not falls
 
 
+def _more_run(before: Snapshot, after: Snapshot) -> bool:
+    was, now = before.concurrency, after.concurrency
+    return was is None or now is None or now > was
+
+
+def _more_together(before: Snapshot, after: Snapshot) -> bool:
+    """Whether all lanes at work get more done, each by what it gets done: of what is read in the
+    best minute some waits, and batches hold no more than they do."""
+    was, now = (
+        one.lane_rate * one.busy_lanes if one.lane_rate and one.busy_lanes else None
+        for one in (before, after)
+    )
+    return grew(was, now, _MORE_DONE)
+
+
 def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str | None:
     if not grew(before.duration_ms, after.duration_ms, ratio):
         return None
@@ -180,16 +198,20 @@ def _longer_for_nothing(before: Snapshot, after: Snapshot, ratio: float) -> str 
 
 def more_done(before: Snapshot, after: Snapshot) -> bool:
     """By the best witness that was seen both times: where the oldest record has got to, what was
-    read, what succeeded. Of more successes whose batches may be smaller, while the oldest grows
-    older by a second a second, nobody can say it."""
+    read, what succeeded. How much more it is than nothing, the next one says. Of more successes
+    whose batches may be smaller, while the oldest grows older by a second a second, nobody can."""
     names = ["head_per_second", "processed_per_second", "successes_per_minute"]
     if after.records_per_batch is None and (after.age_slope or 0.0) >= CLOCK:
         names.pop()
     for name in names:
         was, now = getattr(before, name), getattr(after, name)
-        if was is not None and now is not None:
-            return grew(was, now, 1.2)
+        if was is not None and now is not None and (was or not now):
+            return grew(was, now, _MORE_DONE)
     return False
+
+
+# Times as much, from which it is more.
+_MORE_DONE = 1.2
 
 
 def _rose(before: float | None, after: float | None, by: float) -> bool:

@@ -50,8 +50,9 @@ def saturates_downstream(case: Case) -> Finding:
         return unseen("the course of a lane's work and of concurrency", *readings)
     most = max(rate, _at_least(case))
     slower = most * ratio <= min(usual, signals.narrow_lane_rate or usual)
+    slower = slower and takes_longer(signals.usual_duration_ms, signals.duration_ms, ratio)
     wider = running >= ratio * max(1.0, before)
-    no = "a lane gets as much done as before, or no more of them run"
+    no = "a lane gets as much done as before or takes no longer, or no more of them run"
     return when(slower and wider, yes if slower and wider else no, *readings)
 
 
@@ -102,6 +103,13 @@ def as_quick_as_ever(signals: Signals, ratio: float, longest: float | None = Non
     usual = signals.usual_duration_max_ms
     longest = signals.duration_max_ms if longest is None else longest
     return longest is not None and bool(usual) and longest < (1 + ratio) / 2 * (usual or 0.0)
+
+
+def takes_longer(before: float | None, now: float | None, ratio: float) -> bool:
+    """Whether an invocation takes so much longer than before that lanes may be slower by a ratio.
+    A slower lane takes longer for what it has in hand: else its batches are smaller, or what was
+    read before was not yet done."""
+    return before is None or now is None or now >= (1 + ratio) / 2 * before
 
 
 def _slow_since_a_deploy(case: Case) -> bool:

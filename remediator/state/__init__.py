@@ -57,6 +57,7 @@ class Snapshot(Record):
     concurrency: float | None = None
     successes_per_minute: float | None = None
     lane_rate: float | None = None
+    busy_lanes: float | None = None
     records_per_batch: float | None = None
     processed_per_second: float | None = None
     head_per_second: float | None = None
