@@ -112,11 +112,14 @@ def _ends_in(case: Case, flow: Flow | None) -> float | None:
 
 
 def _came_at_once(signals: Signals) -> bool:
-    """Whether more than usual has come in since the oldest record did: else there is no burst whose
-    equally old records are worked off, and the age climbs since what is read is not done."""
-    came, usual = signals.arrived_since_oldest, signals.usual_arrival_per_second
-    age = signals.age_seconds
-    return came is None or not usual or not age or came >= _MORE_THAN_USUAL * usual * age
+    """Whether more than usual has come in since the oldest record did, or in one minute of late:
+    else there is no burst whose equally old records are worked off, and the age climbs since what
+    is read is not done."""
+    came, peak = signals.arrived_since_oldest, signals.peak_arrival_per_second
+    usual, age = signals.usual_arrival_per_second, signals.age_seconds
+    if came is None or not usual or not age:
+        return True
+    return max(came / age, peak or 0.0) >= _MORE_THAN_USUAL * usual
 
 
 _MORE_THAN_USUAL = 1.2
