@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen, when
 from remediator.decide.overload import (
-    SECONDS_BETWEEN_TRIES,
     all_are_taken,
-    fails_a_minute,
+    failing_share_of_lanes,
     loaded,
     more_than_full_batches_hold,
 )
@@ -46,7 +45,7 @@ def failing(case: Case) -> Finding:
         if _a_little_beside_the_work(case) and not sure:
             because = "little fails, and the lanes are busy with what succeeds"
             return Finding(NO, because, readings)
-        if _moves_on(case) and not sure and (_share_of_lanes(case) or 1.0) <= _A_LITTLE:
+        if _moves_on(case) and not sure and (failing_share_of_lanes(case) or 1.0) <= _A_LITTLE:
             because = "little fails, and no record stands still"
             return Finding(NO, because, readings)
         if not sure and _would_lag_anyway(case):
@@ -147,15 +146,6 @@ def _moves_on(case: Case) -> bool:
     steepest, fastest = case.policy.thresholds.stuck_slope, case.signals.age_slope
     oldest = case.signals.oldest_slope
     return fastest is not None and max(fastest, oldest or 0.0) < steepest / 2
-
-
-def _share_of_lanes(case: Case) -> float | None:
-    """The share of all lanes' time that goes to what fails: its own, and waiting to try again."""
-    signals, longest = case.signals, case.signals.duration_max_ms
-    if not signals.lanes or longest is None:
-        return None
-    each = longest / 1000 + SECONDS_BETWEEN_TRIES
-    return fails_a_minute(signals) * each / (60 * signals.lanes)
 
 
 # Of the lanes' work; where more comes in than usual, what fails may well come of that.

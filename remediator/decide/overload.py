@@ -22,6 +22,15 @@ def fails_a_minute(signals: Signals) -> float:
     return done * share / (1 - share) if share < 1 else inf
 
 
+def failing_share_of_lanes(case: Case) -> float | None:
+    """The share of all lanes' time that goes to what fails: its own, and waiting to try again."""
+    signals, longest = case.signals, case.signals.duration_max_ms
+    if not signals.lanes or longest is None:
+        return None
+    each = longest / 1000 + SECONDS_BETWEEN_TRIES
+    return fails_a_minute(signals) * each / (60 * signals.lanes)
+
+
 def all_are_taken(case: Case) -> bool:
     """Whether every lane is at work, or waits to try again what has failed in it."""
     signals = case.signals
