@@ -58,6 +58,15 @@ def test_a_burst_is_worked_off_while_its_age_climbs() -> None:
     assert cause_of(burst) is Cause.RECOVERING
 
 
+def test_what_waited_while_nothing_ran_is_worked_off_while_its_age_climbs() -> None:
+    let_go_on = read_ahead(
+        invocations=[60.0] * 20 + [0.0] * 6 + [60.0] * 4,
+        duration_ms=since(4, 1_000, 300),
+        duration_max_ms=since(4, 1_100, 500),
+    )
+    assert cause_of(let_go_on) is Cause.RECOVERING
+
+
 # --- a little that fails --------------------------------------------------------------------------
 
 

@@ -7,7 +7,9 @@ from remediator.decide import waiting
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.flow import Flow, bursts_in_a_few, observe
 from remediator.decide.meaning import loses_now
+from remediator.evidence.series import STREAM_FAMILY, minutes_seen
 from remediator.evidence.signals import LAST_MINUTES, Signals
+from remediator.evidence.work import work_of
 from remediator.model import (
     Detail,
 )
@@ -105,24 +107,35 @@ def _ends_in(case: Case, flow: Flow | None) -> float | None:
     busy = (signals.busy_share or 0.0) >= case.policy.thresholds.busy_share
     seen = (signals.age_seconds or 0.0) < case.evidence.window_seconds
     done = _done_at_most(signals) if seen else None
-    if flow is None or done is None or not busy or not _came_at_once(signals):
+    if flow is None or done is None or not busy or not _waits_since_one_time(case):
         return None
     drains = flow.drains_in(done)
     return None if drains in {None, inf} else drains
 
 
-def _came_at_once(signals: Signals) -> bool:
-    """Whether more than usual has come in since the oldest record did, or in one minute of late:
-    else there is no burst whose equally old records are worked off, and the age climbs since what
-    is read is not done."""
+def _waits_since_one_time(case: Case) -> bool:
+    """Whether what waits is about equally old, so that its age climbs while it is worked off: more
+    than usual has come in since the oldest did, or in one minute of late, or nothing was done for a
+    while. Else an age that climbs tells that what is read is not done."""
+    signals = case.signals
     came, peak = signals.arrived_since_oldest, signals.peak_arrival_per_second
     usual, age = signals.usual_arrival_per_second, signals.age_seconds
     if came is None or not usual or not age:
         return True
-    return max(came / age, peak or 0.0) >= _MORE_THAN_USUAL * usual
+    return max(came / age, peak or 0.0) >= _MORE_THAN_USUAL * usual or _stood_idle(case)
 
 
 _MORE_THAN_USUAL = 1.2
+
+
+def _stood_idle(case: Case) -> bool:
+    """Whether no lane was at work in some minute since the oldest record came; of the newest ones
+    not all is published."""
+    work, onset = work_of(case.evidence), case.signals.onset
+    if work is None or onset is None:
+        return False
+    lanes, minutes = dict(work.points), minutes_seen(case.evidence, STREAM_FAMILY)
+    return any(at >= onset and not lanes.get(at) for at in minutes[:-LAST_MINUTES])
 
 
 def _done_at_most(signals: Signals) -> float | None:
