@@ -56,6 +56,7 @@ from tests.evidence import (
     QUARANTINE,
     STREAM_ARN,
     case_of,
+    climbing,
     evidence,
     expiring,
     one_shard_fails,
@@ -264,6 +265,30 @@ WORDS: Mapping[str, tuple[Change, Evidence, Policy, Circumstances, Decision, str
         CALM,
         Decision.BLOCK,
         "human_change",
+    ),
+    "a human changed it before the record came that is the oldest now, while others were late": (
+        FACTOR,
+        slow_consumer(
+            iterator_age_ms=climbing(0.4, 14),
+            stream_iterator_age_ms=0,
+            mapping_last_modified=NOW - timedelta(minutes=7),
+        ),
+        Policy(),
+        CALM,
+        Decision.BLOCK,
+        "human_change",
+    ),
+    "a human changed it before anything was late": (
+        FACTOR,
+        slow_consumer(
+            iterator_age_ms=climbing(0.4, 5),
+            stream_iterator_age_ms=0,
+            mapping_last_modified=NOW - timedelta(minutes=7),
+        ),
+        Policy(),
+        CALM,
+        Decision.ALLOW,
+        "policy",
     ),
     "some fails and is given up uncaptured, by its owner's settings: more at once may lose more": (
         FACTOR,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from remediator.evidence.course import lags_since
 from remediator.evidence.metrics import Metric
 from remediator.model import Evidence, MappingState, Resource, ResourceKind, Value
 from remediator.settings_table import of
@@ -83,8 +84,10 @@ def _was_through(tracked: TrackedChange, seen: MappingState) -> bool:
 def edit_by_its_time(
     evidence: Evidence, mapping: MappingState, onset: datetime | None
 ) -> Edit | None:
-    """Where no earlier look is there to compare with: whether it was modified in mid-incident."""
-    changed = mapping.last_modified
+    """Where no earlier look is there to compare with: whether it was modified in mid-incident. That
+    began before the record came that is the oldest now, where others were late before it."""
+    changed, began = mapping.last_modified, lags_since(evidence)
+    onset = min((at for at in (onset, began) if at is not None), default=None)
     if changed is None or onset is None or changed <= onset + timedelta(minutes=1):
         return None
     if not by_a_person(mapping) or began_at(evidence, changed):

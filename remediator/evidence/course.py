@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from statistics import median
 
 from remediator.evidence.explained import normal_age_seconds
@@ -162,6 +163,18 @@ def alarming_ages(evidence: Evidence) -> Sequence[tuple[datetime, float]]:
 
 def _in_seconds(series: Series | None) -> list[tuple[datetime, float]]:
     return [(at, value / 1000) for at, value in series.points] if series else []
+
+
+def lags_since(evidence: Evidence) -> datetime | None:
+    """When the first record came of those that are far older than is normal, minute after minute
+    until now; ``None`` where none is."""
+    far = _FAR * normal_age_seconds(evidence)
+    newest = takewhile(lambda point: point[1] > far, reversed(ages(evidence)))
+    return min((at - timedelta(seconds=age) for at, age in newest), default=None)
+
+
+# Times the normal age, which no ripple of a healthy mapping reaches.
+_FAR = 2.0
 
 
 def course(
