@@ -147,6 +147,40 @@ def test_a_reservation_is_raised_together_with_the_lanes_that_drain_what_waits()
     assert "without" in lanes.why
 
 
+@pytest.mark.parametrize(
+    "said", [{"starting_position": "LATEST"}, {"maximum_record_age_seconds": 700}]
+)
+def test_room_is_made_at_once_for_the_lanes_there_are_where_a_restart_is_asked_for(
+    said: dict[str, Any],
+) -> None:
+    """Else it waited for lanes that somebody has to approve, and took room for them meanwhile."""
+    together = plan(refused())
+    assert [change.setting for change in together.changes] == [
+        "reserved_concurrency",
+        "parallelization_factor",
+    ]
+    (room,) = plan(refused(**said)).changes
+    assert (room.setting, room.after) == ("reserved_concurrency", 5)
+
+
+def refused(**said: Any) -> Evidence:
+    """Four lanes, of which a reservation lets two work, while far more comes in than that."""
+    usual: dict[str, Any] = {
+        "shards": 4,
+        "reserved_concurrency": 2,
+        "batch_size": 20,
+        "iterator_age_ms": climbing(1.0, 8),
+        "invocations": since(8, 20, 60),
+        "throttles": since(8, 60),
+        "duration_ms": since(8, 5_000, 2_000),
+        "duration_max_ms": since(8, 6_000, 3_000),
+        "concurrent_executions": 2,
+        "incoming_records": 2_400,
+        "read_records": since(8, 400, 2_400),
+    }
+    return throttled(**(usual | said))
+
+
 def test_a_reservation_alone_is_enough_where_little_waits() -> None:
     """It restarts nothing: what needs no restart is weighed as such."""
     seen = throttled(iterator_age_ms=climbing(0.8, 2), incoming_records=[60.0] * 30)

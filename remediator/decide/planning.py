@@ -22,7 +22,7 @@ from remediator.decide.remedies import (
     Remedy,
     poison,
 )
-from remediator.decide.remedies.base import leaning_on
+from remediator.decide.remedies.base import leaning_on, restart_asks
 from remediator.model import Cause, Change, Detail, Option, Plan, RemedyName
 from remediator.policy import Autonomy
 from remediator.settings_table import RESERVED_CONCURRENCY, RETRIES, of
@@ -94,12 +94,13 @@ def _choose(
     for remedy in _in_order(here):
         made, said = _first_fit((remedy,), here, tried)
         passed += said
-        candidates += [_candidate(here, made, asks=_asks(here, remedy))] if made else []
+        asks = _asks(here, remedy) or restart_asks(here, made)
+        candidates += [_candidate(here, made, asks=asks)] if made else []
     for together in TOGETHER.get(cause, ()):
         if not all(here.diagnosis.detail in each.details for each in together):
             continue
         made = _made_together(together, here, tried)
-        asks = any(_asks(here, remedy) for remedy in together)
+        asks = any(_asks(here, remedy) for remedy in together) or restart_asks(here, made)
         candidates += [_candidate(here, made, asks=asks)] if made else []
     if not candidates:
         return (), "", tuple(passed)

@@ -1,6 +1,6 @@
 """What a remedy is: one lever, the causes it is for, and what it would change."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from remediator import arns
@@ -12,6 +12,7 @@ from remediator.model import (
     RemedyName,
     Value,
 )
+from remediator.policy import Autonomy
 from remediator.setting import Setting
 from remediator.settings_table import CAPTURED, DESTINATION, RECORD_AGE, of
 
@@ -117,6 +118,17 @@ def restarting(here: Case, made: tuple[Change, ...]) -> tuple[Change, ...]:
         }
     )
     return (lift, *(leaning_on(change, lift.setting) for change in made))
+
+
+def restart_asks(here: Case, made: Sequence[Change]) -> bool:
+    """Whether a person is asked before the mapping restarts for changes: it starts at LATEST, or
+    its maximum record age has to be lifted meanwhile."""
+    mapping, policy = here.evidence.mapping, here.policy
+    if mapping is None or not any(of(change).restarts for change in made):
+        return False
+    misses = mapping.starting_position == "LATEST" and policy.latest_position is not Autonomy.AUTO
+    lifted = any(of(change) is RECORD_AGE for change in made)
+    return misses or (lifted and policy.record_age is not Autonomy.AUTO)
 
 
 def leaning_on(change: Change, setting: str) -> Change:
