@@ -124,6 +124,21 @@ def test_a_write_that_gets_no_answer_for_good_is_left_for_the_next_look_to_settl
     assert len(aws.written) == 3
 
 
+def test_what_holds_our_value_already_stays_ours_though_it_is_planned_once_more() -> None:
+    """It was planned by readings of before our own write: nobody else has set it (invariant 8)."""
+    aws, journal = Aws({MAPPING: {"parallelization_factor": 4}}), memory_journal()
+    made = TrackedChange(change=RAISE, state=ChangeState.APPLIED, at=NOW, turn=1)
+    journal.begin(state(mapping="mapping-1"))
+    lease = journal.acquire("mapping-1", "me", NOW, 180)
+    present = journal.load("incident-1")
+    assert lease is not None
+    assert present is not None
+    known = present.model_copy(update={"changes": (made,), "turn": 2})
+    after, results = Executor(aws, journal, lambda: NOW).apply(known, lease, plan(RAISE))
+    assert [result.status for result in results] == [ChangeStatus.ALREADY_SO]
+    assert after.changes[0].state is ChangeState.APPLIED
+
+
 def _split(n: int) -> Change:
     arn = kinesis_target("mapping-1").source_arn
     return Change(

@@ -158,6 +158,7 @@ class Writer(NamedTuple):
         group: Sequence[Change],
         made: Sequence[ChangeResult],
     ) -> IncidentState:
+        """How what was intended has ended; the same change of an earlier turn stays what it is."""
         ours = all(done.in_effect for done in made)
         return self._move(
             state,
@@ -167,6 +168,7 @@ class Writer(NamedTuple):
             EntryKind.APPLIED if ours else EntryKind.NOT_APPLIED,
             detail=made[0].detail,
             refused_as=made[0].code,
+            which=lambda tracked: tracked.state is ChangeState.INTENDED,
         )
 
     def _move(
@@ -178,6 +180,7 @@ class Writer(NamedTuple):
         kind: EntryKind,
         detail: str = "",
         refused_as: str = "",
+        which: Callable[[TrackedChange], bool] = lambda tracked: tracked.ours_to_undo,
     ) -> IncidentState:
         now = self.clock()
         moved = tuple(
@@ -189,7 +192,7 @@ class Writer(NamedTuple):
                     "ended_at": now if to in _ENDS else None,
                 }
             )
-            if t.change in group and t.ours_to_undo
+            if t.change in group and which(t)
             else t
             for t in state.changes
         )
