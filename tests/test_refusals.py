@@ -83,3 +83,18 @@ def test_what_a_freeze_holds_back_is_no_refusal_of_awss() -> None:
     assert taught is not None
     assert taught.tried == (LANES,)
     assert refusals.taught(taught, host.now) is None
+
+
+def test_what_was_made_beside_what_aws_refused_is_told_before_anything_else_is_planned() -> None:
+    """An answer that only asks for the next lever would leave a change of ours unsaid."""
+    host = started(Weather.OLD)
+    wanted = refusing(host, "parallelization_factor", "not for this source")
+    incident = alarmed(host)
+    told = host.reports[-1].outcome
+    assert told.status is Status.PARTLY_APPLIED
+    assert {result.change.setting for result in told.results if result.in_effect} == {
+        "retention_hours"
+    }
+    assert "not for this source" in told.reason
+    look(host, incident)
+    assert len(wanted) == 1

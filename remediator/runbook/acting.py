@@ -113,7 +113,7 @@ def make(turn: Turn, guarded: GuardedPlan, *, by_approval: bool = False) -> Repo
     )
     turn.notice_settings()
     results = turn.apply(guarded)
-    again = _after_refusal(turn)
+    again = _after_refusal(turn, results)
     if again is None:
         return conclude(turn, guarded, _made(turn, results))
     turn.notes = (*turn.notes, f"AWS has refused it, and it was planned again: {_said(results)}")
@@ -130,14 +130,18 @@ def _said(results: Sequence[ChangeResult]) -> str:
     return "; ".join(dict.fromkeys(result.detail for result in results if result.code))
 
 
-def _after_refusal(turn: Turn) -> GuardedPlan | None:
+def _after_refusal(turn: Turn, results: Sequence[ChangeResult]) -> GuardedPlan | None:
     """What may be made, or asked for, once AWS has refused a part and has told why: batches split
     alone, where the consumer's role may not write to the destination; less reserved, where the
-    account's own minimum is another than we thought; else another lever."""
+    account's own minimum is another than we thought; else another lever.
+
+    Not before the next look where another part was made: it is told first (invariant 9)."""
     taught = refusals.taught(turn.state, turn.at)
     if taught is None:
         return None
     turn.state = taught
+    if any(result.in_effect for result in results):
+        return None
     again = turn.reserve()
     return again if again.allowed or again.awaiting_approval else None
 
