@@ -12,6 +12,7 @@ from remediator.decide.tree import ROOT, TREE, Leaf, diagnose
 from remediator.evidence.metrics import Metric
 from remediator.model import Answer, Cause, Evidence, Gap, Reader, SourceKind
 from remediator.policy import Policy, Thresholds
+from tests.chapters import gathered
 from tests.evidence import (
     PIPELINES,
     READINGS,
@@ -59,8 +60,8 @@ CHAPTERS = (
     keys,
     flowing,
 )
-ALIKE: Alike = {name: told for chapter in CHAPTERS for name, told in chapter.ALIKE.items()}
-KINDS: Kinds = {name: told for chapter in CHAPTERS for name, told in chapter.KINDS.items()}
+ALIKE: Alike = gathered("ALIKE", CHAPTERS)
+KINDS: Kinds = gathered("KINDS", CHAPTERS)
 
 
 def cause_of(seen: Evidence, policy: Policy = POLICY) -> tuple[Cause, str]:

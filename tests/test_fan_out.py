@@ -46,7 +46,7 @@ from tests.evidence import NOW, case_of, climbing, read_contention, since
 from tests.histories import freeze
 from tests.stepwise import ID
 from tests.test_takeover import AFTER, BEFORE, NEW, OLD, Account, Incident, handed_over, there
-from tests.test_verification import state
+from tests.watching import state
 
 CONTENDED = Diagnosis(cause=Cause.READ_CONTENTION, detail=Detail.CALLS, path=())
 FREE = Policy(remedies={RemedyName.ENHANCED_FAN_OUT: RemedyPolicy(autonomy=Autonomy.AUTO)})

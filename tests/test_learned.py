@@ -13,6 +13,7 @@ from remediator.decide.learned import (
     was_wrong,
     while_it_shows,
 )
+from remediator.decide.planning import plan
 from remediator.decide.remedies import REMEDIES
 from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
@@ -31,7 +32,18 @@ from remediator.model import (
 )
 from remediator.policy import Policy
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
-from tests.evidence import MAPPING, MINUTES, NOW, evidence, poison, target
+from tests.evidence import (
+    MAPPING,
+    MINUTES,
+    NOW,
+    climbing,
+    evidence,
+    falling,
+    poison,
+    slow_consumer,
+    target,
+)
+from tests.watching import seconds_ago, state
 
 DEFAULTS = Policy()
 RAISE = RemedyName.RAISE_PARALLELIZATION_FACTOR
@@ -284,3 +296,28 @@ def test_what_runs_again_for_minutes_is_not_stopped_and_no_lever_of_ours_is_for_
 
     assert seen.cause is word[0]
     assert not [lever for lever in REMEDIES[seen.cause] if Detail.PAUSED in lever.details]
+
+
+@pytest.mark.parametrize(
+    ("age", "let_go_on", "word"),
+    [
+        pytest.param(climbing(0.9, 20), 60, Cause.CONSUMER_STOPPED, id="let go on just now"),
+        pytest.param(climbing(0.9, 20), 360, Cause.SLOW_CONSUMER, id="it runs, and is too slow"),
+        pytest.param(falling(0.3, 6, 3_000_000), 360, Cause.RECOVERING, id="it catches up"),
+    ],
+)
+def test_what_somebody_stopped_and_lets_go_on_is_theirs_and_has_its_word(
+    age: list[float], let_go_on: float, word: Cause
+) -> None:
+    """In no case is anything of ours made: how fast it catches up is theirs to say."""
+    seen = slow_consumer(
+        iterator_age_ms=age,
+        stream_iterator_age_ms=age,
+        mapping_last_modified=NOW - seconds_ago(let_go_on),
+    )
+    here = diagnosed(seen, DEFAULTS)
+    assert here.diagnosis.cause is Cause.SLOW_CONSUMER
+    stopped = state(None, learned=Cause.CONSUMER_STOPPED)
+    known = as_learned(here, stopped)
+    assert known.diagnosis.cause is word
+    assert not plan("incident-1", known).changes
