@@ -202,8 +202,8 @@ class Journal(Protocol):
         """Lift a freeze."""
         ...
 
-    def frozen(self, scopes: Sequence[str]) -> Freeze | None:
-        """The first freeze among the scopes."""
+    def frozen(self, scopes: Sequence[str], since: datetime | None = None) -> Freeze | None:
+        """The first freeze among the scopes, of those set after ``since``: read at one moment."""
         ...
 
     def freezes(self) -> tuple[Freeze, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import product
 
 import pytest
 
@@ -496,6 +497,21 @@ def test_a_rollback_asked_before_a_freeze_waits_until_that_is_lifted() -> None:
     host.invoke(SetFreeze(scope="all", on=False, by="ada"))
     host.pass_time(1800)
     assert setting(host, FACTOR).value == 1
+
+
+def _frozen_by_now(host: Host, scope: str) -> None:
+    host.journal.freeze(Freeze(scope=scope, reason="a release", by="ada", at=host.now))
+
+
+def test_whichever_way_a_freeze_meets_a_rollback_that_runs_it_is_seen_at_the_last_reading() -> None:
+    """Of everything, or of the function: all freezes are read at one moment."""
+    twin, incident = acted()
+    twin.invoke(Rollback(incident_id=incident))
+    write = call_number(twin, "actuator.write")
+    for scope, number in product(("all", "orders"), range(1, write - 1)):
+        host, incident = acted()
+        meanwhile = partial(_frozen_by_now, host, scope)
+        host.invoke(Rollback(incident_id=incident), meanwhile={number: meanwhile})
 
 
 def test_a_rollback_asked_in_spite_of_a_freeze_is_finished_in_spite_of_it() -> None:

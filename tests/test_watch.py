@@ -8,8 +8,8 @@ import pytest
 
 from remediator.decide import pacing
 from remediator.errors import InputError, PermanentError
-from remediator.events.requests import FollowUpDue
-from remediator.model import Mode, Status
+from remediator.events.requests import FollowUpDue, Rollback
+from remediator.model import AlarmState, Mode, Status
 from tests.lives import clear_up, started, transition
 from tests.small_account import Weather
 from tests.small_lambda import Disturbance, Fault, Host, Kind
@@ -113,6 +113,24 @@ def test_a_record_that_cannot_be_read_is_come_back_to_ever_more_slowly() -> None
     assert all(state.incident_id in notice.text for notice in notices)
     assert all("could not be made" in notice.text for notice in notices)
     host.unreadable = None
+    clear_up(host)
+
+
+def test_what_is_come_back_to_under_one_name_is_the_look_that_is_due_by_then() -> None:
+    """A person and an alarm's end meet somebody who died with the lease: each asks for a look of
+    its own, and what cannot be made of them is come back to once."""
+    host = started(Weather.BUSY)
+    host.mode = Mode.PLAN  # no watch makes up for it
+    host.invoke(transition("orders", host.now))
+    host.mode = Mode.APPLY
+    (state,) = host.states()
+    undo = Rollback(incident_id=state.incident_id)
+    host.invoke(undo, Fault(Kind.CRASH_BEFORE, 6))  # its lease stays
+    host.invoke(undo)
+    host.invoke(transition("orders", host.now, AlarmState.OK))
+    host.invoke(undo)
+    host.pass_time(1800)
+    assert not host.states()[0].open
     clear_up(host)
 
 

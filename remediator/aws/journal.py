@@ -254,11 +254,12 @@ class TableJournal:
         """Lift a freeze. One call."""
         self._table.delete(("FREEZE", scope))
 
-    def frozen(self, scopes: Sequence[str]) -> Freeze | None:
-        """The first freeze among the scopes. One call."""
+    def frozen(self, scopes: Sequence[str], since: datetime | None = None) -> Freeze | None:
+        """The first freeze among the scopes, of those set after ``since``. One call."""
         keys: list[Key] = [("FREEZE", scope) for scope in scopes]
         found = self._table.get_all(keys)
-        return next((items.to_freeze(found[key]) for key in keys if key in found), None)
+        freezes = (items.to_freeze(found[key]) for key in keys if key in found)
+        return next((one for one in freezes if since is None or one.at > since), None)
 
     def freezes(self) -> tuple[Freeze, ...]:
         """All freezes, by scope. One call a page."""

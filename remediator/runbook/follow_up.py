@@ -50,7 +50,10 @@ def follow_up(session: Session, due: FollowUpDue) -> Report:
             session.keep_watch(due.incident_id)
             if not _is_overdue(session, state):
                 return _nothing_missed(session, state)
-            due = due.model_copy(update={"number": state.follow_up_number + 1})
+            due = _of_number(due, state.follow_up_number + 1)
+        elif due.tries and _is_due(session, state):
+            # All looks are come back to under one name: it is for whichever is due by now.
+            due = _of_number(due, max(due.number or 0, state.follow_up_number + 1))
         report = with_turn(session, state, lambda turn: look_again(turn, due))
     except InputError:
         raise
@@ -81,6 +84,14 @@ def come_back(session: Session, due: FollowUpDue, state: IncidentState | None) -
         number = made  # it was not said, or it is made up
     seconds = pacing.again_seconds(due.tries)
     session.schedule_look(due.incident_id, number + 1, seconds, tries=due.tries + 1)
+
+
+def _of_number(due: FollowUpDue, number: int) -> FollowUpDue:
+    return due.model_copy(update={"number": number})
+
+
+def _is_due(session: Session, state: IncidentState) -> bool:
+    return state.follow_up_at is None or session.clock() >= state.follow_up_at
 
 
 def _is_overdue(session: Session, state: IncidentState) -> bool:

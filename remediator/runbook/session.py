@@ -173,14 +173,15 @@ class Session(NamedTuple):
             return switched, None
         return self.journal.frozen(["all", target.function]), None
 
-    def freezes(self, target: Target) -> list[Freeze]:
-        """Every freeze that is set for a target and can be seen."""
-        found: list[Freeze | None] = []
+    def freeze_since(self, target: Target, asked_at: datetime) -> Freeze | None:
+        """A freeze that was set for a target after somebody asked, of those that can be seen."""
         with suppress(PermanentError, TemporaryError):
-            found.append(self.freeze_switch())
-        if self.journal is not None:
-            found += [self.journal.frozen([scope]) for scope in ("all", target.function)]
-        return [freeze for freeze in found if freeze is not None]
+            switched = self.freeze_switch()
+            if switched is not None and switched.at > asked_at:
+                return switched
+        # Scope after scope, one that is set meanwhile would be missed.
+        scopes = ["all", target.function]
+        return self.journal.frozen(scopes, asked_at) if self.journal else None
 
     def undo_held_back(self, incident: Incident, target: Target, policy: Policy) -> str | None:
         """Why nothing of ours may be taken back now; ``None`` if it may."""
@@ -197,8 +198,7 @@ class Session(NamedTuple):
         """Why nothing may be written now: a freeze. What a person asked for at ``asked_at`` is
         held back only by one that was set later: the last word of a person holds."""
         if asked_at is not None:
-            later = (found for found in self.freezes(target) if found.at > asked_at)
-            freeze, unreadable = next(later, None), None
+            freeze, unreadable = self.freeze_since(target, asked_at), None
         else:
             freeze, unreadable = self.freeze_of(target)
             if self.policy.freeze:

@@ -437,6 +437,14 @@ def test_the_first_freeze_among_the_scopes_is_told(journal: Journal) -> None:
     assert journal.frozen(["all", "orders", "all"]) == freeze("all")
 
 
+def test_a_freeze_that_was_there_before_somebody_asked_is_passed_over(journal: Journal) -> None:
+    journal.freeze(freeze("all"))
+    later = freeze("orders").model_copy(update={"at": NOW + timedelta(minutes=1)})
+    journal.freeze(later)
+    assert journal.frozen(["all", "orders"], NOW) == later
+    assert journal.frozen(["all", "orders"], later.at) is None
+
+
 def test_a_second_freeze_of_a_scope_replaces_the_first(journal: Journal) -> None:
     journal.freeze(freeze(reason="one"))
     journal.freeze(freeze(reason="two"))
