@@ -6,8 +6,8 @@ Developer Guide, quotas and limits; DynamoDB Developer Guide, service quotas.
 """
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
-from remediator.decide.waiting import CLIMBS
-from remediator.evidence.course import ages
+from remediator.decide.waiting import CLIMBS, was_late
+from remediator.evidence.age import late_from
 from remediator.evidence.signals import LAST_MINUTES
 from remediator.model import Detail, Reading, SourceKind
 
@@ -72,9 +72,8 @@ def _some_are_not_read(case: Case) -> bool:
     most = (signals.read_throttle_share or 0.0) >= _MOST
     throttled = signals.read_throttled_minutes or 0
     lasts = throttled >= min(limits.sustained_minutes, LAST_MINUTES)
-    was = max((age for _, age in ages(case.evidence)[-_LATELY:]), default=0.0)
     rest = signals.busy_share is not None and signals.busy_share < limits.busy_share / 2
-    late = was >= max(limits.alarm_seconds, signals.normal_age_seconds)
+    late = was_late(case.evidence, signals, limits, newest=_LATELY)
     return most and lasts and late and rest and (case.evidence.open_shards or 1) > 1
 
 
@@ -90,7 +89,7 @@ def _ends_soon(case: Case) -> bool:
 def keeps_up(case: Case) -> bool:
     """Whether the mapping's own age is healthy."""
     age, slope = case.signals.age_seconds, case.signals.age_slope
-    late = max(case.policy.thresholds.alarm_seconds, case.signals.normal_age_seconds)
+    late = late_from(case.signals, case.policy.thresholds)
     climbs = (slope or 0.0) >= CLIMBS and (age or 0.0) > case.signals.normal_age_seconds
     return age is not None and age < late and not climbs
 

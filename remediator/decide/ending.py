@@ -7,6 +7,7 @@ from remediator.decide import waiting
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.flow import Flow, bursts_in_a_few, observe
 from remediator.decide.meaning import loses_now
+from remediator.evidence.age import late_from
 from remediator.evidence.series import STREAM_FAMILY, minutes_seen
 from remediator.evidence.signals import LAST_MINUTES, Signals
 from remediator.evidence.work import work_of
@@ -50,7 +51,7 @@ def less_waits(case: Case) -> Finding:
     """Asked where nothing that was seen is wrong: a lag that becomes less, or that nobody calls one
     yet, needs no other name."""
     signals = case.signals
-    late = max(case.policy.thresholds.alarm_seconds, signals.normal_age_seconds)
+    late = late_from(signals, case.policy.thresholds)
     readings = (
         case.reading("age_seconds", "s"),
         case.reading("highest_age_seconds", "s"),

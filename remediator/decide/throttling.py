@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import LIKELY, like_a_clock, stuck
-from remediator.decide.waiting import CLIMBS
+from remediator.decide.waiting import CLIMBS, was_late
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
-from remediator.evidence.course import ages
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import points_of
 from remediator.evidence.signals import LAST_MINUTES, Signals
@@ -86,8 +85,7 @@ def _some_are_refused(case: Case) -> bool:
     """Whether most tries are refused, for want of room, since something was late: the age is that
     of what is let through, and a lane that is refused has none."""
     signals, limits = case.signals, case.policy.thresholds
-    was = max((age for _, age in ages(case.evidence)[-_LATELY:]), default=0.0)
-    late = was >= max(limits.alarm_seconds, signals.normal_age_seconds)
+    late = was_late(case.evidence, signals, limits, newest=_LATELY)
     return late and (signals.throttle_share or 0.0) >= _MOST and not _has_room(case)
 
 

@@ -1,6 +1,9 @@
 """Whether the age is of something else than records that wait. Pure."""
 
+from remediator.evidence.age import late_from
+from remediator.evidence.course import ages
 from remediator.evidence.signals import Signals
+from remediator.model import Evidence
 from remediator.policy import Thresholds
 
 # Seconds of age a second; less is the beat of the batches. Of no more than is normal, ages come and
@@ -48,8 +51,15 @@ def short_spike(signals: Signals, limits: Thresholds) -> bool:
 def late_and_climbs(signals: Signals, limits: Thresholds) -> bool:
     """Whether records wait for longer than their owner calls late, and ever longer: so does what
     has published no age since, while records arrive."""
-    late = (signals.age_seconds or 0.0) >= max(limits.alarm_seconds, signals.normal_age_seconds)
+    late = (signals.age_seconds or 0.0) >= late_from(signals, limits)
     return late and (signals.age_slope or 0.0) >= CLIMBS
+
+
+def was_late(evidence: Evidence, signals: Signals, limits: Thresholds, *, newest: int) -> bool:
+    """Whether it lagged in one of so many ages, whatever the newest of all says: that may be of
+    what gets on alone."""
+    was = max((age for _, age in ages(evidence)[-newest:]), default=0.0)
+    return was >= late_from(signals, limits)
 
 
 def _is_level(signals: Signals) -> bool:

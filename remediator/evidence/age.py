@@ -54,7 +54,7 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
     on = elapsed if pace > 0 else min(elapsed, MINUTE.total_seconds())
     now_seconds = max(0.0, newest + pace * on, *(age for _, age in at_least[len(points) :]))
     peak = max(value for _, value in points)
-    late = max(thresholds.alarm_seconds, always.normal_age_seconds)
+    late = late_from(always, thresholds)
     return always | Signals(
         age_seconds=now_seconds,
         highest_age_seconds=max(age for _, age in at_least[-2:]),
@@ -69,6 +69,11 @@ def measure_age(evidence: Evidence, thresholds: Thresholds, _: Signals) -> Signa
         else not silent and gradient < thresholds.recovering_slope and newest < peak,
         onset=evidence.gathered_at - timedelta(seconds=now_seconds),
     )
+
+
+def late_from(signals: Signals, thresholds: Thresholds) -> float:
+    """The age from which on it lags: what its owner calls late, or more where more is normal."""
+    return max(thresholds.alarm_seconds, signals.normal_age_seconds)
 
 
 def _of_the_oldest(points: Sequence[tuple[datetime, float]], still: datetime) -> float | None:
