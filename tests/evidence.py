@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from remediator.decide.case import Case
 from remediator.decide.caution import weighed
-from remediator.decide.tree import diagnosed
+from remediator.decide.diagnosis import diagnosed
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     AccountState,
@@ -142,6 +142,13 @@ def without(whole: Evidence, *readings: str) -> Evidence:
     return whole.model_copy(update={**gone, "metrics": kept, "gaps": (*whole.gaps, *gaps)})
 
 
+def read_by_own_consumer(seen: Evidence) -> Evidence:
+    """The same, with enhanced fan-out."""
+    consumer = f"{seen.target.source_arn}/consumer/orders:1"
+    own = seen.target.model_copy(update={"consumer_arn": consumer})
+    return seen.model_copy(update={"target": own})
+
+
 # --- series ------------------------------------------------------------------------------------
 
 
@@ -159,6 +166,21 @@ def falling(slope: float = 1.0, minutes: int = 5, peak: float = 900_000) -> list
 def since(minutes: int, now: float, before: float = 0) -> list[float]:
     """One value for the last minutes, another before."""
     return [before] * (MINUTES - minutes) + [now] * minutes
+
+
+def aged(age: Values) -> dict[str, Any]:
+    """An age that the function's metric and the stream's agree on."""
+    return {"iterator_age_ms": age, "stream_iterator_age_ms": age}
+
+
+def by_shard(metric: Metric, *values: Values) -> dict[str, dict[Metric, Values]]:
+    """A shard-level metric, shard after shard."""
+    return {f"shardId-{n:012}": {metric: value} for n, value in enumerate(values)}
+
+
+def shard_ages(*ages: Values) -> dict[str, dict[Metric, Values]]:
+    """Each shard's own age."""
+    return by_shard(Metric.SHARD_ITERATOR_AGE_MS, *ages)
 
 
 def series(metrics: Mapping[Any, Values], at: datetime = NOW) -> dict[str, Series]:
@@ -286,8 +308,7 @@ def slow_consumer(**said: Any) -> Evidence:
     return _as(
         said,
         batch_size=1,
-        iterator_age_ms=climbing(1.0, 10),
-        stream_iterator_age_ms=climbing(1.0, 10),
+        **aged(climbing(1.0, 10)),
         invocations=since(10, 60, 6),
         duration_ms=1000,
         duration_max_ms=1010,
@@ -301,8 +322,7 @@ def overloaded(**said: Any) -> Evidence:
     return _as(
         said,
         shards=4,
-        iterator_age_ms=climbing(0.5, 10),
-        stream_iterator_age_ms=climbing(0.5, 10),
+        **aged(climbing(0.5, 10)),
         invocations=since(10, 240, 120),
         duration_ms=since(10, 1000, 900),
         concurrent_executions=4,
@@ -317,8 +337,7 @@ def throttled(**said: Any) -> Evidence:
         said,
         shards=4,
         reserved_concurrency=1,
-        iterator_age_ms=climbing(0.8, 10),
-        stream_iterator_age_ms=climbing(0.8, 10),
+        **aged(climbing(0.8, 10)),
         throttles=since(10, 180),
         invocations=since(10, 60, 240),
         concurrent_executions=1,
@@ -330,8 +349,7 @@ def poison(**said: Any) -> Evidence:
     return _as(
         said,
         shards=4,
-        iterator_age_ms=climbing(1.0, 10),
-        stream_iterator_age_ms=climbing(1.0, 10),
+        **aged(climbing(1.0, 10)),
         invocations=240,
         errors=since(10, 60),
         concurrent_executions=4,
@@ -342,8 +360,7 @@ def one_shard_fails(**said: Any) -> Evidence:
     """One shard, and every invocation ends in an error: poison or failure, nobody can tell."""
     return _as(
         said,
-        iterator_age_ms=climbing(1.0, 10),
-        stream_iterator_age_ms=climbing(1.0, 10),
+        **aged(climbing(1.0, 10)),
         errors=since(10, 60),
     )
 
@@ -353,8 +370,7 @@ def broken_deploy(**said: Any) -> Evidence:
     return _as(
         said,
         shards=4,
-        iterator_age_ms=climbing(1.0, 10),
-        stream_iterator_age_ms=climbing(1.0, 10),
+        **aged(climbing(1.0, 10)),
         invocations=240,
         errors=since(10, 240),
         concurrent_executions=4,
@@ -368,8 +384,7 @@ def read_contention(**said: Any) -> Evidence:
     return _as(
         said,
         readers=5,
-        iterator_age_ms=climbing(0.5, 10),
-        stream_iterator_age_ms=climbing(0.5, 10),
+        **aged(climbing(0.5, 10)),
         invocations=since(10, 20, 60),
         read_throttles=since(10, 100),
         read_throttle_share=since(10, 0.33),
@@ -383,8 +398,7 @@ def hot_key(**said: Any) -> Evidence:
     return _as(
         said,
         parallelization_factor=10,
-        iterator_age_ms=climbing(0.5, 10),
-        stream_iterator_age_ms=climbing(0.5, 10),
+        **aged(climbing(0.5, 10)),
         invocations=since(10, 60, 30),
         duration_ms=1000,
         concurrent_executions=2,
@@ -398,8 +412,7 @@ def saturated(**said: Any) -> Evidence:
     return _as(
         said,
         parallelization_factor=10,
-        iterator_age_ms=climbing(0.7, 10),
-        stream_iterator_age_ms=climbing(0.7, 10),
+        **aged(climbing(0.7, 10)),
         batch_size=10,
         invocations=since(10, 90, 60),
         duration_ms=since(10, 5000, 300),
@@ -430,8 +443,7 @@ def recovering(**said: Any) -> Evidence:
     """The backlog is nearly gone."""
     return _as(
         said,
-        iterator_age_ms=falling(2.0, 6, 800_000),
-        stream_iterator_age_ms=falling(2.0, 6, 800_000),
+        **aged(falling(2.0, 6, 800_000)),
         duration_ms=950,
     )
 

@@ -5,51 +5,23 @@ from datetime import timedelta
 from typing import Any
 
 from remediator.decide.case import Case
+from remediator.decide.diagnosis import diagnose
 from remediator.decide.guardrails import Circumstances, rule
-from remediator.decide.tree import diagnose
 from remediator.model import (
     Change,
     Decision,
     Evidence,
     Mode,
     RemedyName,
-    Resource,
-    ResourceKind,
     Ruling,
 )
 from remediator.policy import MaintenanceWindow, Policy
 from remediator.state import AccountLedger, Spent
-from tests.evidence import MAPPING, NOW, STREAM_ARN, case_of
+from tests.changes import change
+from tests.evidence import MAPPING, NOW, case_of
 
 DEFAULTS = Policy()
 CALM = Circumstances(now=NOW, incident_id="ours", mode=Mode.APPLY)
-KINDS = {
-    "parallelization_factor": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
-    "maximum_retry_attempts": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
-    "bisect_on_error": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
-    "maximum_record_age_seconds": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
-    "reserved_concurrency": (ResourceKind.FUNCTION, "orders"),
-    "retention_hours": (ResourceKind.STREAM, STREAM_ARN),
-    "shards": (ResourceKind.HASH_RANGE, f"{STREAM_ARN}#0-1"),
-}
-REMEDY_OF = {
-    "parallelization_factor": RemedyName.RAISE_PARALLELIZATION_FACTOR,
-    "reserved_concurrency": RemedyName.RAISE_RESERVED_CONCURRENCY,
-    "shards": RemedyName.SPLIT_SHARDS,
-    "retention_hours": RemedyName.EXTEND_RETENTION,
-}
-
-
-def change(setting: str, before: Any, after: Any) -> Change:
-    kind, name = KINDS[setting]
-    return Change(
-        remedy=REMEDY_OF.get(setting, RemedyName.ISOLATE_POISON),
-        resource=Resource(kind=kind, id=name),
-        setting=setting,
-        before=before,
-        after=after,
-    )
-
 
 # Four lanes instead of one.
 FACTOR = change("parallelization_factor", 1, 4)

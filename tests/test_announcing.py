@@ -7,16 +7,12 @@ import pytest
 
 from remediator.evidence.signals import measure
 from remediator.model import (
-    Change,
     ChangeResult,
     ChangeStatus,
     Incident,
     Mode,
     Outcome,
-    RemedyName,
     Report,
-    Resource,
-    ResourceKind,
     SourceKind,
     Status,
     Watched,
@@ -24,18 +20,13 @@ from remediator.model import (
 from remediator.policy import Policy, Thresholds
 from remediator.render.announcing import notice, poison_packet
 from remediator.wiring import offline
-from tests.evidence import MAPPING, NOW, PIPELINES, bundle
+from tests.changes import change
+from tests.evidence import NOW, PIPELINES, bundle
 from tests.fuzz.mutating import HOSTILE
 from tests.fuzz.test_fuzz import harmless_lines
 
 ASKED = Incident(incident_id="inc-1", at=NOW, watched=Watched(function="orders"))
-LANES = Change(
-    remedy=RemedyName.RAISE_PARALLELIZATION_FACTOR,
-    resource=Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING),
-    setting="parallelization_factor",
-    before=1,
-    after=8,
-)
+LANES = change("parallelization_factor", 1, 8)
 
 
 def report(pipeline: str, **changed: Any) -> Report:

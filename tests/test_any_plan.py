@@ -22,6 +22,7 @@ from remediator.model import (
 )
 from remediator.policy import Autonomy, Policy, RemedyPolicy
 from tests.anything import CIRCUMSTANCES, POLICIES, blinded, evidences
+from tests.changes import change
 from tests.evidence import (
     FUNCTION_ARN,
     MAPPING,
@@ -36,7 +37,7 @@ from tests.evidence import (
     slow_consumer,
     throttled,
 )
-from tests.guarding import CALM, change, situation
+from tests.guarding import CALM, situation
 
 TRIED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LIMITS = {

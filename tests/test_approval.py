@@ -1,5 +1,6 @@
 """What a person has approved is made on the ground on which it was asked for."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import permutations
@@ -20,6 +21,7 @@ from remediator.model import (
     Mode,
     Outcome,
     RemedyName,
+    Report,
     Status,
     Verdict,
     VerdictName,
@@ -84,6 +86,24 @@ def slow() -> Evidence:
     return slow_consumer(starting_position="LATEST")
 
 
+def _as_ada_says(
+    make: Callable[[Turn, GuardedPlan, str], Report],
+    pending: GuardedPlan,
+    seen: Evidence,
+    hand: Hand,
+    journal: TableJournal,
+) -> tuple[Hand, Status, IncidentState]:
+    """Her word on the incident that the journal holds, and what that has become."""
+    there = journal.load("incident-1")
+    lease = journal.acquire(seen.target.event_source_mapping, "me", NOW, 60)
+    assert there is not None
+    assert lease is not None
+    report = make(Turn(_session(seen, hand, journal), there, lease), pending, "ada")
+    after = journal.load("incident-1")
+    assert after is not None
+    return hand, report.outcome.status, after
+
+
 def approved(
     asked_on: Evidence, made_on: Evidence, **said: Any
 ) -> tuple[Hand, Status, IncidentState]:
@@ -105,14 +125,7 @@ def approved(
             | said
         )
     )
-    there = journal.load("incident-1")
-    lease = journal.acquire(target.event_source_mapping, "me", NOW, 60)
-    assert there is not None
-    assert lease is not None
-    report = acting.approved(Turn(_session(made_on, hand, journal), there, lease), pending, "ada")
-    after = journal.load("incident-1")
-    assert after is not None
-    return hand, report.outcome.status, after
+    return _as_ada_says(acting.approved, pending, made_on, hand, journal)
 
 
 def test_bounded_retries_that_were_approved_as_proven_are_made_while_it_is_proven() -> None:
@@ -209,14 +222,7 @@ def put_back(quiet_since: datetime | None, **said: Any) -> tuple[Hand, Status, I
     journal.begin(state(mapping="mapping-1").model_copy(update=at | more | said))
     ledger = journal.ledger(seen.target.account_id, seen.target.region)
     journal.spend(seen.target.account_id, seen.target.region, NOW, ledger, None, [spent])
-    there = journal.load("incident-1")
-    lease = journal.acquire(seen.target.event_source_mapping, "me", NOW, 60)
-    assert there is not None
-    assert lease is not None
-    report = undoing.approved(Turn(_session(seen, hand, journal), there, lease), pending, "ada")
-    after = journal.load("incident-1")
-    assert after is not None
-    return hand, report.outcome.status, after
+    return _as_ada_says(undoing.approved, pending, seen, hand, journal)
 
 
 def test_a_rollback_of_harm_that_a_person_allows_waits_for_no_cool_down() -> None:

@@ -8,7 +8,8 @@ from itertools import combinations
 
 import pytest
 
-from remediator.decide.tree import ROOT, TREE, Leaf, diagnose
+from remediator.decide.diagnosis import diagnose
+from remediator.decide.tree import ROOT, TREE, Leaf
 from remediator.evidence.metrics import Metric
 from remediator.model import Answer, Cause, Evidence, Gap, Reader, SourceKind
 from remediator.policy import Policy, Thresholds
@@ -16,12 +17,14 @@ from tests.chapters import gathered
 from tests.evidence import (
     PIPELINES,
     READINGS,
+    aged,
     climbing,
     evidence,
     one_shard_fails,
     others,
     poison,
     read_contention,
+    shard_ages,
     since,
     slow_consumer,
     throttled,
@@ -130,10 +133,8 @@ def test_bounding_retries_is_not_reached_before_successes_were_seen() -> None:
 
 
 def test_shard_metrics_name_the_shards_that_stand_still() -> None:
-    stuck = {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0)}
-    fine = {Metric.SHARD_ITERATOR_AGE_MS: 400}
-    one = {f"shardId-{n:012}": stuck if n == 2 else fine for n in range(4)}
-    all_four = {f"shardId-{n:012}": stuck for n in range(4)}
+    one = shard_ages(400, 400, climbing(1.0), 400)
+    all_four = shard_ages(*[climbing(1.0)] * 4)
     assert cause_of(poison(shard_metrics=one)) == (Cause.POISON_RECORD, "isolated")
     assert cause_of(poison(shard_metrics=all_four))[0] is Cause.FUNCTION_FAILURE
 
@@ -193,9 +194,7 @@ def test_what_is_only_likelier_proves_nothing(kind: str) -> None:
                 errors=since(10, 50),
                 duration_ms=1000,
                 concurrent_executions=5,
-                shard_metrics={
-                    "shardId-000000000000": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10)}
-                },
+                shard_metrics=shard_ages(climbing(1.0, 10)),
             ),
             id="of the only shard's lanes, its own age says nothing against the others",
         ),
@@ -224,8 +223,7 @@ def test_a_split_has_told_nothing_until_what_fails_has_been_split(
 ) -> None:
     """However long batches are split already: the record is among those that fail."""
     seen = one_shard_fails(
-        iterator_age_ms=climbing(1.0, minutes),
-        stream_iterator_age_ms=climbing(1.0, minutes),
+        **aged(climbing(1.0, minutes)),
         errors=since(minutes, 60),
         bisect_on_error=True,
         batch_size=100,

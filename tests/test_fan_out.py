@@ -42,7 +42,7 @@ from remediator.runbook.by_hand import roll_back
 from remediator.runbook.follow_up import follow_up
 from remediator.runbook.session import Deployment, Session
 from remediator.state import ChangeState, TrackedChange
-from tests.evidence import NOW, case_of, climbing, read_contention, since
+from tests.evidence import NOW, aged, case_of, climbing, read_contention, since
 from tests.histories import freeze
 from tests.stepwise import ID
 from tests.test_takeover import AFTER, BEFORE, NEW, OLD, Account, Incident, handed_over, there
@@ -67,7 +67,7 @@ def moved(seen: Evidence) -> Change:
 def test_a_takeover_is_not_for_a_lag_that_is_less_than_what_it_would_read_again() -> None:
     """All since a quarter of an hour before the oldest record, though reads are refused."""
     age = climbing(0.05, 10)
-    seen = read_contention(iterator_age_ms=age, stream_iterator_age_ms=age)
+    seen = read_contention(**aged(age))
     refused = proposed(seen)
     assert isinstance(refused, Pass)
     assert "read again first" in refused.reason

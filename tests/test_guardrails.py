@@ -10,6 +10,7 @@ from remediator.decide.guardrails.allowing import undo_held_back
 from remediator.model import Cause, Decision, Detail, Diagnosis, Mode
 from remediator.policy import Autonomy, Budget, MaintenanceWindow, Policy, RemedyPolicy
 from remediator.state import AccountLedger, Claim
+from tests.changes import change
 from tests.chapters import gathered
 from tests.evidence import (
     NOW,
@@ -29,7 +30,6 @@ from tests.guarding import (
     NOON,
     RETRIES,
     Words,
-    change,
     ruling,
     situation,
 )

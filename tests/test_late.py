@@ -1,7 +1,7 @@
 """What an alarm's owner calls late is late, from the event to the diagnosis."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from remediator.ports import DescribedAlarm
 from remediator.replay import NoActuator, SavedSensor
 from remediator.runbook.respond import told_when_late
 from remediator.runbook.session import Deployment, Session
-from tests.evidence import ACCOUNT, NOW, REGION, evidence, since
+from tests.evidence import ACCOUNT, NOW, REGION, aged, evidence, since
 
 ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:orders-age"
 
@@ -46,8 +46,7 @@ class Sensor(SavedSensor):
 def half_a_minute_late() -> Evidence:
     """A lane that is busy nearly all the time, half a minute behind and no worse."""
     return evidence(
-        iterator_age_ms=since(15, 30_000, 400),
-        stream_iterator_age_ms=since(15, 30_000, 400),
+        **aged(since(15, 30_000, 400)),
         batch_size=10,
         duration_ms=990,
         duration_max_ms=1100,
@@ -83,16 +82,21 @@ def by_sns(threshold: float, metric: str = "IteratorAge", at: datetime = NOW) ->
     )
 
 
-def by_action(data: str | None) -> Incident:
-    metric = {
-        "metric": {
-            "namespace": "AWS/Lambda",
-            "name": "IteratorAge",
-            "dimensions": {"FunctionName": "orders"},
-        },
-        "period": 60,
-        "stat": "Maximum",
-    }
+AGE = {
+    "namespace": "AWS/Lambda",
+    "name": "IteratorAge",
+    "dimensions": {"FunctionName": "orders"},
+}
+AS_IT_IS = (
+    {"id": "m", "metricStat": {"metric": AGE, "period": 60, "stat": "Maximum"}, "returnData": True},
+)
+AS_A_SLOPE = (
+    {"id": "slope", "expression": "RATE(age) / 1000", "returnData": True},
+    {"id": "age", "metricStat": {"metric": AGE}, "returnData": False},
+)
+
+
+def by_action(data: str | None, metrics: Sequence[Mapping[str, Any]] = AS_IT_IS) -> Incident:
     state = {"value": "ALARM", "reason": "", "timestamp": "2026-11-23T12:00:00.000+0000"}
     return understood(
         {
@@ -104,9 +108,7 @@ def by_action(data: str | None) -> Incident:
             "alarmData": {
                 "alarmName": "orders-age",
                 "state": state | ({} if data is None else {"reasonData": data}),
-                "configuration": {
-                    "metrics": [{"id": "m", "metricStat": metric, "returnData": True}]
-                },
+                "configuration": {"metrics": list(metrics)},
             },
         }
     )
@@ -139,36 +141,11 @@ def test_the_threshold_of_another_metric_is_no_age(metric: str) -> None:
 
 def test_a_slope_that_is_made_of_ages_is_no_age() -> None:
     """As the template's own early warning has it: its threshold is in seconds a second."""
-    age = {
-        "namespace": "AWS/Lambda",
-        "name": "IteratorAge",
-        "dimensions": {"FunctionName": "orders"},
-    }
-    event = {
-        "source": "aws.cloudwatch",
-        "alarmArn": ARN,
-        "accountId": ACCOUNT,
-        "region": REGION,
-        "time": "2026-11-23T12:00:00.000+0000",
-        "alarmData": {
-            "alarmName": "orders-age",
-            "state": {
-                "value": "ALARM",
-                "reasonData": json.dumps({"threshold": 0.5}),
-                "timestamp": "2026-11-23T12:00:00.000+0000",
-            },
-            "configuration": {
-                "metrics": [
-                    {"id": "slope", "expression": "RATE(age) / 1000", "returnData": True},
-                    {"id": "age", "metricStat": {"metric": age}, "returnData": False},
-                ]
-            },
-        },
-    }
-    alarm = understood(event).alarm
+    incident = by_action(json.dumps({"threshold": 0.5}), AS_A_SLOPE)
+    alarm = incident.alarm
     assert alarm is not None
     assert (alarm.threshold, alarm.late_after_seconds) == (0.5, None)
-    assert cause(session(), understood(event)) is Cause.RECOVERING
+    assert cause(session(), incident) is Cause.RECOVERING
 
 
 def test_the_threshold_stands_in_the_reasons_data() -> None:

@@ -6,36 +6,28 @@ from typing import Any
 import pytest
 
 from remediator.decide.case import Case
-from remediator.decide.learned import (
-    as_learned,
-    held_against,
-    saturates,
-    was_wrong,
-    while_it_shows,
-)
+from remediator.decide.diagnosis import diagnosed
+from remediator.decide.learned import as_learned, held_against, saturates, was_wrong, while_it_shows
 from remediator.decide.planning import plan
 from remediator.decide.remedies import REMEDIES
-from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
 from remediator.model import (
     Cause,
-    Change,
     Detail,
     Diagnosis,
     Evidence,
     Incident,
     RemedyName,
-    Resource,
-    ResourceKind,
     Verdict,
     VerdictName,
 )
 from remediator.policy import Policy
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
+from tests.changes import change
 from tests.evidence import (
-    MAPPING,
     MINUTES,
     NOW,
+    aged,
     climbing,
     evidence,
     falling,
@@ -54,15 +46,8 @@ def minutes_ago(minutes: float) -> Any:
 
 
 def raised_and_taken_back(turn: int = 1, back_minutes_ago: float = 6) -> TrackedChange:
-    change = Change(
-        remedy=RAISE,
-        resource=Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING),
-        setting="parallelization_factor",
-        before=1,
-        after=10,
-    )
     return TrackedChange(
-        change=change,
+        change=change("parallelization_factor", 1, 10),
         state=ChangeState.UNDONE,
         at=minutes_ago(back_minutes_ago + 6),
         turn=turn,
@@ -270,7 +255,7 @@ def test_a_word_that_the_readings_give_is_not_outweighed_by_what_we_acted_on() -
 
 def test_what_waits_less_and_less_once_too_many_lanes_are_gone_recovers() -> None:
     age = [400.0] * 10 + [600_000.0 - 24_000 * n for n in range(20)]
-    busy = evidence(iterator_age_ms=age, stream_iterator_age_ms=age, invocations=200.0)
+    busy = evidence(**aged(age), invocations=200.0)
     found = case(busy)._replace(diagnosis=Diagnosis(cause=Cause.SLOW_CONSUMER, path=()))
     back, there = (
         raised_and_taken_back(),
@@ -311,8 +296,7 @@ def test_what_somebody_stopped_and_lets_go_on_is_theirs_and_has_its_word(
 ) -> None:
     """In no case is anything of ours made: how fast it catches up is theirs to say."""
     seen = slow_consumer(
-        iterator_age_ms=age,
-        stream_iterator_age_ms=age,
+        **aged(age),
         mapping_last_modified=NOW - seconds_ago(let_go_on),
     )
     here = diagnosed(seen, DEFAULTS)

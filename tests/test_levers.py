@@ -9,9 +9,9 @@ import pytest
 from remediator.decide import planning
 from remediator.decide import released as alias
 from remediator.decide.case import Case
+from remediator.decide.diagnosis import diagnose
 from remediator.decide.guardrails import Circumstances, guard
 from remediator.decide.remedies import Pass, batches, concurrency, memory
-from remediator.decide.tree import diagnose
 from remediator.evidence.signals import measure
 from remediator.model import (
     Busy,

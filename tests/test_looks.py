@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from remediator.decide import pacing
+from remediator.decide.diagnosis import diagnose
 from remediator.decide.planning import plan
-from remediator.decide.tree import diagnose
 from remediator.events.requests import FollowUpDue
 from remediator.model import AlarmState, Cause, GuardedPlan, Mode, RemedyName, ResourceKind, Status
 from remediator.policy import Autonomy, Cooldown, FollowUps, Policy, RemedyPolicy
 from remediator.state import IncidentState
-from tests.evidence import case_of, climbing, falling, poison, recovering, since
+from tests.evidence import aged, case_of, climbing, falling, poison, recovering, since
 from tests.histories import state
 from tests.lives import BOUNDED, by_a_human, started, state_of, transition
 from tests.small_account import Weather
@@ -242,8 +242,7 @@ def test_what_the_next_minute_proves_is_looked_at_in_a_minute_whatever_is_in_eff
         bisect_on_error=split,
         shards=8,
         parallelization_factor=5,
-        iterator_age_ms=climbing(1.0, 4),
-        stream_iterator_age_ms=climbing(1.0, 4),
+        **aged(climbing(1.0, 4)),
         invocations=60,
         errors=since(4, 18),
         invoked_events=600,

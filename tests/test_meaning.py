@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from remediator.decide import forecast, planning
-from remediator.decide.tree import diagnose
+from remediator.decide.diagnosis import diagnose
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import Signals
 from remediator.evidence.signals import measure as measured
@@ -28,6 +28,7 @@ from tests.evidence import (
     NOW,
     PIPELINES,
     QUARANTINE,
+    aged,
     case_of,
     climbing,
     evidence,
@@ -109,7 +110,7 @@ def test_the_first_age_of_a_quiet_mapping_with_a_window_accuses_nobody_either() 
 
 def test_an_age_beyond_window_and_invocation_is_late_all_the_same() -> None:
     ages = climbing(0.5, 20)
-    late = overloaded(batching_window_seconds=60, iterator_age_ms=ages, stream_iterator_age_ms=ages)
+    late = overloaded(batching_window_seconds=60, **aged(ages))
     assert told(late)[0] is Cause.SLOW_CONSUMER
 
 
@@ -282,8 +283,7 @@ def a_little_late(**said: Any) -> Evidence:
     """42 s behind, and a little more each minute: one lane, busy nearly all the time."""
     ages = [400.0] * 15 + [20_000.0 + 1500 * n for n in range(15)]
     usual: dict[str, Any] = {
-        "iterator_age_ms": ages,
-        "stream_iterator_age_ms": ages,
+        **aged(ages),
         "batch_size": 10,
         "duration_ms": 990,
         "duration_max_ms": 1100,
@@ -353,7 +353,7 @@ def test_what_is_worked_off_though_nothing_arrived_is_not_over_at_once() -> None
 
 def test_a_backlog_from_before_the_window_is_no_contradiction() -> None:
     old = [7_200_000.0 + 60_000 * n for n in range(MINUTES)]
-    seen = slow_consumer(incoming_records=0, iterator_age_ms=old, stream_iterator_age_ms=old)
+    seen = slow_consumer(incoming_records=0, **aged(old))
     assert measure(seen).contradictions == ()
 
 
@@ -380,8 +380,7 @@ def many_shards(**said: Any) -> Evidence:
         "duration_ms": 50,
         "incoming_records": 6000,
         "read_records": 6000,
-        "iterator_age_ms": climbing(0.5, 10),
-        "stream_iterator_age_ms": climbing(0.5, 10),
+        **aged(climbing(0.5, 10)),
     }
     return evidence(**(usual | said))
 

@@ -7,7 +7,7 @@ import pytest
 
 from remediator.decide import restoring
 from remediator.decide.case import Case
-from remediator.decide.tree import diagnosed
+from remediator.decide.diagnosis import diagnosed
 from remediator.model import (
     Change,
     Evidence,

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from remediator.decide.tree import diagnose
+from remediator.decide.diagnosis import diagnose
 from remediator.evidence.metrics import Metric
 from remediator.model import Cause, Evidence, Series
 from remediator.policy import Policy
 from tests.evidence import (
     MINUTE,
     NOW,
+    aged,
     climbing,
     evidence,
     one_shard_fails,
@@ -132,8 +133,7 @@ def test_throttles_under_which_nothing_waits_are_no_trouble(said: Any) -> None:
 def failed_until(minutes: int, *, split: int) -> Evidence:
     """The only lane failed for twenty minutes; it is split since some, and succeeds since fewer."""
     return one_shard_fails(
-        iterator_age_ms=climbing(1.0, 20),
-        stream_iterator_age_ms=climbing(1.0, 20),
+        **aged(climbing(1.0, 20)),
         errors=[0.0] * 10 + [60.0] * (20 - minutes) + [57.0] * minutes,
         bisect_on_error=True,
         mapping_last_modified=NOW - split * MINUTE,

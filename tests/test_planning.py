@@ -9,8 +9,8 @@ from hypothesis import given, settings
 
 from remediator.decide import planning
 from remediator.decide.caution import weighed
+from remediator.decide.diagnosis import diagnose
 from remediator.decide.remedies import FIRST_AID, REMEDIES, TOGETHER, Pass, Remedy
-from remediator.decide.tree import diagnose
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
@@ -31,6 +31,8 @@ from tests.evidence import (
     NOW,
     PIPELINES,
     QUARANTINE,
+    aged,
+    by_shard,
     case_of,
     climbing,
     evidence,
@@ -286,8 +288,7 @@ def test_what_is_done_since_a_function_succeeds_again_is_seen_before_anything_re
     seen = overloaded(
         errors=until(minutes, 200, 0, 0),
         incoming_records=1_200,
-        iterator_age_ms=climbing(0.9, 12),
-        stream_iterator_age_ms=climbing(0.9, 12),
+        **aged(climbing(0.9, 12)),
     )
     here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
     assert bool(planning.plan("inc-1", here).waits) is waits
@@ -313,7 +314,7 @@ def test_a_restart_is_not_made_for_what_waits_less_than_it_would_take(
 ) -> None:
     """An alarm that somebody has set low, an age that hardly climbs, and lanes that rest."""
     age = climbing(slope, 10, base=5_000)
-    seen = overloaded(iterator_age_ms=age, stream_iterator_age_ms=age, duration_ms=busy_ms)
+    seen = overloaded(**aged(age), duration_ms=busy_ms)
     here = case_of(seen, Diagnosis(cause=Cause.SLOW_CONSUMER, path=()), DEFAULTS)
     found = planning.plan("inc-1", here)
     assert ("hardly longer each minute" in found.waits) is waits
@@ -355,8 +356,7 @@ def test_a_reservation_that_is_not_there_is_never_made() -> None:
 
 def test_a_small_backlog_gets_a_small_factor() -> None:
     small = slow_consumer(
-        iterator_age_ms=climbing(1.0, 6),
-        stream_iterator_age_ms=climbing(1.0, 6),
+        **aged(climbing(1.0, 6)),
         incoming_records=[6.0] * 24 + [400.0] + [6.0] * 5,
     )
     large = slow_consumer()
@@ -457,10 +457,7 @@ def test_a_split_is_not_proposed_where_the_calls_of_the_readers_bind() -> None:
 
 
 def test_the_hot_shard_alone_is_split_where_one_shows() -> None:
-    hot = {
-        f"shardId-{n:012}": {Metric.SHARD_INCOMING_RECORDS: 9000 if n == 1 else 100}
-        for n in range(4)
-    }
+    hot = by_shard(Metric.SHARD_INCOMING_RECORDS, 100, 9000, 100, 100)
     (made,) = plan(read_contention(shards=4, shard_metrics=hot, read_throttles=900)).changes
     assert made.resource.kind is ResourceKind.HASH_RANGE
     assert (made.before, made.after) == (1, 2)
@@ -495,8 +492,7 @@ def hanging(**said: Any) -> Evidence:
     """One record runs into the timeout again and again, while the rest succeeds."""
     age, longest = climbing(1.0, 10), since(10, 60_000, 400)
     return poison(
-        iterator_age_ms=age,
-        stream_iterator_age_ms=age,
+        **aged(age),
         errors=since(10, 1),
         duration_ms=100,
         duration_max_ms=longest,
@@ -518,8 +514,7 @@ def a_lane_of_few(minutes: int) -> Evidence:
     """Some records a minute, of which one has failed for so many minutes."""
     age = climbing(1.0, minutes)
     return poison(
-        iterator_age_ms=age,
-        stream_iterator_age_ms=age,
+        **aged(age),
         invocations=8,
         errors=since(minutes, 3),
         incoming_records=6_000,
@@ -564,8 +559,7 @@ def test_what_stands_still_just_now_is_not_split_before_the_others_were_heard(
 ) -> None:
     age = [500.0] * 26 + ages
     seen = poison(
-        iterator_age_ms=age,
-        stream_iterator_age_ms=age,
+        **aged(age),
         youngest_age_ms=500,
         stream_invocations=240,
         errors=[0.0] * 26 + errors,
@@ -656,8 +650,7 @@ def test_a_function_that_fails_may_succeed_again_before_a_split_would_tell_anyth
     """A split restarts the mapping, and makes more work of what fails for no record's sake."""
     seen = poison(
         errors=since(minutes, 240),
-        iterator_age_ms=climbing(1.0, minutes),
-        stream_iterator_age_ms=climbing(1.0, minutes),
+        **aged(climbing(1.0, minutes)),
     )
     found = plan(seen)
     assert found.cause is Cause.FUNCTION_FAILURE
@@ -669,8 +662,7 @@ def test_nothing_is_split_while_every_shard_moves_on() -> None:
     slowly = climbing(0.6, 15)
     seen = poison(
         errors=since(15, 200),
-        iterator_age_ms=slowly,
-        stream_iterator_age_ms=slowly,
+        **aged(slowly),
         duration_max_ms=60_000,
         timeout_seconds=600,
     )
@@ -890,8 +882,7 @@ def test_a_function_that_was_changed_just_now_is_seen_at_work_before_its_batches
     seen = one_shard_fails(
         function_last_modified=NOW - timedelta(minutes=minutes),
         errors=since(20, 60),
-        iterator_age_ms=climbing(1.0, 20),
-        stream_iterator_age_ms=climbing(1.0, 20),
+        **aged(climbing(1.0, 20)),
     )
     changed = {made.setting for made in plan(seen).changes}
     assert ("bisect_on_error" in changed) is splits
@@ -902,8 +893,7 @@ def test_what_time_proves_sooner_than_a_restart_is_worth_none(minutes: int) -> N
     seen = poison(
         shards=8,
         parallelization_factor=5,
-        iterator_age_ms=climbing(1.0, minutes),
-        stream_iterator_age_ms=climbing(1.0, minutes),
+        **aged(climbing(1.0, minutes)),
         invocations=60,
         errors=since(minutes, 18),
         invoked_events=600,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from remediator.decide import planning
+from remediator.decide.diagnosis import diagnose
 from remediator.decide.guardrails import Circumstances, guard
-from remediator.decide.tree import diagnose
 from remediator.evidence.metrics import Metric
 from remediator.model import (
     Cause,
@@ -25,11 +25,14 @@ from tests.anything import POLICIES, blinded, evidences
 from tests.evidence import (
     NOW,
     QUARANTINE,
+    aged,
     case_of,
     climbing,
     evidence,
     one_shard_fails,
     poison,
+    read_by_own_consumer,
+    shard_ages,
     since,
     slow_consumer,
     without,
@@ -53,16 +56,8 @@ def allowed(seen: Evidence, policy: Policy = POLICY, **known: Any) -> dict[str, 
     return {change.setting: change.after for change in plan(seen, policy, **known).allowed}
 
 
-def read_by_own_consumer(seen: Evidence) -> Evidence:
-    arn = f"{seen.target.source_arn}/consumer/orders:1"
-    return seen.model_copy(update={"target": seen.target.model_copy(update={"consumer_arn": arn})})
-
-
 def ages_of_shards(*stuck: int, of: int = 4) -> dict[str, dict[Metric, Any]]:
-    return {
-        f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing() if n in stuck else 400}
-        for n in range(of)
-    }
+    return shard_ages(*(climbing() if n in stuck else 400 for n in range(of)))
 
 
 def hides_its_failures(**said: Any) -> Evidence:
@@ -73,8 +68,7 @@ def hides_its_failures(**said: Any) -> Evidence:
         "errors": 0,
         "reports_partial_batches": True,
         "read_records": None,
-        "iterator_age_ms": old,
-        "stream_iterator_age_ms": old,
+        **aged(old),
         "youngest_age_ms": 10,
         "mean_age_ms": [max(200.0, age / 30) for age in old],
         "invocations": since(10, 186, 240),
@@ -208,7 +202,7 @@ OTHERS = {
         sibling_mappings=1
     ),
     "young batches, for as short as failures at random might take": hides_its_failures(
-        iterator_age_ms=climbing(1.0, 3), stream_iterator_age_ms=climbing(1.0, 3)
+        **aged(climbing(1.0, 3))
     ),
     "both, where each shard has lanes to spare": poison(
         errors=0,
@@ -233,8 +227,7 @@ OTHERS = {
         shards=1,
         errors=0,
         reports_partial_batches=True,
-        iterator_age_ms=climbing(1.0, 3),
-        stream_iterator_age_ms=climbing(1.0, 3),
+        **aged(climbing(1.0, 3)),
         invocations=[240.0] * 27 + [100.0, 6.0, 6.0],
         invoked_events=[600.0] * 27 + [300.0, 30.0, 30.0],
         failed_invoke_events=[0.0] * 27 + [20.0, 30.0, 30.0],
@@ -342,13 +335,13 @@ def test_a_second_lane_is_no_probe_where_somebody_wants_to_be_asked_for_more() -
 
 
 def test_where_every_record_moves_on_there_is_nothing_to_split() -> None:
-    moving = poison(iterator_age_ms=climbing(0.4), stream_iterator_age_ms=climbing(0.4))
+    moving = poison(**aged(climbing(0.4)))
     assert plan(moving).plan.changes == ()
     assert "nothing to isolate" in (plan(moving).plan.escalation or "")
 
 
 def test_a_clog_of_which_nothing_fails_is_not_split() -> None:
-    unknown = evidence(iterator_age_ms=climbing(0.9), stream_iterator_age_ms=climbing(0.9))
+    unknown = evidence(**aged(climbing(0.9)))
     assert found_in(unknown).cause is Cause.UNKNOWN
     assert plan(unknown).plan.changes == ()
 
@@ -359,8 +352,7 @@ def test_a_clog_of_which_nothing_fails_is_not_split() -> None:
 def probed(minutes: int, **said: Any) -> Evidence:
     """One shard that has failed for 20 minutes; split, and of two lanes, since lately."""
     usual = {
-        "iterator_age_ms": climbing(1.0, 20),
-        "stream_iterator_age_ms": climbing(1.0, 20),
+        **aged(climbing(1.0, 20)),
         "errors": since(20, 60),
         "bisect_on_error": True,
         "parallelization_factor": 2,
@@ -432,8 +424,7 @@ def times_out(split_for: int, still: int, **said: Any) -> Evidence:
         timeout_seconds=30,
         bisect_on_error=True,
         mapping_last_modified=NOW - timedelta(minutes=split_for),
-        iterator_age_ms=climbing(1.0, still),
-        stream_iterator_age_ms=climbing(1.0, still),
+        **aged(climbing(1.0, still)),
         errors=since(still, 60),
         **said,
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from remediator.decide import planning, sampling
 from remediator.decide.advice import advice
 from remediator.decide.case import Case
-from remediator.decide.tree import diagnosed
+from remediator.decide.diagnosis import diagnosed
 from remediator.errors import PermanentError, RemediatorError, TemporaryError
 from remediator.evidence.metrics import Metric
 from remediator.evidence.signals import measure
@@ -35,7 +35,7 @@ from remediator.policy import Policy, Sampling, Thresholds
 from remediator.replay import NoActuator, SavedSensor
 from remediator.runbook.outcomes import asks_the_same
 from remediator.runbook.session import Deployment, Session
-from tests.evidence import NOW, case_of, hot_key, read_contention, shard, slow_consumer
+from tests.evidence import NOW, by_shard, case_of, hot_key, read_contention, shard, slow_consumer
 
 SHARDS = 4
 HOT = shard(1, SHARDS)
@@ -44,10 +44,7 @@ ALLOWED = Policy(sampling=Sampling(enabled=True))
 
 def uneven(make: Callable[..., Evidence] = read_contention, **said: object) -> Evidence:
     """Four shards, one of which takes nearly all."""
-    taken = {
-        f"shardId-{n:012}": {Metric.SHARD_INCOMING_RECORDS: 9000 if n == 1 else 100}
-        for n in range(SHARDS)
-    }
+    taken = by_shard(Metric.SHARD_INCOMING_RECORDS, 100, 9000, 100, 100)
     usual = {"shards": SHARDS, "shard_metrics": taken, "read_throttles": 900}
     return make(**(usual | said))
 

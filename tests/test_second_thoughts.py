@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from remediator.decide.case import Case
+from remediator.decide.diagnosis import diagnosed
 from remediator.decide.effects import was_answered
 from remediator.decide.learned import only_costs, used_up, was_wrong
 from remediator.decide.refuting import of_other_code
-from remediator.decide.tree import diagnosed
 from remediator.evidence.signals import measure
 from remediator.model import Cause, Change, Detail, Diagnosis, RemedyName, Verdict
 from tests.evidence import NOW, evidence, slow_consumer

@@ -19,6 +19,7 @@ from tests.evidence import (
     MINUTES,
     NOW,
     READINGS,
+    aged,
     climbing,
     evidence,
     expiring,
@@ -319,9 +320,7 @@ def test_a_reservation_bounds_the_lanes() -> None:
 
 
 def test_a_backlog_is_what_arrived_within_the_age() -> None:
-    seen = measure(
-        evidence(incoming_records=600, iterator_age_ms=600_000, stream_iterator_age_ms=600_000)
-    )
+    seen = measure(evidence(incoming_records=600, **aged(600_000)))
     assert seen.backlog_records == pytest.approx(6000, rel=0.15)
 
 
@@ -335,8 +334,7 @@ def test_what_is_done_is_where_the_oldest_record_has_got_to_not_what_was_read() 
         evidence(
             incoming_records=600,
             read_records=since(4, 6000, 600),
-            iterator_age_ms=climbing(0.5),
-            stream_iterator_age_ms=climbing(0.5),
+            **aged(climbing(0.5)),
         )
     )
     assert seen.head_per_second == pytest.approx(5, rel=0.1)

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remediator.decide.case import Case
+from remediator.decide.diagnosis import diagnose
 from remediator.decide.effects import Effect, snapshot
 from remediator.decide.guardrails import GUARDRAILS, Circumstances, Undo, guard_undo, rule
 from remediator.decide.guardrails.undoing import LIFTED, put_back
-from remediator.decide.tree import diagnose
 from remediator.decide.verification import judge
 from remediator.events.requests import Approve, Rollback
 from remediator.evidence.signals import measure

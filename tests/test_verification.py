@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remediator.decide.case import Case
+from remediator.decide.diagnosis import diagnose, diagnosed
 from remediator.decide.effects import effect, snapshot
 from remediator.decide.learned import saturates
 from remediator.decide.next_step import next_step
-from remediator.decide.tree import diagnose, diagnosed
 from remediator.decide.verification import gained, held, judge, settled
 from remediator.evidence.signals import Signals, measure
 from remediator.model import Cause, Change, VerdictName

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from remediator.decide import pacing, proving
+from remediator.decide.diagnosis import diagnose, diagnosed
 from remediator.decide.failing import like_a_clock
-from remediator.decide.tree import diagnose, diagnosed
 from remediator.evidence.counts import at_least, goes_on_at, may_be
 from remediator.evidence.signals import measure
 from remediator.model import Cause, Evidence, SourceKind

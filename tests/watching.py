@@ -13,29 +13,16 @@ from remediator.model import (
     FollowUpDecision,
     Incident,
     RemedyName,
-    Resource,
-    ResourceKind,
     VerdictName,
 )
 from remediator.policy import Policy
 from remediator.state import ChangeState, IncidentState, Snapshot, Stage, TrackedChange
-from tests.evidence import MAPPING, NOW, target
+from tests.changes import change
+from tests.evidence import NOW, target
 
 DEFAULTS = Policy()
-MAPPING_CHANGE = Change(
-    remedy=RemedyName.RAISE_PARALLELIZATION_FACTOR,
-    resource=Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING),
-    setting="parallelization_factor",
-    before=1,
-    after=10,
-)
-FUNCTION_CHANGE = Change(
-    remedy=RemedyName.RAISE_RESERVED_CONCURRENCY,
-    resource=Resource(kind=ResourceKind.FUNCTION, id="orders"),
-    setting="reserved_concurrency",
-    before=1,
-    after=10,
-)
+MAPPING_CHANGE = change("parallelization_factor", 1, 10)
+FUNCTION_CHANGE = change("reserved_concurrency", 1, 10)
 
 ISOLATING = MAPPING_CHANGE.model_copy(
     update={"remedy": RemedyName.ISOLATE_POISON, "setting": "bisect_on_error"}

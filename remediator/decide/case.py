@@ -79,8 +79,7 @@ class Case(NamedTuple):
 
     def widened(self) -> "Case":
         """As if the function's own reservation were as wide as the account can spare."""
-        function, spare = self.evidence.function, self.spare_reservation
-        reserved = function.reserved_concurrency if function else None
+        reserved, spare = self.evidence.reserved_concurrency, self.spare_reservation
         if reserved is None or spare is None:
             return self
         most = min(reserved + spare, max(reserved, self.policy.limits.reserved_concurrency))

@@ -103,7 +103,7 @@ def observe(evidence: Evidence, signals: Signals, thresholds: Thresholds) -> Flo
         arrival_per_second=_arrival(signals),
         backlog_records=_backlog(signals),
         expires_in_seconds=signals.expires_in_seconds,
-        most_lanes=evidence.function.reserved_concurrency if evidence.function else None,
+        most_lanes=evidence.reserved_concurrency,
         batch_seconds=(signals.duration_ms or 0.0) / 1000,
         stood_still_seconds=_stood_still(evidence, signals),
         tried_lanes=_tried(evidence, signals),

@@ -108,8 +108,7 @@ _A_MINUTE_MS = 60_000
 
 def _at_its_reservation(case: Case) -> bool:
     """Whether the function's own reservation may be what lets no more lanes run."""
-    function, running = case.evidence.function, case.signals.concurrency
-    reserved = function.reserved_concurrency if function else None
+    reserved, running = case.evidence.reserved_concurrency, case.signals.concurrency
     return reserved is not None and (running is None or running >= reserved)
 
 

@@ -110,7 +110,7 @@ def _never_used_up(case: Case) -> bool:
     """Whether fewer have run at once, in any minute that was seen, than the function's own
     reservation of now holds: it is there for nobody else."""
     running = series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS)
-    reserved = case.evidence.function and case.evidence.function.reserved_concurrency
+    reserved = case.evidence.reserved_concurrency
     if not reserved or running is None or not running.points:
         return False
     return max(running.values) < _OF_IT * reserved

@@ -21,7 +21,7 @@ def spare_concurrency(
     small share. Nor may less be left to them than they have used at their busiest. ``None``:
     the account was not seen, or whether the function has a reservation.
     """
-    reserved = evidence.function.reserved_concurrency if evidence.function else None
+    reserved = evidence.reserved_concurrency
     if reserved is not None:
         return max(0, reserved - taken_of_reservation(evidence, signals))
     account = evidence.account

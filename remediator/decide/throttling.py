@@ -47,8 +47,7 @@ def throttled(case: Case) -> Finding:
 def _but_for_lost_minutes(case: Case) -> bool:
     """Whether each of the newest minutes is throttled whose count was not lost, by its own limit
     that is used up, while what waits gets older."""
-    signals, function = case.signals, case.evidence.function
-    reserved = function.reserved_concurrency if function else None
+    signals, reserved = case.signals, case.evidence.reserved_concurrency
     at_it = reserved is not None and (signals.concurrency or 0.0) >= reserved
     older = (signals.age_slope or 0.0) >= CLIMBS
     return signals.throttled_but_for_lost is True and older and at_it
@@ -58,8 +57,8 @@ def _waits_for_room(case: Case) -> bool:
     """Whether all of the function's own reservation works all the time, the mapping has lanes for
     more, and each minute some of it is refused: few, since who is refused waits before it asks
     again, but what waits has nowhere else to go."""
-    signals, mapping, function = case.signals, case.evidence.mapping, case.evidence.function
-    reserved = function.reserved_concurrency if function else None
+    signals, mapping = case.signals, case.evidence.mapping
+    reserved = case.evidence.reserved_concurrency
     if mapping is None or not reserved or _nothing_lags(signals) or signals.falling:
         return False
     lanes = (case.evidence.open_shards or 1) * mapping.parallelization_factor
@@ -105,12 +104,8 @@ def _refused_before(case: Case) -> bool:
 
 def _has_room(case: Case) -> bool:
     """Whether the function's own reservation has room for every lane of its only mapping."""
-    mapping, function, shards = (
-        case.evidence.mapping,
-        case.evidence.function,
-        case.evidence.open_shards,
-    )
-    reserved = function.reserved_concurrency if function else None
+    mapping, shards = case.evidence.mapping, case.evidence.open_shards
+    reserved = case.evidence.reserved_concurrency
     if mapping is None or reserved is None or not shards or case.evidence.sibling_mappings != 0:
         return False
     return reserved >= shards * mapping.parallelization_factor

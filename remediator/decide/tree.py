@@ -1,8 +1,8 @@
-"""The decision tree: Evidence → Diagnosis. One table of questions, read from top to bottom.
+"""The decision tree: one table of questions, read from top to bottom.
 
-Pure: the same Evidence gives the same Diagnosis. Each question names where ``yes``, ``no`` and
-``unseen`` lead: to another question or to a cause. ``remediator tree`` and the picture in
-docs/concepts.md are rendered from ``TREE``. Source: docs/concepts.md, causes; the order matters.
+Each question names where ``yes``, ``no`` and ``unseen`` lead: to another question or to a cause.
+``remediator tree`` and the picture in docs/concepts.md are rendered from ``TREE``. Source:
+docs/concepts.md, causes; the order matters. ``diagnosis`` walks it.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,8 @@ from remediator.decide import (
     standing,
     throttling,
 )
-from remediator.decide.case import NO, UNSEEN, YES, Case, Leaf, Question
-from remediator.evidence.signals import measure
-from remediator.model import Cause, Detail, Diagnosis, Evidence, Gap, Step
-from remediator.policy import Policy
+from remediator.decide.case import Leaf, Question
+from remediator.model import Cause, Detail
 
 TREE: Mapping[str, Question] = {
     "stopped_on_purpose": Question(
@@ -278,54 +276,4 @@ TREE: Mapping[str, Question] = {
 }
 ROOT = next(iter(TREE))
 
-
-def diagnose(evidence: Evidence, policy: Policy) -> Diagnosis:
-    """As ``diagnosed``, the diagnosis alone."""
-    return diagnosed(evidence, policy).diagnosis
-
-
-def diagnosed(evidence: Evidence, policy: Policy) -> Case:
-    """Measure, and walk the tree. Never raises for missing readings: they become gaps, or
-    ``unknown``."""
-    case = Case(evidence, measure(evidence, policy.thresholds), policy)
-    steps: list[Step] = []
-    here: str | Leaf = ROOT
-    detail, proven = Detail.NONE, False
-    while isinstance(here, str):
-        question = TREE[here]
-        finding = question.ask(case)
-        steps.append(
-            Step(
-                id=here,
-                question=question.text,
-                answer=finding.answer,
-                because=finding.because,
-                readings=finding.readings,
-            )
-        )
-        detail, proven = finding.detail, proven or finding.proves
-        here = {YES: question.yes, NO: question.no, UNSEEN: question.unseen}[finding.answer]
-    found = Diagnosis(
-        cause=here.cause,
-        path=tuple(steps),
-        gaps=(*evidence.gaps, *_unanswered(steps)),
-        detail=here.detail or detail,
-        proven=proven and here in _SHOWN,
-    )
-    return case._replace(diagnosis=found)
-
-
-# Ends at which the rest is known to be sound; what is only suspected is proven by nothing.
-_SHOWN = {
-    Leaf(Cause.POISON_RECORD, Detail.ISOLATED),
-    Leaf(Cause.POISON_RECORD, Detail.PARTIAL_BATCHES),
-}
-
-
-def _unanswered(steps: list[Step]) -> tuple[Gap, ...]:
-    return tuple(
-        Gap(reading=step.id, reason=step.because) for step in steps if step.answer is UNSEEN
-    )
-
-
-__all__ = ["ROOT", "TREE", "Leaf", "Question", "diagnose", "diagnosed"]
+__all__ = ["ROOT", "TREE", "Leaf", "Question"]

@@ -1,4 +1,4 @@
-"""Evidence before and after → Verdict → FollowUp. Judged on the alarm's own metric. Pure.
+"""Evidence before and after → Verdict: a lever by its own sign, the end by the age. Pure.
 
 Source: docs/concepts.md, after acting. Too early is an answer of its own: a mapping that restarts
 ages by a second a second, which says nothing of the change.
@@ -23,6 +23,7 @@ from remediator.decide.harm import (
     slower_for_nothing,
 )
 from remediator.decide.saturation import as_quick_as_ever
+from remediator.evidence.age import late_from
 from remediator.evidence.signals import Signals
 from remediator.model import (
     Cause,
@@ -197,7 +198,7 @@ def _healthy(signals: Signals, policy: Policy) -> bool:
     """Whether the age is below the alarm, in each of the newest minutes, and not climbing."""
     if signals.age_seconds is None or signals.drops_for_age:
         return False
-    late = max(policy.thresholds.alarm_seconds, signals.normal_age_seconds)
+    late = late_from(signals, policy.thresholds)
     low = max(signals.age_seconds, signals.highest_age_seconds or 0.0) < late
     if (signals.error_share or 0.0) >= policy.thresholds.total_failure_share:
         return False  # where nothing succeeds, the age that is seen is an old one

@@ -212,7 +212,7 @@ def lanes_of(evidence: Evidence) -> int | None:
     if evidence.mapping is None or evidence.open_shards is None:
         return None
     lanes = evidence.open_shards * evidence.mapping.parallelization_factor
-    reserved = evidence.function.reserved_concurrency if evidence.function else None
+    reserved = evidence.reserved_concurrency
     return min(lanes, reserved) if reserved else lanes
 
 

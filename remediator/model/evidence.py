@@ -259,6 +259,11 @@ class Evidence(Record):
         return sum(reader.shared_throughput and reader.enabled for reader in self.readers)
 
     @property
+    def reserved_concurrency(self) -> int | None:
+        """The function's own; ``None``: it has none, or that was not seen."""
+        return self.function.reserved_concurrency if self.function else None
+
+    @property
     def open_shards(self) -> int | None:
         """How many shards take records now."""
         if self.shards:

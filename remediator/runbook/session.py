@@ -1,22 +1,18 @@
 """What an invocation works with: the ports, the policy, the deployment. And what needs no look."""
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from remediator.decide import released, sampling
 from remediator.decide.case import Case
 from remediator.decide.guardrails import Circumstances, allowing
-from remediator.decide.tree import diagnosed
 from remediator.errors import InputError, PermanentError, TemporaryError
 from remediator.model import (
     Evidence,
     FollowUp,
     FollowUpDecision,
-    Gap,
     Incident,
     Mode,
     Outcome,
@@ -36,13 +32,11 @@ from remediator.ports import (
     Sensor,
 )
 from remediator.render import announcing
+from remediator.runbook import reading
 from remediator.state import Freeze, IncidentState, JournalClaim, in_effect
 
 # After one to two of each, a watch looks whether a look was missed.
 _WATCHES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
-_LOG = logging.getLogger(__name__)
-# From how far back partition keys are sampled: what comes in now is what a split is for.
-_SAMPLED = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -122,39 +116,8 @@ class Session(NamedTuple):
 
     def read(self, target: Target, incident: Incident) -> Case:
         """Read and understand; late is what the policy calls so, or the incident's alarm."""
-        window = self.policy.thresholds.metric_window_minutes * 60
-        evidence = self.sensor.read(target, self.clock(), window)
-        tags = evidence.function.tags if evidence.function else {}
-        policy = self.policy.for_target(target.function, target.stream, tags)
-        policy = policy.late_after(incident.alarm.late_after_seconds if incident.alarm else None)
-        case = diagnosed(evidence, policy)
-        if wanted := sampling.wanted(case):
-            case = diagnosed(self._sampled(case, wanted), policy)
-        return self._with_alias(case) if released.wanted(case) else case
-
-    def _with_alias(self, case: Case) -> Case:
-        """The case with what the mapping's alias releases, as far as that can be seen."""
-        evidence = case.evidence
-        try:
-            found = self.sensor.released(evidence.target)
-        except (PermanentError, TemporaryError) as error:
-            _LOG.warning("what the alias releases cannot be seen: %s", error)
-            return case
-        return case._replace(evidence=evidence.model_copy(update={"released": found}))
-
-    def _sampled(self, case: Case, wanted: sampling.Wanted) -> Evidence:
-        """The evidence with the keys that the policy lets us read, or with why they are missing."""
-        evidence, named = case.evidence, case.policy.sampling.key_names
-        since = self.clock() - _SAMPLED
-        try:
-            found = self.sensor.sample_keys(
-                evidence.target, wanted.shard_id, since, wanted.records, named=named
-            )
-        except (PermanentError, TemporaryError) as error:
-            lacks = error.permission if isinstance(error, PermanentError) else None
-            gap = Gap(reading="partition_keys", reason=str(error), permission=lacks)
-            return evidence.model_copy(update={"gaps": (*evidence.gaps, gap)})
-        return evidence.model_copy(update={"key_sample": found})
+        alarm = incident.alarm.late_after_seconds if incident.alarm else None
+        return reading.read(self.sensor, target, self.clock, self.policy, late_after=alarm)
 
     def tags_unseen(self, evidence: Evidence) -> bool:
         """Whether an override of the policy asks for tags that could not be read."""

@@ -6,7 +6,7 @@ import pytest
 
 from remediator.aws.sensor import AwsSensor
 from remediator.decide import planning
-from remediator.decide.tree import diagnose
+from remediator.decide.diagnosis import diagnose
 from remediator.model import Evidence, Plan
 from remediator.policy import Policy
 from tests.aws.aws_world import NOW, World, kinesis_target

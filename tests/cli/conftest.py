@@ -10,12 +10,11 @@ from moto import mock_aws
 
 from tests.aws.aws_world import NOW, World
 from tests.cli.clerk import Pipeline, pipeline
-from tests.evidence import climbing, since
+from tests.evidence import aged, climbing, since
 
 SLOW = {
     "batch_size": 1,
-    "iterator_age_ms": climbing(1.0, 10),
-    "stream_iterator_age_ms": climbing(1.0, 10),
+    **aged(climbing(1.0, 10)),
     "invocations": since(10, 60, 6),
     "duration_ms": 1000,
     "duration_max_ms": 1000,

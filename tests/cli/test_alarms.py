@@ -14,6 +14,19 @@ def alarms_of(world: Pipeline) -> list[dict[str, Any]]:
     return [dict(each) for each in found]
 
 
+def _put_alarm(world: Pipeline, name: str, *, threshold_ms: float) -> None:
+    world.aws.session.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/Lambda",
+        MetricName="IteratorAge",
+        Period=60,
+        EvaluationPeriods=1,
+        Statistic="Maximum",
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=threshold_ms,
+    )
+
+
 def test_a_dry_run_shows_what_it_would_make_and_makes_nothing(healthy: Pipeline) -> None:
     answer = healthy.run("alarms")
     assert answer.exit_code == 3
@@ -56,32 +69,14 @@ def test_an_alarm_of_ours_follows_what_is_usual_also_from_before_that_was_writte
     healthy: Pipeline,
 ) -> None:
     healthy.act("alarms", "--create")
-    healthy.aws.session.client("cloudwatch").put_metric_alarm(
-        AlarmName=NAME,
-        Namespace="AWS/Lambda",
-        MetricName="IteratorAge",
-        Period=60,
-        EvaluationPeriods=1,
-        Statistic="Maximum",
-        ComparisonOperator="GreaterThanThreshold",
-        Threshold=1000,
-    )
+    _put_alarm(healthy, NAME, threshold_ms=1000)
     assert healthy.act("alarms", "--create").exit_code == 0
     assert [one["Threshold"] for one in alarms_of(healthy)] == [60_000]
 
 
 def test_somebody_elses_alarm_is_left_alone_and_ours_goes_when_asked(healthy: Pipeline) -> None:
     theirs = "orders-age"
-    healthy.aws.session.client("cloudwatch").put_metric_alarm(
-        AlarmName=theirs,
-        Namespace="AWS/Lambda",
-        MetricName="IteratorAge",
-        Period=60,
-        EvaluationPeriods=1,
-        Statistic="Maximum",
-        ComparisonOperator="GreaterThanThreshold",
-        Threshold=1,
-    )
+    _put_alarm(healthy, theirs, threshold_ms=1)
     healthy.act("alarms", "--create")
     answer = healthy.run("alarms", "--remove", "--format", "json")
     assert [each["verb"] for each in json.loads(answer.stdout)["alarms"]] == ["remove"]

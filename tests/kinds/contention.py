@@ -1,7 +1,7 @@
 """Whether readers of the stream take each other's reads."""
 
 from remediator.model import Cause, SourceKind
-from tests.evidence import climbing, evidence, falling, read_contention, since
+from tests.evidence import aged, climbing, evidence, falling, read_contention, since
 from tests.kinds.readings import Alike, Kinds
 
 ALIKE: Alike = {
@@ -18,8 +18,7 @@ ALIKE: Alike = {
     "no contention: a backlog drained fast touches the limit": (
         read_contention(
             readers=0,
-            iterator_age_ms=falling(3.0, 6),
-            stream_iterator_age_ms=falling(3.0, 6),
+            **aged(falling(3.0, 6)),
         ),
         Cause.RECOVERING,
         "",
@@ -43,8 +42,7 @@ KINDS: Kinds = {
     "most reads are refused since a shard was late, of which no age is seen any more": (
         read_contention(
             shards=2,
-            iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
-            stream_iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
+            **aged([*climbing(0.9, 12)[:24], *[300.0] * 6]),
             read_throttles=since(12, 400),
             read_throttle_share=since(12, 0.7),
         ),
@@ -53,8 +51,7 @@ KINDS: Kinds = {
     "few reads are refused since it was late, and by its age it keeps up now": (
         read_contention(
             shards=2,
-            iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
-            stream_iterator_age_ms=[*climbing(0.9, 12)[:24], *[300.0] * 6],
+            **aged([*climbing(0.9, 12)[:24], *[300.0] * 6]),
             read_throttles=since(12, 60),
             read_throttle_share=since(12, 0.2),
         ),
@@ -62,19 +59,17 @@ KINDS: Kinds = {
     ),
     "reads are throttled, and the age falls so slowly that it is no backlog drained fast": (
         read_contention(
-            iterator_age_ms=falling(0.3, 6),
-            stream_iterator_age_ms=falling(0.3, 6),
+            **aged(falling(0.3, 6)),
         ),
         Cause.READ_CONTENTION,
     ),
     "readers take each other's reads, though the age has not reached the alarm": (
-        read_contention(iterator_age_ms=climbing(0.4, 2), stream_iterator_age_ms=climbing(0.4, 2)),
+        read_contention(**aged(climbing(0.4, 2))),
         Cause.READ_CONTENTION,
     ),
     "reads are refused since it lags, which is for a minute, and the lane rests": (
         read_contention(
-            iterator_age_ms=climbing(0.9, 2),
-            stream_iterator_age_ms=climbing(0.9, 2),
+            **aged(climbing(0.9, 2)),
             read_throttles=since(1, 100),
             read_throttle_share=since(1, 0.33),
         ),
@@ -83,8 +78,7 @@ KINDS: Kinds = {
     "one of three shards lags for long, and for a minute a few reads were refused": (
         evidence(
             shards=3,
-            iterator_age_ms=climbing(0.4, 20),
-            stream_iterator_age_ms=climbing(0.4, 20),
+            **aged(climbing(0.4, 20)),
             invocations=400,
             duration_ms=300,
             concurrent_executions=3,

@@ -1,7 +1,7 @@
 """Whether it lags at all, and whether that will be over soon without help."""
 
 from remediator.model import Cause, Evidence
-from tests.evidence import climbing, evidence, falling, overloaded, recovering, since
+from tests.evidence import aged, climbing, evidence, falling, overloaded, recovering, since
 from tests.kinds.readings import Alike, Kinds, long_batches
 
 
@@ -25,14 +25,13 @@ ALIKE: Alike = {
     "recovering: falls fast enough": (recovering(), Cause.RECOVERING, ""),
     "slow: falls, but so slowly that help comes sooner": (
         overloaded(
-            iterator_age_ms=falling(0.2, 15, 7_200_000),
-            stream_iterator_age_ms=falling(0.2, 15, 7_200_000),
+            **aged(falling(0.2, 15, 7_200_000)),
         ),
         Cause.SLOW_CONSUMER,
         "",
     ),
     "unknown: climbs, while lanes are idle and nothing is wrong": (
-        evidence(iterator_age_ms=climbing(0.5), stream_iterator_age_ms=climbing(0.5)),
+        evidence(**aged(climbing(0.5))),
         Cause.UNKNOWN,
         "",
     ),
@@ -64,8 +63,7 @@ KINDS: Kinds = {
     "what will be over only in an hour is no recovery, though nothing helps": (
         overloaded(
             reserved_concurrency=4,
-            iterator_age_ms=climbing(0.22, 12),
-            stream_iterator_age_ms=climbing(0.22, 12),
+            **aged(climbing(0.22, 12)),
             incoming_records=[6_000.0] * 18 + [60_000.0] * 6 + [20_000.0] * 6,
             read_records=since(12, 24_000, 6_000),
         ),
@@ -118,8 +116,7 @@ KINDS: Kinds = {
             invocations=since(10, 4, 2),
             duration_ms=60_000,
             duration_max_ms=90_000,
-            iterator_age_ms=[20_000.0] * 26 + [58_000.0, 116_000.0, 137_000.0, 199_000.0],
-            stream_iterator_age_ms=[20_000.0] * 26 + [58_000.0, 116_000.0, 137_000.0, 199_000.0],
+            **aged([20_000.0] * 26 + [58_000.0, 116_000.0, 137_000.0, 199_000.0]),
         ),
         Cause.SLOW_CONSUMER,
     ),
@@ -128,8 +125,7 @@ KINDS: Kinds = {
             shards=4,
             invocations=240,
             concurrent_executions=2,
-            iterator_age_ms=falling(0.4, 8, 1_500_000),
-            stream_iterator_age_ms=falling(0.4, 8, 1_500_000),
+            **aged(falling(0.4, 8, 1_500_000)),
         ),
         Cause.RECOVERING,
     ),

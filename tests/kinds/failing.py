@@ -6,6 +6,7 @@ from remediator.evidence.metrics import Metric
 from remediator.model import Cause, Evidence
 from tests.evidence import (
     NOW,
+    aged,
     climbing,
     evidence,
     overloaded,
@@ -20,8 +21,7 @@ from tests.kinds.readings import Alike, Kinds, fails_everywhere, wait, without_m
 def burst_with_a_few_errors(**said: Any) -> Evidence:
     """A lane that is busy all the time, and of which a few batches fail as ever: its age climbs."""
     usual: dict[str, Any] = {
-        "iterator_age_ms": climbing(0.8, 8),
-        "stream_iterator_age_ms": climbing(0.8, 8),
+        **aged(climbing(0.8, 8)),
         "errors": since(8, 4, 2),
         "duration_ms": since(8, 1_000, 300),
         "duration_max_ms": 1_200,
@@ -57,7 +57,7 @@ ALIKE: Alike = {
         "deploy",
     ),
     "failure: some fail, but every shard moves on": (
-        poison(iterator_age_ms=climbing(0.4), stream_iterator_age_ms=climbing(0.4)),
+        poison(**aged(climbing(0.4))),
         Cause.FUNCTION_FAILURE,
         "partial",
     ),
@@ -93,8 +93,7 @@ KINDS: Kinds = {
     ),
     "far more comes in than would be done if nothing failed": (
         overloaded(
-            iterator_age_ms=climbing(0.95, 10),
-            stream_iterator_age_ms=climbing(0.95, 10),
+            **aged(climbing(0.95, 10)),
             youngest_age_ms=climbing(0.9, 10),
             errors=since(10, 60),
             incoming_records=since(10, 240_000, 6_000),
@@ -126,8 +125,7 @@ KINDS: Kinds = {
         evidence(
             shards=4,
             batch_size=1,
-            iterator_age_ms=climbing(0.95, 8),
-            stream_iterator_age_ms=climbing(0.95, 8),
+            **aged(climbing(0.95, 8)),
             incoming_records=since(8, 6000, 600),
             read_records=since(8, 700, 600),
             invocations=since(8, 400, 200),
@@ -173,8 +171,7 @@ KINDS: Kinds = {
             shards=2,
             batch_size=100,
             timeout_seconds=180,
-            iterator_age_ms=climbing(0.8, 2),
-            stream_iterator_age_ms=climbing(0.8, 2),
+            **aged(climbing(0.8, 2)),
             youngest_age_ms=climbing(0.5, 2),
             invocations=since(3, 5, 97),
             errors=since(2, 2),
@@ -191,8 +188,7 @@ KINDS: Kinds = {
             shards=8,
             invocations=240,
             errors=[0.0] * 16 + [14.0] * 4 + [0.0, 14.0, 0.0, 14.0] + [14.0, 50.0] + [240.0] * 4,
-            iterator_age_ms=climbing(0.9, 4),
-            stream_iterator_age_ms=climbing(0.9, 4),
+            **aged(climbing(0.9, 4)),
             function_last_modified=NOW - wait(6),
         ),
         Cause.FUNCTION_FAILURE,
@@ -203,8 +199,7 @@ KINDS: Kinds = {
                 shards=7,
                 stream_invocations=240,
                 errors=since(3, 240),
-                iterator_age_ms=climbing(0.9, 3),
-                stream_iterator_age_ms=climbing(0.9, 3),
+                **aged(climbing(0.9, 3)),
             ),
             Metric.INVOCATIONS,
             27,

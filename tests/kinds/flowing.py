@@ -1,7 +1,7 @@
 """Whether the capacity is too small: lanes always busy, or batches always full."""
 
 from remediator.model import Cause
-from tests.evidence import NOW, climbing, evidence, overloaded, since, slow_consumer
+from tests.evidence import NOW, aged, climbing, evidence, overloaded, since, slow_consumer
 from tests.kinds.readings import Alike, Kinds, wait
 
 ALIKE: Alike = {
@@ -66,8 +66,7 @@ KINDS: Kinds = {
     "an age that stays high for long, while most lanes are idle: one has too much to do": (
         evidence(
             shards=8,
-            iterator_age_ms=[400.0] * 8 + [540_000.0] * 22,
-            stream_iterator_age_ms=[400.0] * 8 + [540_000.0] * 22,
+            **aged([400.0] * 8 + [540_000.0] * 22),
             invocations=240,
             duration_ms=1_000,
             duration_max_ms=5_000,

@@ -1,7 +1,7 @@
 """What is shown once failed batches are split."""
 
 from remediator.model import Cause
-from tests.evidence import climbing, evidence, one_shard_fails, since
+from tests.evidence import aged, climbing, evidence, one_shard_fails, since
 from tests.kinds.readings import Alike, Kinds, split_since
 
 ALIKE: Alike = {
@@ -59,8 +59,7 @@ KINDS: Kinds = {
             batch_size=100,
             timeout_seconds=180,
             bisect_on_error=True,
-            iterator_age_ms=climbing(1.0, 8),
-            stream_iterator_age_ms=climbing(1.0, 8),
+            **aged(climbing(1.0, 8)),
             youngest_age_ms=climbing(0.6, 8),
             invocations=since(7, 8, 97),
             errors=since(7, 5),

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from remediator.evidence.metrics import Metric
 from remediator.model import Cause, Evidence
-from tests.evidence import climbing, evidence, poison, since
+from tests.evidence import aged, climbing, evidence, poison, shard_ages, since
 from tests.kinds.readings import Alike, Kinds, fails_everywhere
 
 
@@ -76,8 +75,7 @@ KINDS: Kinds = {
         evidence(
             shards=3,
             bisect_on_error=True,
-            iterator_age_ms=climbing(0.6, 3),
-            stream_iterator_age_ms=climbing(0.6, 3),
+            **aged(climbing(0.6, 3)),
             incoming_records=since(2, 6000, 180),
             read_records=since(2, 600, 180),
             invocations=[120.0] * 28 + [140.0, 20.0],
@@ -92,8 +90,7 @@ KINDS: Kinds = {
     "one of twenty invocations hangs, and all others are as fast as ever": (
         poison(
             batch_size=90,
-            iterator_age_ms=climbing(1.0, 6),
-            stream_iterator_age_ms=climbing(1.0, 6),
+            **aged(climbing(1.0, 6)),
             errors=since(6, 2),
             invocations=40,
             duration_ms=since(6, 4_350, 3_000),
@@ -105,8 +102,7 @@ KINDS: Kinds = {
     "one of twenty invocations runs into the timeout, and all others are slower, too": (
         poison(
             batch_size=90,
-            iterator_age_ms=climbing(1.0, 6),
-            stream_iterator_age_ms=climbing(1.0, 6),
+            **aged(climbing(1.0, 6)),
             errors=since(6, 2),
             invocations=40,
             duration_ms=since(6, 8_000, 3_000),
@@ -121,16 +117,13 @@ KINDS: Kinds = {
     ),
     "one record hangs, and its shard is read ahead, so that no shard's own age climbs": (
         hangs(
-            shard_metrics={
-                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: 400} for n in range(4)
-            },
+            shard_metrics=shard_ages(*[400] * 4),
         ),
         Cause.POISON_RECORD,
     ),
     "a first look, too early for a course of the age, and most runs into the timeout": (
         poison(
-            iterator_age_ms=[56_000.0],
-            stream_iterator_age_ms=[56_000.0],
+            **aged([56_000.0]),
             invocations=[240.0],
             errors=[180.0],
             invoked_events=[160.0],

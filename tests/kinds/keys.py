@@ -1,7 +1,7 @@
 """Whether lanes stand idle because there are too few partition keys."""
 
 from remediator.model import Cause
-from tests.evidence import NOW, climbing, evidence, hot_key, since
+from tests.evidence import NOW, aged, climbing, evidence, hot_key, since
 from tests.kinds.readings import Alike, Kinds, wait
 
 ALIKE: Alike = {
@@ -35,8 +35,7 @@ KINDS: Kinds = {
             concurrent_executions=10,
             incoming_records=since(10, 400, 300),
             read_records=since(10, 340, 300),
-            iterator_age_ms=climbing(0.6, 10),
-            stream_iterator_age_ms=climbing(0.6, 10),
+            **aged(climbing(0.6, 10)),
         ),
         Cause.HOT_PARTITION_KEY,
     ),
@@ -88,8 +87,7 @@ KINDS: Kinds = {
     ),
     "few lanes are out with batches of minutes, and the oldest record's has not ended": (
         hot_key(
-            iterator_age_ms=climbing(1.0, 10),
-            stream_iterator_age_ms=climbing(1.0, 10),
+            **aged(climbing(1.0, 10)),
             invocations=since(10, 2, 1),
             duration_ms=90_000,
             duration_max_ms=120_000,

@@ -8,7 +8,7 @@ from remediator.evidence.metrics import Metric
 from remediator.model import Cause, Evidence, Series
 from tests.evidence import (
     NOW,
-    STREAM_ARN,
+    aged,
     climbing,
     evidence,
     one_shard_fails,
@@ -49,8 +49,7 @@ def nothing_invoked(**said: Any) -> Evidence:
 def split_since(minutes: int, *, errors: Any, **said: Any) -> Evidence:
     """One shard that has failed for 20 minutes, and splits failed batches since lately."""
     return one_shard_fails(
-        iterator_age_ms=climbing(1.0, 20),
-        stream_iterator_age_ms=climbing(1.0, 20),
+        **aged(climbing(1.0, 20)),
         errors=errors,
         bisect_on_error=True,
         mapping_last_modified=NOW - wait(minutes),
@@ -76,14 +75,6 @@ def long_batches(**said: Any) -> Evidence:
         "stream_iterator_age_ms": 0,
     }
     return evidence(**(usual | said))
-
-
-def with_own_consumer(seen: Evidence) -> Evidence:
-    """The same, with enhanced fan-out."""
-    consumer = f"{STREAM_ARN}/consumer/orders:1"
-    return seen.model_copy(
-        update={"target": seen.target.model_copy(update={"consumer_arn": consumer})}
-    )
 
 
 def not_published_lately(seen: Evidence, metric: Metric, *, minutes: int) -> Evidence:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from remediator.model import Cause, Evidence
-from tests.evidence import NOW, climbing, evidence, since, stopped, throttled
+from tests.evidence import NOW, aged, climbing, evidence, since, stopped, throttled
 from tests.kinds.readings import Alike, Kinds, nothing_invoked, nothing_runs_since, wait
 
 
@@ -74,8 +74,7 @@ KINDS: Kinds = {
             throttles=[0.0] * 24 + [60.0] * 5 + [0.0],
             invocations=[240.0] * 24 + [0.0] * 5 + [240.0],
             concurrent_executions=4,
-            iterator_age_ms=climbing(1.0, 6),
-            stream_iterator_age_ms=climbing(1.0, 6),
+            **aged(climbing(1.0, 6)),
         ),
         Cause.CONSUMER_STOPPED,
     ),

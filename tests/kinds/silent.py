@@ -4,13 +4,22 @@ from typing import Any
 
 from remediator.evidence.metrics import Metric
 from remediator.model import Cause, Evidence
-from tests.evidence import NOW, climbing, evidence, poison, since, without
+from tests.evidence import (
+    NOW,
+    aged,
+    climbing,
+    evidence,
+    poison,
+    read_by_own_consumer,
+    shard_ages,
+    since,
+    without,
+)
 from tests.kinds.readings import (
     Alike,
     Kinds,
     nothing_invoked,
     wait,
-    with_own_consumer,
     without_minutes,
 )
 
@@ -20,8 +29,7 @@ def behind_partial_responses(**said: Any) -> Evidence:
     usual: dict[str, Any] = {
         "shards": 4,
         "reports_partial_batches": True,
-        "iterator_age_ms": climbing(1.0, 6),
-        "stream_iterator_age_ms": climbing(1.0, 6),
+        **aged(climbing(1.0, 6)),
         "invocations": since(6, 400, 240),
     }
     return evidence(**(usual | said))
@@ -35,8 +43,7 @@ ALIKE: Alike = {
     ),
     "poison behind partial batch responses, in the only lane": (
         evidence(
-            iterator_age_ms=climbing(),
-            stream_iterator_age_ms=climbing(),
+            **aged(climbing()),
             reports_partial_batches=True,
             failed_invoke_events=since(10, 60),
             invoked_events=600,
@@ -46,8 +53,7 @@ ALIKE: Alike = {
     ),
     "failure: every record of the only lane is reported as failed": (
         evidence(
-            iterator_age_ms=climbing(),
-            stream_iterator_age_ms=climbing(),
+            **aged(climbing()),
             reports_partial_batches=True,
             failed_invoke_events=since(10, 600),
             invoked_events=600,
@@ -85,8 +91,7 @@ KINDS: Kinds = {
             invocations=since(6, 640, 240),
             duration_max_ms=since(6, 14_000, 500),
             concurrent_executions=4,
-            iterator_age_ms=climbing(0.8, 6),
-            stream_iterator_age_ms=climbing(0.8, 6),
+            **aged(climbing(0.8, 6)),
         ),
         Cause.SLOW_CONSUMER,
     ),
@@ -107,8 +112,7 @@ KINDS: Kinds = {
     ),
     "the only lane fails behind partial responses, and its oldest record moves on a little": (
         evidence(
-            iterator_age_ms=climbing(0.92),
-            stream_iterator_age_ms=climbing(0.92),
+            **aged(climbing(0.92)),
             reports_partial_batches=True,
             failed_invoke_events=since(10, 60),
             invoked_events=600,
@@ -121,10 +125,7 @@ KINDS: Kinds = {
             invocations=since(6, 400, 240),
             youngest_age_ms=200,
             function_last_modified=NOW - wait(7),
-            shard_metrics={
-                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 6) if n else 0}
-                for n in range(4)
-            },
+            shard_metrics=shard_ages(0, *[climbing(1.0, 6)] * 3),
         ),
         Cause.FUNCTION_FAILURE,
     ),
@@ -132,17 +133,13 @@ KINDS: Kinds = {
         behind_partial_responses(
             iterator_age_ms=climbing(0.7, 8),
             stream_iterator_age_ms=0,
-            shard_metrics={
-                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: 0 if n else climbing(0.3, 8)}
-                for n in range(4)
-            },
+            shard_metrics=shard_ages(climbing(0.3, 8), *[0] * 3),
         ),
         Cause.SLOW_CONSUMER,
     ),
     "behind partial responses twice as much comes in, and the age climbs by half a clock's pace": (
         behind_partial_responses(
-            iterator_age_ms=climbing(0.6, 6),
-            stream_iterator_age_ms=climbing(0.6, 6),
+            **aged(climbing(0.6, 6)),
             incoming_records=since(6, 4800, 2400),
             read_records=since(6, 3200, 2400),
         ),
@@ -150,8 +147,7 @@ KINDS: Kinds = {
     ),
     "behind partial responses an age has climbed for long, and a stopped clock would be older": (
         behind_partial_responses(
-            iterator_age_ms=climbing(0.6, 16),
-            stream_iterator_age_ms=climbing(0.6, 16),
+            **aged(climbing(0.6, 16)),
             invocations=since(16, 280, 240),
         ),
         Cause.SLOW_CONSUMER,
@@ -160,8 +156,7 @@ KINDS: Kinds = {
         behind_partial_responses(
             invoked_events=600,
             failed_invoke_events=[12.0] * 24 + [14.0] * 6,
-            iterator_age_ms=climbing(0.7, 6),
-            stream_iterator_age_ms=climbing(0.7, 6),
+            **aged(climbing(0.7, 6)),
         ),
         Cause.SLOW_CONSUMER,
     ),
@@ -198,7 +193,9 @@ KINDS: Kinds = {
         Cause.FUNCTION_FAILURE,
     ),
     "behind partial responses, and reads are refused to others than its own consumer": (
-        with_own_consumer(behind_partial_responses(read_throttles=1500, read_throttle_share=0.7)),
+        read_by_own_consumer(
+            behind_partial_responses(read_throttles=1500, read_throttle_share=0.7)
+        ),
         Cause.POISON_RECORD,
     ),
     "behind partial responses lanes that are all busy would do far more than comes in": (
@@ -247,10 +244,7 @@ KINDS: Kinds = {
         behind_partial_responses(
             shards=2,
             sibling_mappings=1,
-            shard_metrics={
-                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 6)}
-                for n in range(2)
-            },
+            shard_metrics=shard_ages(*[climbing(1.0, 6)] * 2),
         ),
         Cause.FUNCTION_FAILURE,
     ),
@@ -258,8 +252,7 @@ KINDS: Kinds = {
         behind_partial_responses(
             shards=12,
             timeout_seconds=600,
-            iterator_age_ms=climbing(1.0, 3),
-            stream_iterator_age_ms=climbing(1.0, 3),
+            **aged(climbing(1.0, 3)),
             invocations=18,
             duration_ms=40_000,
             duration_max_ms=60_000,

@@ -1,15 +1,23 @@
 """Whether one record stands still while others get on."""
 
-from remediator.evidence.metrics import Metric
 from remediator.model import Cause
-from tests.evidence import NOW, climbing, evidence, one_shard_fails, poison, since
-from tests.kinds.readings import Alike, Kinds, fails_everywhere, wait, with_own_consumer
+from tests.evidence import (
+    NOW,
+    aged,
+    climbing,
+    evidence,
+    one_shard_fails,
+    poison,
+    read_by_own_consumer,
+    shard_ages,
+    since,
+)
+from tests.kinds.readings import Alike, Kinds, fails_everywhere, wait
 
 BOTH_AT_ONCE = evidence(
     shards=2,
     batch_size=10,
-    iterator_age_ms=climbing(1.0, 6),
-    stream_iterator_age_ms=climbing(1.0, 6),
+    **aged(climbing(1.0, 6)),
     youngest_age_ms=climbing(0.8, 6),
     invocations=since(6, 17, 85),
     errors=since(6, 5),
@@ -89,8 +97,7 @@ KINDS: Kinds = {
             invocations=480,
             duration_ms=500,
             concurrent_executions=6,
-            iterator_age_ms=climbing(0.87, 5),
-            stream_iterator_age_ms=climbing(0.87, 5),
+            **aged(climbing(0.87, 5)),
             errors=since(5, 160),
         ),
         Cause.POISON_RECORD,
@@ -103,8 +110,7 @@ KINDS: Kinds = {
         poison(
             shards=48,
             parallelization_factor=2,
-            iterator_age_ms=climbing(1.0, 4),
-            stream_iterator_age_ms=climbing(1.0, 4),
+            **aged(climbing(1.0, 4)),
             incoming_records=18,
             read_records=18,
             invocations=[18.0] * 26 + [25.0, 28.0, 29.0, 27.0],
@@ -117,8 +123,7 @@ KINDS: Kinds = {
         poison(
             shards=48,
             parallelization_factor=2,
-            iterator_age_ms=climbing(1.0, 4),
-            stream_iterator_age_ms=climbing(1.0, 4),
+            **aged(climbing(1.0, 4)),
             incoming_records=18,
             read_records=18,
             invocations=[18.0] * 26 + [45.0, 38.0, 19.0, 67.0],
@@ -129,8 +134,7 @@ KINDS: Kinds = {
     ),
     "a record stands still for less than a window makes normal, and nothing else fails": (
         poison(
-            iterator_age_ms=climbing(1.0, 3),
-            stream_iterator_age_ms=climbing(1.0, 3),
+            **aged(climbing(1.0, 3)),
             batching_window_seconds=240,
             errors=[0.0] * 27 + [20.0, 20.0, 20.0],
         ),
@@ -139,8 +143,7 @@ KINDS: Kinds = {
     "little comes in, and no more fails than at first, though far more lanes had something": (
         poison(
             shards=20,
-            iterator_age_ms=climbing(1.0, 10),
-            stream_iterator_age_ms=climbing(1.0, 10),
+            **aged(climbing(1.0, 10)),
             incoming_records=2,
             read_records=2,
             invocations=[2.0] * 20 + [6.0] + [5.0, 6.0] * 3 + [5.0] * 3,
@@ -152,8 +155,7 @@ KINDS: Kinds = {
     "little comes in, and what fails grows with it": (
         poison(
             shards=20,
-            iterator_age_ms=climbing(1.0, 10),
-            stream_iterator_age_ms=climbing(1.0, 10),
+            **aged(climbing(1.0, 10)),
             incoming_records=2,
             read_records=2,
             invocations=[2.0] * 20 + [6.0 + 8.0 * n for n in range(10)],
@@ -184,10 +186,7 @@ KINDS: Kinds = {
             invocations=since(10, 130, 60),
             errors=since(10, 115),
             youngest_age_ms=400,
-            shard_metrics={
-                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10) if n else 400}
-                for n in range(4)
-            },
+            shard_metrics=shard_ages(400, *[climbing(1.0, 10)] * 3),
         ),
         Cause.POISON_RECORD,
     ),
@@ -197,10 +196,7 @@ KINDS: Kinds = {
             invocations=since(10, 130, 60),
             errors=since(10, 128),
             youngest_age_ms=400,
-            shard_metrics={
-                f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10) if n else 400}
-                for n in range(4)
-            },
+            shard_metrics=shard_ages(400, *[climbing(1.0, 10)] * 3),
         ),
         Cause.FUNCTION_FAILURE,
     ),
@@ -208,20 +204,17 @@ KINDS: Kinds = {
         one_shard_fails(
             parallelization_factor=10,
             errors=since(3, 59),
-            iterator_age_ms=climbing(0.9, 3),
-            stream_iterator_age_ms=climbing(0.9, 3),
+            **aged(climbing(0.9, 3)),
             concurrent_executions=since(3, 4, 1),
         ),
         Cause.FUNCTION_FAILURE,
     ),
     "a consumer of its own, and the shards' ages are those of who shares the stream": (
-        with_own_consumer(
+        read_by_own_consumer(
             poison(
                 iterator_age_ms=climbing(1.0, 5),
                 errors=since(5, 20),
-                shard_metrics={
-                    f"shardId-{n:012}": {Metric.SHARD_ITERATOR_AGE_MS: 400} for n in range(4)
-                },
+                shard_metrics=shard_ages(*[400] * 4),
             )
         ),
         Cause.POISON_RECORD,
@@ -239,18 +232,12 @@ KINDS: Kinds = {
         poison(
             shards=8,
             parallelization_factor=4,
-            iterator_age_ms=climbing(1.0, 10),
-            stream_iterator_age_ms=climbing(1.0, 10),
+            **aged(climbing(1.0, 10)),
             invocations=since(10, 420, 240),
             errors=since(10, 180),
             youngest_age_ms=400,
             concurrent_executions=8,
-            shard_metrics={
-                f"shardId-{n:012}": {
-                    Metric.SHARD_ITERATOR_AGE_MS: climbing(1.0, 10) if n > 1 else 400
-                }
-                for n in range(8)
-            },
+            shard_metrics=shard_ages(400, 400, *[climbing(1.0, 10)] * 6),
         ),
         Cause.POISON_RECORD,
     ),
@@ -259,8 +246,7 @@ KINDS: Kinds = {
             shards=2,
             bisect_on_error=True,
             mapping_last_modified=NOW - wait(60),
-            iterator_age_ms=climbing(0.95, 12),
-            stream_iterator_age_ms=climbing(0.95, 12),
+            **aged(climbing(0.95, 12)),
             invocations=[12.0] * 16 + [20.0] * 14,
             errors=[0.0] * 16 + [10.0, 16.0] + [18.0] * 9 + [20.0] * 3,
             youngest_age_ms=climbing(0.95, 12),

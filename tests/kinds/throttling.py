@@ -2,7 +2,7 @@
 
 from remediator.evidence.metrics import Metric
 from remediator.model import Cause
-from tests.evidence import climbing, evidence, overloaded, since, throttled
+from tests.evidence import aged, climbing, evidence, overloaded, since, throttled
 from tests.kinds.readings import (
     Alike,
     Kinds,
@@ -59,8 +59,7 @@ KINDS: Kinds = {
                 reserved_concurrency=None,
                 throttles=since(2, 30),
                 unreserved_concurrent_executions=since(2, 1000, 50),
-                iterator_age_ms=climbing(1.0, 4),
-                stream_iterator_age_ms=climbing(1.0, 4),
+                **aged(climbing(1.0, 4)),
             ),
         ),
         Cause.THROTTLING,
@@ -81,8 +80,7 @@ KINDS: Kinds = {
         overloaded(
             reserved_concurrency=4,
             throttles=1000,
-            iterator_age_ms=climbing(0.5, 8),
-            stream_iterator_age_ms=climbing(0.5, 8),
+            **aged(climbing(0.5, 8)),
         ),
         Cause.SLOW_CONSUMER,
     ),
@@ -91,8 +89,7 @@ KINDS: Kinds = {
             reserved_concurrency=4,
             throttles=1000,
             sibling_mappings=1,
-            iterator_age_ms=climbing(0.5, 8),
-            stream_iterator_age_ms=climbing(0.5, 8),
+            **aged(climbing(0.5, 8)),
         ),
         Cause.THROTTLING,
     ),
@@ -101,8 +98,7 @@ KINDS: Kinds = {
             shards=5,
             reserved_concurrency=4,
             throttles=1000,
-            iterator_age_ms=climbing(0.5, 8),
-            stream_iterator_age_ms=climbing(0.5, 8),
+            **aged(climbing(0.5, 8)),
         ),
         Cause.THROTTLING,
     ),
@@ -137,8 +133,7 @@ KINDS: Kinds = {
         nothing_runs_since(
             5,
             throttled(
-                iterator_age_ms=400,
-                stream_iterator_age_ms=400,
+                **aged(400),
                 invocations=240,
                 throttles=since(5, 60),
                 batching_window_seconds=300,
@@ -151,8 +146,7 @@ KINDS: Kinds = {
             shards=2,
             parallelization_factor=2,
             reserved_concurrency=1,
-            iterator_age_ms=climbing(0.4, 8),
-            stream_iterator_age_ms=climbing(0.4, 8),
+            **aged(climbing(0.4, 8)),
             invocations=since(8, 120, 80),
             duration_ms=500,
             throttles=4,

@@ -1,40 +1,23 @@
 """The remediator itself, unmodified, from the alarm to the lever."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from lab.bridge import Conditions, Rehearsal
 from lab.bridge.shapes import Delivery
-from lab.plant import (
-    AccountSpec,
-    Behaviour,
-    FunctionSpec,
-    Knobs,
-    MappingSpec,
-    ProducerSpec,
-    StreamSpec,
-    World,
-)
+from lab.plant import World
 from remediator.render.forms import LINES
+from tests.lab.bridge_worlds import FUNCTION, world
 
-START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-FUNCTION = "orders-consumer"
 HOUR = 3600
 APPLY = "version: 1\nmode: apply\n"
 
 
 def clogging() -> World:
     """0.1 s a record and one lane: 10 records/s, where 30 records/s arrive."""
-    world = World(START, AccountSpec(), Knobs(), seed=1)
-    stream = world.add_stream(StreamSpec(name="orders"))
-    slow = Behaviour(io_seconds_per_record=0.1)
-    world.add_function(FunctionSpec(name=FUNCTION, behaviour=slow))
-    world.add_mapping(MappingSpec(function=FUNCTION, source_arn=stream.arn))
-    world.add_producer(ProducerSpec(stream="orders", rate=lambda _: 30.0))
-    return world
+    return world(records_per_second=30.0)
 
 
 def rehearsed(

@@ -11,10 +11,7 @@ from remediator.model import (
     Incident,
     Mode,
     Option,
-    RemedyName,
     Report,
-    Resource,
-    ResourceKind,
     Watched,
 )
 from remediator.policy import Policy
@@ -29,16 +26,8 @@ from remediator.state import (
     TrackedChange,
 )
 from remediator.wiring import offline
-from tests.evidence import (
-    ACCOUNT,
-    MAPPING,
-    NOW,
-    PIPELINES,
-    REGION,
-    bundle,
-    evidence,
-    target,
-)
+from tests.changes import change
+from tests.evidence import ACCOUNT, NOW, PIPELINES, REGION, bundle, evidence, target
 
 INCIDENT = "inc-0123456789abcdef0123"
 ALARMED = Incident(
@@ -50,13 +39,7 @@ ALARMED = Incident(
     watched=Watched(function="orders"),
 )
 LATER = NOW + timedelta(minutes=30)
-LANES = Change(
-    remedy=RemedyName.RAISE_PARALLELIZATION_FACTOR,
-    resource=Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING),
-    setting="parallelization_factor",
-    before=1,
-    after=8,
-)
+LANES = change("parallelization_factor", 1, 8)
 
 
 # As it might be: what is foreseen is not what these tests are about.

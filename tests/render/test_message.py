@@ -25,10 +25,7 @@ from remediator.model import (
     InEffect,
     Mode,
     Outcome,
-    RemedyName,
     Report,
-    Resource,
-    ResourceKind,
     Status,
     Verdict,
     VerdictName,
@@ -39,6 +36,7 @@ from remediator.render.announcing import notice
 from remediator.render.forms import LINES, WIDTH
 from remediator.render.message import links
 from remediator.wiring import offline
+from tests.changes import change
 from tests.evidence import ACCOUNT, MAPPING, NOW, PIPELINES, REGION, bundle, target
 from tests.fuzz.mutating import HOSTILE
 from tests.golden import golden
@@ -53,13 +51,7 @@ ALARMED = Incident(
     watched=Watched(function="orders"),
 )
 BY_HAND = ALARMED.model_copy(update={"alarm": None})
-LANES = Change(
-    remedy=RemedyName.RAISE_PARALLELIZATION_FACTOR,
-    resource=Resource(kind=ResourceKind.EVENT_SOURCE_MAPPING, id=MAPPING),
-    setting="parallelization_factor",
-    before=1,
-    after=8,
-)
+LANES = change("parallelization_factor", 1, 8)
 HELD = InEffect(resource=str(LANES.resource), setting=LANES.setting, before=1, after=8, since=NOW)
 SOON = FollowUp(decision=FollowUpDecision.WAIT, at=NOW + timedelta(minutes=3))
 

@@ -3,8 +3,9 @@
 from remediator.model import Decision, RemedyName
 from remediator.policy import Autonomy, Budget, Limits, Policy, RemedyPolicy
 from remediator.state import Freeze, JournalClaim
+from tests.changes import change
 from tests.evidence import NOW, expiring, poison, slow_consumer
-from tests.guarding import CALM, FACTOR, FACTORS, NOON, SPLIT, Words, after, change, spent
+from tests.guarding import CALM, FACTOR, FACTORS, NOON, SPLIT, Words, after, spent
 
 RETENTION = change("retention_hours", 24, 168)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from remediator.model import Decision, Evidence, Reader
 from remediator.policy import Limits, Policy
+from tests.changes import change
 from tests.evidence import QUARANTINE, overloaded, since, slow_consumer, throttled, without
-from tests.guarding import CALM, FACTOR, NEARLY_FULL, Words, change
+from tests.guarding import CALM, FACTOR, NEARLY_FULL, Words
 
 FOUR_LANES = Reader(name="search", shared_throughput=True, parallelization_factor=4)
 BUSY_ACCOUNT = {"unreserved_concurrent_executions": 880, "account_concurrent_executions": 880}

@@ -5,8 +5,9 @@ from datetime import timedelta
 from remediator.model import Decision
 from remediator.policy import Cooldown, Policy
 from remediator.state import Edit
+from tests.changes import change
 from tests.evidence import NOW, climbing, one_shard_fails, slow_consumer
-from tests.guarding import CALM, FACTOR, FACTORS, Words, after, change, spent
+from tests.guarding import CALM, FACTOR, FACTORS, Words, after, spent
 
 HALVING = change("bisect_on_error", before=False, after=True)
 

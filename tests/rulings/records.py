@@ -5,8 +5,9 @@ from typing import Any
 
 from remediator.model import Decision, RemedyName
 from remediator.policy import Policy
+from tests.changes import change
 from tests.evidence import QUARANTINE, one_shard_fails, poison, slow_consumer
-from tests.guarding import CALM, FACTOR, RETRIES, Words, after, change, spent
+from tests.guarding import CALM, FACTOR, RETRIES, Words, after, spent
 
 WORDS: Words = {
     "a restart would drop what waits": (

@@ -2,8 +2,9 @@
 
 from remediator.model import Decision, Reader
 from remediator.policy import Limits, Policy
+from tests.changes import change
 from tests.evidence import overloaded, slow_consumer
-from tests.guarding import CALM, Words, change
+from tests.guarding import CALM, Words
 
 WINDOWED = Reader(
     name="sums", shared_throughput=True, tumbling_window_seconds=60, parallelization_factor=1

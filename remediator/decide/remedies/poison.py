@@ -227,8 +227,7 @@ def _second_lane(here: Case, mapping: MappingState) -> Wanted:
     asked = here.policy.remedy(factor).autonomy is not Autonomy.AUTO
     if not only or not spare or asked or here.policy.limits.parallelization_factor < _LANES:
         return {}
-    reserved = function.reserved_concurrency if function else None
-    if function is None or function.runs_on_managed_instances or reserved == 1:
+    if function is None or function.runs_on_managed_instances or function.reserved_concurrency == 1:
         return {}
     return {PARALLELIZATION_FACTOR: _LANES}
 
