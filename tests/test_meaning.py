@@ -36,6 +36,7 @@ from tests.evidence import (
     hot_key,
     overloaded,
     poison,
+    read_by_own_consumer,
     read_contention,
     since,
     slow_consumer,
@@ -45,7 +46,6 @@ from tests.evidence import (
 from tests.windows import Windowed
 
 POLICY = Policy()
-OWN_CONSUMER = "arn:aws:kinesis:eu-west-1:111122223333:stream/orders/consumer/orders:1540591608"
 
 
 def measure(seen: Evidence) -> Signals:
@@ -68,11 +68,6 @@ def planned(seen: Evidence, *tried: RemedyName) -> Plan:
 
 def remedies(seen: Evidence) -> set[RemedyName]:
     return {change.remedy for change in planned(seen).changes}
-
-
-def with_own_fan_out(seen: Evidence) -> Evidence:
-    target = seen.target.model_copy(update={"consumer_arn": OWN_CONSUMER})
-    return seen.model_copy(update={"target": target})
 
 
 def at_minutes(values: Sequence[tuple[int, float]]) -> Series:
@@ -259,13 +254,13 @@ def test_a_tables_stream_has_no_split_to_be_forecast() -> None:
 
 def test_with_fan_out_of_its_own_throttled_reads_are_others() -> None:
     assert told(read_contention())[0] is Cause.READ_CONTENTION
-    assert told(with_own_fan_out(read_contention()))[0] is not Cause.READ_CONTENTION
+    assert told(read_by_own_consumer(read_contention()))[0] is not Cause.READ_CONTENTION
 
 
 def test_with_fan_out_of_its_own_what_is_done_is_what_is_pushed() -> None:
-    pushed = with_own_fan_out(evidence(read_records=60_000, pushed_records=600))
+    pushed = read_by_own_consumer(evidence(read_records=60_000, pushed_records=600))
     assert measure(pushed).processed_per_second == pytest.approx(10)
-    unseen = with_own_fan_out(evidence(read_records=60_000))
+    unseen = read_by_own_consumer(evidence(read_records=60_000))
     assert measure(unseen).processed_per_second is None
 
 
