@@ -9,6 +9,7 @@ from remediator.decide import restoring
 from remediator.decide.case import Case
 from remediator.decide.diagnosis import diagnosed
 from remediator.model import (
+    Cause,
     Change,
     Evidence,
     Incident,
@@ -93,6 +94,22 @@ def test_a_turn_that_stays_keeps_those_that_it_stands_on() -> None:
     goes, stays = restoring.to_restore(state, looked(busy))
     assert goes == []
     assert [one.tracked.change.after for one in stays] == [24, 3]
+
+
+@pytest.mark.parametrize("restore", RestoreTo)
+def test_lanes_that_were_shown_to_be_too_many_go_back_whatever_their_restart_costs(
+    restore: RestoreTo,
+) -> None:
+    """The next burst would break what stands behind (invariant 5)."""
+    slow = STILL.forecast.model_copy(update={"restart_seconds": 300})
+    policy = STILL.model_copy(update={"forecast": slow, "restore": restore})
+    state = incident(LANES, "parallelization_factor", 1, 8)
+    look = looked(lanes_at_work(0.5, factor=8), policy)
+    assert restoring.to_restore(state, look)[0] == []
+    learned = state.model_copy(update={"learned": Cause.DOWNSTREAM_SATURATED})
+    goes, stays = restoring.to_restore(learned, look)
+    assert [t.change.after for t in goes] == [8]
+    assert stays == []
 
 
 def test_only_the_newest_value_is_lowered() -> None:

@@ -10,7 +10,7 @@ from remediator.decide.effects import was_answered
 from remediator.decide.learned import only_costs, used_up, was_wrong
 from remediator.decide.refuting import of_other_code
 from remediator.evidence.signals import measure
-from remediator.model import Cause, Change, Detail, Diagnosis, RemedyName, Verdict
+from remediator.model import Answer, Cause, Change, Detail, Diagnosis, RemedyName, Step, Verdict
 from tests.evidence import NOW, evidence, slow_consumer
 from tests.watching import (
     BEFORE,
@@ -121,9 +121,18 @@ def test_smaller_batches_go_back_once_they_only_make_the_lanes_slower(
 def test_what_a_newer_turn_has_left_alone_was_judged_before() -> None:
     undone = after_an_undo(340)
     assert [was_answered(undone, each) for each in undone.changes] == [True, False]
-    saturated = Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=())
-    assert not was_wrong(undone, saturated)
-    assert was_wrong(state(280), saturated)
+    only_learned = saturated(Step(id="learned", question="?", answer=Answer.YES, because="shown"))
+    assert not was_wrong(undone, only_learned)
+    assert was_wrong(state(280), only_learned)
+
+
+def test_what_a_newer_turn_has_left_alone_is_too_much_once_the_newest_readings_say_so() -> None:
+    """The newer turn is gone, and lanes are as slow as with it (invariant 5)."""
+    assert was_wrong(after_an_undo(340), saturated())
+
+
+def saturated(*path: Step) -> Diagnosis:
+    return Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=path)
 
 
 @pytest.mark.parametrize(

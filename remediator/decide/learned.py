@@ -69,9 +69,23 @@ def was_wrong(state: IncidentState, diagnosis: Diagnosis) -> bool:
     """Whether the cause, as it shows now, makes a change of ours a wrong one."""
     in_effect = state.in_effect
     if diagnosis.cause in HARMED_BY_RAISES:
-        return any(raised(t) and not effects.was_answered(state, t) for t in in_effect)
+        blamed = [t for t in in_effect if raised(t)]
+        return any(_is_read(diagnosis) or not effects.was_answered(state, t) for t in blamed)
     failing = diagnosis.cause is Cause.FUNCTION_FAILURE
     return failing and any(of(t.change) is RETRIES for t in in_effect)
+
+
+def _is_read(diagnosis: Diagnosis) -> bool:
+    """Whether the newest readings say it, and not only what the incident has learned."""
+    return not any(step.id == _LEARNED for step in diagnosis.path)
+
+
+_LEARNED = "learned"
+
+
+def too_much(state: IncidentState, tracked: TrackedChange) -> bool:
+    """Whether a change of ours is more than what stands behind was seen to bear (invariant 5)."""
+    return state.learned in HARMED_BY_RAISES and raised(tracked)
 
 
 def only_costs(state: IncidentState, case: Case) -> str | None:
@@ -160,7 +174,7 @@ def as_learned(case: Case, state: IncidentState) -> Case:
     if refuting.is_over(state.learned, case, state):
         return case
     step = Step(
-        id="learned",
+        id=_LEARNED,
         question="What has this incident shown before?",
         answer=Answer.YES,
         because=f"{state.learned}: {_shown_by(state.diagnosis)}",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
-from remediator.decide import guardrails
+from remediator.decide import guardrails, learned
 from remediator.decide.case import Case
 from remediator.model import Change, Decision, GuardedPlan, RemedyName, Resource, Value
 from remediator.policy import RestoreTo
@@ -30,10 +30,10 @@ def to_restore(state: IncidentState, case: Case) -> tuple[list[TrackedChange], l
     one of them stays, so do those that it stands on.
     """
     if case.policy.restore is RestoreTo.KEEP:
-        endangering = [t for t in state.in_effect if t.endangers]
-        kept = [Stays(t, "by policy") for t in state.in_effect if not t.endangers]
-        return endangering, kept
-    bounded = any(t.endangers for t in state.in_effect)
+        goes = [t for t in state.in_effect if _must_go(state, t)]
+        kept = [Stays(t, "by policy") for t in state.in_effect if not _must_go(state, t)]
+        return goes, kept
+    must = any(_must_go(state, t) for t in state.in_effect)
     back: list[TrackedChange] = []
     stays: list[Stays] = []
     newest: dict[tuple[Resource, str], Value] = {}
@@ -41,7 +41,7 @@ def to_restore(state: IncidentState, case: Case) -> tuple[list[TrackedChange], l
         change = tracked.change
         held = newest.setdefault((change.resource, change.setting), change.after)
         above = next((s for s in stays if same_setting(change, s.tracked.change)), None)
-        why = above or why_it_stays(tracked, case, held=held, bounded=bounded)
+        why = above or why_it_stays(tracked, case, held=held, must=must)
         if why is None:
             back.append(tracked)
         else:
@@ -49,11 +49,17 @@ def to_restore(state: IncidentState, case: Case) -> tuple[list[TrackedChange], l
     return back, stays
 
 
-def why_it_stays(tracked: TrackedChange, case: Case, *, held: Value, bounded: bool) -> Stays | None:
+def _must_go(state: IncidentState, tracked: TrackedChange) -> bool:
+    """Bounded retries would give up good records in the next outage (invariant 2), and more lanes
+    than what stands behind bears break it at the next burst (invariant 5)."""
+    return tracked.endangers or learned.too_much(state, tracked)
+
+
+def why_it_stays(tracked: TrackedChange, case: Case, *, held: Value, must: bool) -> Stays | None:
     """Why the old value would not do for today's load; ``None``: it would.
 
-    ``held``: what the setting holds now. ``bounded``: retries are bounded, which must not stay;
-    splitting failed batches alone may, and harms nobody.
+    ``held``: what the setting holds now. ``must``: something must not stay, whatever a restart
+    costs; splitting failed batches alone may, and harms nobody.
     """
     change, signals = tracked.change, case.signals
     late = _restart_would_be_late(change, case)
@@ -64,7 +70,7 @@ def why_it_stays(tracked: TrackedChange, case: Case, *, held: Value, bounded: bo
     if change.remedy is RemedyName.RESERVE_CONCURRENCY and signals.account_throttles_per_minute:
         return Stays(tracked, "the account's pool is still used up", waits=True)
     if not raises(change) and not of(change).throughput:
-        return Stays(tracked, late, waits=True) if late and not bounded else None
+        return Stays(tracked, late, waits=True) if late and not must else None
     before, after = change.before, held
     if change.remedy is RemedyName.SPLIT_SHARDS and signals.read_throttle_share != 0:
         return Stays(tracked, "fewer shards have fewer reads to share")
@@ -75,15 +81,14 @@ def why_it_stays(tracked: TrackedChange, case: Case, *, held: Value, bounded: bo
         if signals.busy_lanes > share * signals.lanes * before / after:
             busy = f"{signals.busy_lanes:.1f} lanes are at work"
             return Stays(tracked, f"{busy}, too many for the {before} of before", by_load=True)
-    return Stays(tracked, late, waits=True) if late and not bounded else None
+    return Stays(tracked, late, waits=True) if late and not must else None
 
 
 def _restart_would_be_late(change: Change, case: Case) -> str:
     """Why the restart of the mapping would delay what arrives by more than its owner allows; empty
     where it would not.
 
-    Bounded retries are taken back all the same, and what goes in the same write with them: left
-    behind, they would give up good records in the next outage (invariant 2).
+    What must not stay is taken back all the same, and what goes in the same write with it.
     """
     restart, allowed = (case.policy.forecast.restart_seconds, case.policy.thresholds.alarm_seconds)
     arriving = case.signals.arrival_per_second
