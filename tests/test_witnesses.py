@@ -60,6 +60,24 @@ def test_what_has_ended_proves_nothing_however_much_came_before(newest: list[flo
     assert not diagnose(little_comes(newest), POLICY).proven
 
 
+@pytest.mark.parametrize(("batch_size", "share"), [(2, 0.1), (10, 0.5)])
+def test_batches_that_take_longer_are_larger_by_no_more_than_full_ones(
+    batch_size: int, share: float
+) -> None:
+    """What takes longer still is slow, or hangs: it gets no more done."""
+    seen = poison(
+        batch_size=batch_size,
+        invocations=since(6, 12.0, 240.0),
+        stream_invocations=since(6, 12.0, 240.0),
+        incoming_records=240,
+        read_records=240,
+        errors=0,
+        duration_ms=since(6, 100_000.0, 500.0),
+    )
+    signals = measure(seen, POLICY.thresholds)
+    assert signals.batch_share == pytest.approx(share, abs=0.05)
+
+
 def test_many_counts_have_to_go_on_minute_after_minute() -> None:
     """One shard of four fails: there half of what the others get done is no chance."""
     goes_on, ended = [240.0] * 30, [240.0] * 29 + [120.0]

@@ -8,7 +8,7 @@ stream (where nobody else reads it). What was not seen testifies nothing, in eit
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from math import log
+from math import inf, log
 from statistics import median
 
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
@@ -130,7 +130,8 @@ def _batches(evidence: Evidence, since: datetime, known: Signals) -> Signals:
         return Signals()
     done = [max(0.0, counts[at] - errors[at]) for at in failing]
     alone = usual >= 0.9 * _usual(whole.__getitem__, list(whole), since)
-    times = (_longer(known) if alone else 1.0) / usual
+    each = _usual_records(evidence, usual, since)
+    times = (_longer(known, evidence, each) if alone else 1.0) / usual
     return Signals(
         batch_share=times * min(median(done), goes_on_at(done)),
         batch_share_at_most=times * may_be(sum(done)) / len(done),
@@ -175,12 +176,22 @@ _HARDLY_A_LANE, _UNSEEN = 0.5, 0.3
 _FEWEST_MINUTES = 2
 
 
-def _longer(known: Signals) -> float:
-    """Fewer invocations may get as much done: of larger batches, which take longer."""
-    takes, took = known.duration_ms, known.usual_duration_ms
+def _longer(known: Signals, evidence: Evidence, usual_records: float) -> float:
+    """Fewer invocations may get as much done: of larger batches, which take longer. By no more than
+    a full batch holds: what takes longer still is slower, or hangs."""
+    takes, took, mapping = known.duration_ms, known.usual_duration_ms, evidence.mapping
     if takes is None or not took:
         return 1.0
-    return max(1.0, takes / took)
+    full = mapping.batch_size / usual_records if mapping else inf
+    return max(1.0, min(takes / took, full))
+
+
+def _usual_records(evidence: Evidence, batches: float, since: datetime) -> float:
+    """Of a batch, no fewer than: what was read of the stream, where nobody else reads it."""
+    reads, mapping = _own_reads(evidence), evidence.mapping
+    if mapping is None or mapping.filters_events:
+        return 1.0
+    return max(1.0, _usual(reads.__getitem__, list(reads), since) / batches)
 
 
 def _others_move(evidence: Evidence, since: datetime, stuck_slope: float) -> bool | None:
