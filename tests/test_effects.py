@@ -52,6 +52,12 @@ def test_a_change_shows_in_the_whole_minutes_since_it_is_there(
     assert seen_of(change, made_seconds_ago, of).minutes == minutes
 
 
+def test_what_began_since_a_write_counts_from_the_next_minute_on() -> None:
+    """In that of the write, and before it, it was none of its doing."""
+    failing = published(1, 2, 4, *range(5, 30), errors=[60.0] * MINUTES)
+    assert seen_of(MAPPING_CHANGE, 280, failing).failed == (180.0, 180.0)
+
+
 def test_what_shows_is_of_those_minutes_alone() -> None:
     failing = published(1, 2, 3, *range(6, 30), errors=[60.0] * (MINUTES - 3) + [0.0] * 3)
     seen = seen_of(MAPPING_CHANGE, 280, failing)

@@ -209,6 +209,13 @@ def test_what_a_record_that_is_shown_to_be_bad_makes_fail_is_not_of_what_stands_
     assert saturates(suspected, worse)
 
 
+def test_where_nothing_succeeds_with_the_raised_lanes_the_few_ones_have_to_show_it_too() -> None:
+    """Too many calls at once may make every one of them run into the timeout."""
+    worse = Verdict(verdict=VerdictName.WORSE, because="errors rose", saturates=True)
+    hanging = Diagnosis(cause=Cause.FUNCTION_FAILURE, detail=Detail.TIMEOUTS, path=())
+    assert saturates(diagnosed(poison(), DEFAULTS)._replace(diagnosis=hanging), worse)
+
+
 def test_lanes_that_a_hot_key_does_not_use_are_not_taken_back_while_it_lags() -> None:
     """They cost another restart, and harm nobody. What stands behind bears no more of them."""
     ours = raised_and_taken_back().model_copy(

@@ -8,6 +8,7 @@ from remediator.decide.next_step import next_step, surer
 from remediator.model import (
     Answer,
     Cause,
+    Change,
     Detail,
     Diagnosis,
     FollowUpDecision,
@@ -140,6 +141,25 @@ def test_while_it_is_not_clear_that_it_does_nothing_it_is_waited() -> None:
     found = shows(Cause.SLOW_CONSUMER)
     assert next_step(state(60), told, found, DEFAULTS, NOW, clear=False).decision is D.WAIT
     assert next_step(state(60), told, found, DEFAULTS, NOW, clear=True).decision is D.NEXT_RUNG
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "clear", "decision"),
+    [
+        (MAPPING_CHANGE, shows(Cause.POISON_RECORD, Detail.SUSPECTED), False, D.WAIT),
+        (MAPPING_CHANGE, shows(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS), False, D.WAIT),
+        (MAPPING_CHANGE, shows(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS), True, D.NEXT_RUNG),
+        (MAPPING_CHANGE, shows(Cause.THROTTLING), False, D.NEXT_RUNG),
+        (BOUNDING, shows(Cause.FUNCTION_FAILURE, Detail.TIMEOUTS), False, D.NEXT_RUNG),
+    ],
+)
+def test_nothing_is_put_upon_a_raise_while_it_may_be_what_makes_them_fail(
+    change: Change, found: Diagnosis, *, clear: bool, decision: FollowUpDecision
+) -> None:
+    """Another change would hide it, and the raise would stay."""
+    told, seen = Verdict(verdict=U, because="so"), shown(signals(900), 2, change)
+    step = next_step(state(200, change), told, found, DEFAULTS, NOW, clear=clear, seen=seen)
+    assert step.decision is decision
 
 
 STILL_FAILS = {"error_minutes": 2, "error_share": 0.3, "successes_per_minute": 7.0}

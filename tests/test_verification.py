@@ -262,6 +262,25 @@ def test_a_single_failure_of_few_invocations_is_no_harm_before_the_next_minute()
 
 
 @pytest.mark.parametrize(
+    ("failed", "share", "told"),
+    [
+        pytest.param((16, 18), None, W, id="nothing of the whole minutes has ended"),
+        pytest.param((16, 18), 1.0, W, id="little has"),
+        pytest.param((2, 18), None, U, id="a few"),
+        pytest.param((16, 18), 0.0, U, id="it is over"),
+        pytest.param((3, 90), None, U, id="hardly more than before"),
+    ],
+)
+def test_what_takes_as_long_as_its_timeout_is_judged_by_all_that_began_since_the_raise(
+    failed: tuple[float, float], share: float | None, told: VerdictName
+) -> None:
+    few = {"failing_minutes": 1, "attempts_per_second": 1 / 60}
+    after = signals(900, error_share=share, **few)
+    seen = shown(after)._replace(failed=failed)
+    assert judge(BEFORE, NOW, after, DEFAULTS, seen=seen).verdict is told
+
+
+@pytest.mark.parametrize(
     ("failed", "told"),
     [pytest.param(3, U, id="as chance may bring it"), pytest.param(12, W, id="far more")],
 )

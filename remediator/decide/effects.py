@@ -5,7 +5,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from remediator.evidence.signals import LAST_MINUTES, Signals, measure
-from remediator.evidence.since import back_since, minutes_of, next_minute, only_since
+from remediator.evidence.since import (
+    back_since,
+    failed_since,
+    minutes_of,
+    next_minute,
+    only_since,
+)
 from remediator.model import (
     Evidence,
     RemedyName,
@@ -45,6 +51,9 @@ class Effect(NamedTuple):
     """Of those minutes alone."""
     overdue: bool = False
     """Whether it was made so long ago that all that may come of it is there."""
+    failed: tuple[float, float] = (0.0, 0.0)
+    """How many failed of all that began since it was written, however few of them those minutes
+    hold: what takes long is counted in the minute in which it began."""
 
     @property
     def shows(self) -> bool:
@@ -90,11 +99,12 @@ def effect(state: IncidentState, evidence: Evidence, now: datetime, policy: Poli
     shows, back = [(t, t.at) for t in levers], taken_back(state)
     shows += [(t, t.ended_at) for t in back if t.ended_at is not None]
     waited = timedelta(seconds=policy.follow_up.unchanged_after_seconds)
-    overdue = now - max(at for _, at in shows) >= waited
-    seen = only_with(shows, evidence)
+    written = max(at for _, at in shows)
+    overdue, seen = now - written >= waited, only_with(shows, evidence)
     if seen is None:
         return Effect(levers, overdue=overdue)
-    return Effect(levers, minutes_of(seen), measure(seen, policy.thresholds), overdue)
+    signals, failed = measure(seen, policy.thresholds), failed_since(evidence, written)
+    return Effect(levers, minutes_of(seen), signals, overdue, failed)
 
 
 def taken_back(state: IncidentState) -> tuple[TrackedChange, ...]:

@@ -35,10 +35,9 @@ def harmed(
     if before is None:
         return None
     limits = policy.thresholds
-    rose = _rose(before.error_share, after.error_share, limits.error_share)
-    accident = _by_accident(seen) or _by_chance(before, seen)
-    if rose and not (settled or seen.isolates or accident):
-        errors = f"errors rose from {before.error_share or 0:.0%} to {after.error_share:.0%}"
+    fails = None if settled or seen.isolates else _fails(before, after, limits.error_share, seen)
+    if fails is not None:
+        errors = f"errors rose from {before.error_share or 0:.0%} to {fails:.0%}"
         return Harm(errors, saturates=True)
     refused = _rose(before.throttle_share, after.throttle_share, limits.throttle_share)
     if refused and not settled and not more_done(before, after):
@@ -52,6 +51,21 @@ def harmed(
     return None
 
 
+def _fails(before: Snapshot, after: Snapshot, by: float, seen: Effect) -> float | None:
+    """The share that fails since, where that is more than before, and neither an accident nor
+    chance. Where next to nothing of the whole minutes has ended, by all that began since the write:
+    what takes as long as the timeout is counted in the minute in which it began."""
+    share = after.error_share
+    rose = _rose(before.error_share, share, by)
+    if rose and not (_by_accident(seen) or _by_chance(before, seen)):
+        return share
+    failed, tried = seen.failed
+    told = seen.signals.error_share is not None and not rose
+    if told or failed < _FEW or not _rose(before.error_share, failed / tried, by):
+        return None
+    return None if _chance_brings(before, failed, tried) else failed / tried
+
+
 def _by_accident(seen: Effect) -> bool:
     """Whether but a few of few invocations have failed, in a single minute."""
     tried, share = seen.signals.attempts_per_second, seen.signals.error_share
@@ -63,12 +77,18 @@ def _by_accident(seen: Effect) -> bool:
 def _by_chance(before: Snapshot, seen: Effect) -> bool:
     """Whether what few invocations have shown before could have brought as many failures now."""
     tried, share = seen.signals.attempts_per_second, seen.signals.error_share
-    was, succeeded = before.error_share or 0.0, before.successes_per_minute
-    if tried is None or share is None or succeeded is None or was >= 1:
+    if tried is None or share is None:
         return False
     now = 60 * tried * min(seen.minutes, LAST_MINUTES)
+    return _chance_brings(before, share * now, now)
+
+
+def _chance_brings(before: Snapshot, failed: float, tried: float) -> bool:
+    was, succeeded = before.error_share or 0.0, before.successes_per_minute
+    if succeeded is None or was >= 1:
+        return False
     earlier = LAST_MINUTES * succeeded / (1 - was)
-    return by_chance(share * now, now, was * earlier, earlier)
+    return by_chance(failed, tried, was * earlier, earlier)
 
 
 # Failures in a minute.

@@ -259,15 +259,13 @@ def blamed_for_harm(state: IncidentState) -> bool:
 
 def saturates(case: Case, verdict: Verdict) -> bool:
     """Whether the harm that a raise did is that of what stands behind: not of few keys, nor of a
-    limit that throttles, nor of a record that is shown to be bad, nor of a function of which
-    nothing succeeds."""
+    limit that throttles, nor of a record that is shown to be bad. Where nothing succeeds with the
+    lanes that were raised, the minutes with few of them tell whether it is the function."""
     if not verdict.saturates:
         return False
     found = case.diagnosis
-    timeouts = (found.cause, found.detail) == (Cause.FUNCTION_FAILURE, Detail.TIMEOUTS)
-    by_itself = timeouts and refuting.fails_by_itself(case)
     others = found.cause in {Cause.HOT_PARTITION_KEY, Cause.THROTTLING} or found.proven
-    return not others and not by_itself
+    return not others
 
 
 def saturated(diagnosis: Diagnosis, verdict: Verdict) -> Diagnosis:

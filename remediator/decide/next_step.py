@@ -18,7 +18,7 @@ from remediator.model import (
     VerdictName,
 )
 from remediator.policy import Policy
-from remediator.settings_table import RETRIES, of
+from remediator.settings_table import RETRIES, of, raises
 from remediator.state import IncidentState
 
 
@@ -82,7 +82,7 @@ def _decide(
         slowly = f"{verdict.because}; what waits may drain faster still"
         rung = FollowUpDecision.NEXT_RUNG, slowly
         return rung if slow else (FollowUpDecision.WAIT, verdict.because)
-    return _not_better(state, verdict, diagnosis, acted=acted, clear=clear)
+    return _not_better(state, verdict, diagnosis, acted=acted, clear=clear, seen=seen)
 
 
 def _whole_step(state: IncidentState, policy: Policy) -> bool:
@@ -117,6 +117,7 @@ def _not_better(
     *,
     acted: bool,
     clear: bool,
+    seen: Effect,
 ) -> tuple[FollowUpDecision, str]:
     if diagnosis.cause is Cause.RECOVERING:
         return FollowUpDecision.WAIT, "it recovers by itself"
@@ -125,6 +126,8 @@ def _not_better(
     if clear and _goes_on_failing(state, diagnosis):
         because = "records are given up, and all that comes after them fails as well"
         return FollowUpDecision.ROLL_BACK, because
+    if not clear and _may_fail_for_the_raise(seen, diagnosis):
+        return FollowUpDecision.WAIT, "whether it fails for what was raised shows soon"
     if diagnosis.cause is not state.cause or _sort(diagnosis.detail) != _sort(_detail(state)):
         return FollowUpDecision.NEXT_RUNG, f"the cause shows as {diagnosis.cause} now"
     if _made_room(state):
@@ -132,6 +135,16 @@ def _not_better(
     if not clear:
         return FollowUpDecision.WAIT, "no better yet; still within the time that a change may take"
     return FollowUpDecision.NEXT_RUNG, verdict.because
+
+
+def _may_fail_for_the_raise(seen: Effect, diagnosis: Diagnosis) -> bool:
+    """Whether what fails, and is not proven to be one record's doing, may be that of lanes raised
+    just now: another change on top would hide it, and the raise would stay."""
+    failing = diagnosis.cause in _FAILING and not diagnosis.proven
+    return failing and any(raises(tracked.change) for tracked in seen.levers) and not seen.isolates
+
+
+_FAILING = frozenset({Cause.FUNCTION_FAILURE, Cause.POISON_RECORD})
 
 
 def _has_its_last_tries(state: IncidentState, diagnosis: Diagnosis, seen: Effect) -> bool:

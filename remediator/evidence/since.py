@@ -12,6 +12,7 @@ from remediator.evidence.series import (
     INVOCATION_FAMILY,
     MINUTE,
     STREAM_FAMILY,
+    counts_of,
     minutes_seen,
     points_of,
     without_incomplete_minute,
@@ -26,6 +27,17 @@ _SIGNS_OF_TRIES = (Metric.DURATION_MS, Metric.ITERATOR_AGE_MS)
 def minutes_of(evidence: Evidence) -> int:
     """How many minutes it tells of."""
     return len(minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY)))
+
+
+def failed_since(evidence: Evidence, written: datetime) -> tuple[float, float]:
+    """How many invocations failed, and of how many, that began in the whole minutes after a write:
+    as far as they have ended, also in the minute in which the mapping began to poll again."""
+    after = next_minute(written)
+    minutes = [at for at, _ in points_of(evidence, Metric.INVOCATIONS) if at >= after]
+    tried = counts_of(evidence, Metric.INVOCATIONS, minutes) or ()
+    failed = counts_of(evidence, Metric.ERRORS, minutes) or ()
+    seen = [(bad, of) for bad, of in zip(failed, tried, strict=False) if bad is not None and of]
+    return sum(bad for bad, _ in seen), sum(of for _, of in seen)
 
 
 def next_minute(moment: datetime) -> datetime:
