@@ -395,6 +395,16 @@ def test_a_raise_goes_in_steps_where_more_fails_than_usual_and_not_for_what_alwa
     assert whole != {"parallelization_factor": (1, 2)}
 
 
+def test_a_raise_goes_in_steps_where_it_failed_under_the_same_load_and_has_ended() -> None:
+    """A person is not asked for it any more; and more lanes are more load."""
+    loaded = since(12, 48_000, 24_000)
+    failed = [0.0] * 18 + [20.0] * 8 + [0.0] * 4
+    over = overloaded(incoming_records=loaded, errors=failed)
+    assert wished(plan(over)) == {"parallelization_factor": (1, 2)}
+    sound = overloaded(incoming_records=loaded)
+    assert wished(plan(sound)) != {"parallelization_factor": (1, 2)}
+
+
 def test_a_raise_goes_in_steps_where_more_than_the_record_that_is_given_up_may_fail() -> None:
     """What fails of it while its retries are bounded would be captured, good as it is."""
     seen = overloaded(mapping_state="Enabled")

@@ -55,11 +55,13 @@ def _careful(
     evidence: Evidence, signals: Signals, policy: Policy, *, explained: bool = False
 ) -> bool:
     """Whether a large raise should go in steps: a lane gets less done than before, more fails than
-    usual and not for a record that is being given up, what fails is lost at once, more than that
-    record may fail while what fails is given up, or somebody named alarms of what stands behind."""
+    usual and not for a record that is being given up, or did under this load, what fails is lost at
+    once, more than that record may fail while what fails is given up, or somebody named alarms of
+    what stands behind."""
     mapping, downstream = evidence.mapping, slower_lanes(evidence, signals, policy.thresholds)
     isolating = mapping is not None and mapping.bisect_on_error
     failing = (signals.error_minutes or 0) > 0 and _fails_more(evidence, signals)
+    failing = failing or _fails_under_load(evidence, signals, policy) is not None
     unexplained = failing and not isolating and not explained
     loses = mapping is not None and mapping.loses_what_fails
     chance = signals.stands_still_by_chance or 0.0
@@ -77,22 +79,31 @@ def _fails_more(evidence: Evidence, signals: Signals) -> bool:
 
 
 def _warned(evidence: Evidence, signals: Signals, policy: Policy) -> bool:
-    """Whether both signs are there: few lanes while far more comes in than usual, and invocations
-    that fail more often since, and not by chance. What has ended under the same load did not come
-    of it; nor do the tries of a record that is shown to be bad."""
+    """Whether errors have come with the load, and go on. What has ended under the same load did not
+    come of it; nor do the tries of a record that is shown to be bad."""
+    found = _fails_under_load(evidence, signals, policy)
+    if found is None:
+        return False
+    under, before = found
+    newest, earlier = under[-LAST_MINUTES:], under[:-LAST_MINUTES]
+    ended = bool(earlier) and _oftener(evidence, earlier, newest)
+    return not ended or _oftener(evidence, newest, before)
+
+
+def _fails_under_load(
+    evidence: Evidence, signals: Signals, policy: Policy
+) -> tuple[list[datetime], list[datetime]] | None:
+    """The minutes under a load, and those before, where both signs are there: few lanes while far
+    more comes in than usual, and invocations that fail more often since, and not by chance."""
     usual, arriving = signals.usual_arrival_per_second, evidence.metrics.get(_ARRIVING)
     if not usual or arriving is None or (signals.lanes or 0) > _FEW_LANES:
-        return False
+        return None
     many = policy.thresholds.saturation_ratio * 60 * usual
     loaded = {at for at, count in arriving.points if count >= many}
     seen = _counted(evidence)
     under = [at for at in seen if at in loaded]
     before = [at for at in seen if at < min(loaded, default=at)]
-    if not under or not before or not _oftener(evidence, under, before):
-        return False
-    newest, earlier = under[-LAST_MINUTES:], under[:-LAST_MINUTES]
-    ended = bool(earlier) and _oftener(evidence, earlier, newest)
-    return not ended or _oftener(evidence, newest, before)
+    return (under, before) if under and before and _oftener(evidence, under, before) else None
 
 
 _ARRIVING = Metric.INCOMING_RECORDS
