@@ -358,6 +358,13 @@ def test_more_lanes_than_the_mapping_has_are_others_invocations() -> None:
     assert told(shared)[0] is not Cause.SLOW_CONSUMER
 
 
+def test_lanes_that_the_mapping_had_a_moment_ago_are_nobody_elses() -> None:
+    fewer_since = NOW - timedelta(minutes=2)
+    many = evidence(invocations=6000, mapping_last_modified=fewer_since)
+    assert measure(many).contradictions == ()
+    assert measure(many).busy_lanes is not None
+
+
 def test_no_record_is_older_than_the_stream_keeps_it() -> None:
     ancient = slow_consumer(iterator_age_ms=[1e9 + 60_000 * n for n in range(MINUTES)])
     assert measure(ancient).expires_in_seconds is None

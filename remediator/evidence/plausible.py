@@ -15,7 +15,13 @@ from typing import NamedTuple
 
 from remediator.evidence.metrics import Metric
 from remediator.evidence.record import Signals
-from remediator.evidence.series import LAST_MINUTES, series_of
+from remediator.evidence.series import (
+    INVOCATION_FAMILY,
+    LAST_MINUTES,
+    STREAM_FAMILY,
+    minutes_seen,
+    series_of,
+)
 from remediator.model import Evidence, Series
 from remediator.policy import Thresholds
 
@@ -148,6 +154,8 @@ def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:
     short = 0 < max(took, default=0.0) < _SHORT_MS
     if not lanes or not short or evidence.sibling_mappings or busy <= _FAR_TOO_MANY * lanes:
         return None
+    if _changed_among_the_newest(evidence):
+        return None  # there may have been more lanes in some of those minutes
     return Contradiction(
         f"{busy:.1f} lanes are at work where the mapping has {lanes}: others invoke the "
         "function, too, so its work tells nothing of this mapping's",
@@ -159,6 +167,12 @@ def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:
             usual_lane_rate=None,
         ),
     )
+
+
+def _changed_among_the_newest(evidence: Evidence) -> bool:
+    changed = evidence.mapping.last_modified if evidence.mapping else None
+    newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
+    return changed is not None and bool(newest) and changed > newest[-LAST_MINUTES:][0]
 
 
 def _never_arrived(_: Evidence, known: Signals) -> Contradiction | None:
