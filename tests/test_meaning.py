@@ -358,9 +358,21 @@ def test_more_lanes_than_the_mapping_has_are_others_invocations() -> None:
     assert told(shared)[0] is not Cause.SLOW_CONSUMER
 
 
-def test_lanes_that_the_mapping_had_a_moment_ago_are_nobody_elses() -> None:
-    fewer_since = NOW - timedelta(minutes=2)
-    many = evidence(invocations=6000, mapping_last_modified=fewer_since)
+@pytest.mark.parametrize(
+    ("minutes_ago", "said"),
+    [
+        pytest.param(2, {"invocations": 6000}, id="in the last three minutes"),
+        pytest.param(
+            4, {"duration_ms": 50_000, "duration_max_ms": 50_000}, id="and what is long lags behind"
+        ),
+    ],
+)
+def test_lanes_that_the_mapping_had_a_moment_ago_are_nobody_elses(
+    minutes_ago: int, said: dict[str, Any]
+) -> None:
+    fewer_since = NOW - timedelta(minutes=minutes_ago)
+    many = evidence(**said, mapping_last_modified=fewer_since)
+    assert measure(evidence(**said)).contradictions
     assert measure(many).contradictions == ()
     assert measure(many).busy_lanes is not None
 

@@ -19,6 +19,7 @@ from remediator.evidence.series import (
     INVOCATION_FAMILY,
     LAST_MINUTES,
     STREAM_FAMILY,
+    long_minutes,
     minutes_seen,
     series_of,
 )
@@ -170,9 +171,11 @@ def _too_many_lanes(evidence: Evidence, known: Signals) -> Contradiction | None:
 
 
 def _changed_among_the_newest(evidence: Evidence) -> bool:
+    """Whether the mapping is another one since the minutes of which the lanes at work are told."""
     changed = evidence.mapping.last_modified if evidence.mapping else None
     newest = minutes_seen(evidence, (*INVOCATION_FAMILY, *STREAM_FAMILY))
-    return changed is not None and bool(newest) and changed > newest[-LAST_MINUTES:][0]
+    told = newest[-LAST_MINUTES - long_minutes(evidence) :]
+    return changed is not None and bool(told) and changed > told[0]
 
 
 def _never_arrived(_: Evidence, known: Signals) -> Contradiction | None:
