@@ -31,6 +31,7 @@ from tests.evidence import (
     without,
 )
 from tests.kinds import (
+    beginning,
     contention,
     ending,
     failing,
@@ -53,6 +54,7 @@ CHAPTERS = (
     running,
     throttling,
     failing,
+    beginning,
     standing,
     halving,
     hanging,

@@ -1,5 +1,6 @@
 """Who testifies that good records succeed: what few counts may mean, and what time proves."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from remediator.evidence.counts import at_least, goes_on_at, may_be
 from remediator.evidence.signals import measure
 from remediator.model import Cause, Evidence, SourceKind
 from remediator.policy import FollowUps, Policy
-from tests.evidence import climbing, poison, since
+from tests.evidence import NOW, climbing, evidence, poison, since
 from tests.histories import state
 
 POLICY = Policy()
@@ -118,3 +119,25 @@ def test_what_time_proves_is_looked_at_once_it_has_and_not_later() -> None:
         update={"changes": (), "looks_from": 0, "follow_up_number": 12}
     )
     assert pacing.interval(known, case) == max(KNOBS.every_seconds, int(60 * minutes))
+
+
+@pytest.mark.parametrize(("takes_ms", "proven"), [(900, True), (10_000, False)])
+def test_a_lane_that_succeeds_proves_no_record_where_good_ones_may_time_out_too(
+    takes_ms: float, proven: bool
+) -> None:
+    """Few tries, and half of them fail: batches may only have become small enough for the rest."""
+    seen = evidence(
+        batch_size=1,
+        parallelization_factor=2,
+        timeout_seconds=10,
+        mapping_last_modified=NOW - timedelta(minutes=8),
+        iterator_age_ms=climbing(1.0, 20),
+        stream_iterator_age_ms=climbing(1.0, 20),
+        invocations=[4.0] * 10 + [2.0] * 12 + [4.0] * 8,
+        errors=[0.0] * 10 + [2.0] * 20,
+        duration_ms=takes_ms,
+        duration_max_ms=takes_ms,
+        incoming_records=4,
+        read_records=4,
+    )
+    assert diagnose(seen, POLICY).proven is proven

@@ -40,9 +40,9 @@ def failing(case: Case) -> Finding:
     if (sustained or repeated) and not all_now:
         for_long = (signals.still_minutes or 0) >= _FOR_LONG
         sure = stands and (for_long or like_a_clock(signals)) and not _swamped(case)
-        if not sure and _failed_before(signals):
+        if not sure and failed_before(signals):
             return Finding(NO, "as much failed before anything lagged", readings)
-        if _a_little_beside_the_work(case) and not sure:
+        if a_little_beside_the_work(case) and not sure:
             because = "little fails, and the lanes are busy with what succeeds"
             return Finding(NO, because, readings)
         if _moves_on(case) and not sure and (failing_share_of_lanes(case) or 1.0) <= _A_LITTLE:
@@ -114,7 +114,7 @@ def like_a_clock(signals: Signals) -> bool:
 CLOCK = 0.9
 
 
-def _a_little_beside_the_work(case: Case) -> bool:
+def a_little_beside_the_work(case: Case) -> bool:
     """Whether the lanes work all the time, and what fails takes little of it: it must be tried
     again, but waiting for that is no work."""
     failed, most = _failed_of_the_work(case), _A_LITTLE_UNDER_LOAD if loaded(case) else _A_LITTLE
@@ -167,6 +167,8 @@ def _would_lag_anyway(case: Case) -> bool:
     signals = case.signals
     if more_than_full_batches_hold(case) and times_out(case).answer is not YES:
         return True
+    if stuck(case) and _hardly_by_chance(case):  # then its head tells of that record alone
+        return _swamped(case)
     failed, arrives = _failed_of_the_work(case), signals.arrival_per_second
     done = (
         signals.processed_per_second if signals.head_per_second is None else signals.head_per_second
@@ -177,6 +179,12 @@ def _would_lag_anyway(case: Case) -> bool:
 
 
 _BY_FAR, _HALF = 2.0, 0.5
+
+
+def _hardly_by_chance(case: Case) -> bool:
+    """Whether failures at random would not look like one record that stands still."""
+    chance = case.signals.one_by_chance
+    return chance is not None and chance <= case.policy.thresholds.chance
 
 
 def _swamped(case: Case) -> bool:
@@ -193,13 +201,14 @@ def _swamped(case: Case) -> bool:
     return all_are_taken(case) and arrives >= _BY_FAR * usual and beside >= _BY_FAR * done
 
 
-def _failed_before(signals: Signals) -> bool:
+def failed_before(signals: Signals) -> bool:
     """Whether what fails now did so minute after minute, while nothing lagged: it is not why."""
     now, before = signals.error_share, signals.error_share_before
-    return now is not None and before is not None and now <= _NO_MORE_THAN * before
+    return now is not None and before is not None and now <= NO_MORE_THAN * before
 
 
-_NO_MORE_THAN = 1.5
+# Times the share of before, which is no more than it.
+NO_MORE_THAN = 1.5
 
 
 def nothing_gets_on(case: Case) -> bool:

@@ -242,16 +242,17 @@ def every_lane_fails(case: Case) -> Finding:
     if case.evidence.sibling_mappings != 0 or signals.failures_grew is None:
         return unseen("whether more than one lane fails", *readings)
     return when(
-        signals.failures_grew >= _AS_OF_A_SECOND_LANE,
+        signals.failures_grew >= AS_OF_A_SECOND_LANE,
         f"there are {signals.failures_grew:.1f} times as many failures as before there was a "
         "second lane"
-        if signals.failures_grew >= _AS_OF_A_SECOND_LANE
+        if signals.failures_grew >= AS_OF_A_SECOND_LANE
         else "no second lane is seen to fail",
         *readings,
     )
 
 
-_AS_OF_A_SECOND_LANE = 1.5
+# Times as many failures, from which they are of more than one lane.
+AS_OF_A_SECOND_LANE = 1.5
 
 
 def probes_are_over(case: Case) -> Finding:

@@ -1,7 +1,7 @@
 """Is it shown that this mapping's own records succeed? What proves that its function is healthy."""
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
-from remediator.decide.failing import like_a_clock, nothing_gets_on
+from remediator.decide.failing import like_a_clock, nothing_gets_on, times_out
 from remediator.decide.standing import NOTHING, rest_of_the_lane, shown_by_a_lane
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.metrics import Metric
@@ -207,9 +207,11 @@ def _all_that_is_sent_fails(case: Case) -> bool:
 def _beyond_chance(case: Case) -> bool:
     """Whether it is sure enough to lose records by (invariant 2): failures at random would not look
     like it, and the rest gets done what it usually does. Where failures are errors and it is not
-    told how likely those are by chance, as where none is of the newest minutes, it is not sure."""
+    told how likely those are by chance, as where none is of the newest minutes, it is not sure. Nor
+    is it by a lane that succeeds, where what fails runs into the timeout, as good ones may: batches
+    that have become smaller end in time, too."""
     chance, signals = by_chance(case), case.signals
-    if signals.lanes == 1 or shown_by_a_lane(case):
+    if signals.lanes == 1 or (shown_by_a_lane(case) and times_out(case).answer is not YES):
         return True
     unlikely = _seldom_by_reports(case) if chance is None else _seldom(case, chance)
     return unlikely and _all_but_chance(case)

@@ -144,13 +144,37 @@ def one_is_stuck(case: Case) -> Finding:
         return Finding(NO, "the youngest batches grow older as well: no place gets on", readings)
     if most_lanes_try_in_vain(case):
         return Finding(NO, "far more is tried than the lanes of a few records could", readings)
-    if not unlikely and by_chance > LIKELY:
-        return Finding(NO, "failures here and there could make it stand still as well", readings)
+    chance = None if unlikely else _as_chance_would(case, by_chance)
+    if chance is not None:
+        return Finding(NO, chance, readings)
     alone = case.evidence.sibling_mappings == 0
     if signals.lanes == 1 and alone and not counted and not rest_of_the_lane(case):
         return Finding(NO, "nothing succeeds beside it", readings)
     because = "the oldest record does not move while other batches succeed"
     return Finding(YES, because, readings)
+
+
+def _as_chance_would(case: Case, by_chance: float) -> str | None:
+    """Why failures at random are a likelier reason than one record, in words."""
+    if by_chance > LIKELY:
+        return "failures here and there could make it stand still as well"
+    if by_chance > case.policy.thresholds.chance and _rest_gets_little_done(case):
+        return "the other shards, too, get far less done than usual: it fails here and there"
+    return None
+
+
+def _rest_gets_little_done(case: Case) -> bool:
+    """Whether something succeeds in each minute, but less than half of what the other shards get
+    done, for all that so few counts may mean: one record holds its own shard, and no other; and
+    where each shard has one, nothing succeeds."""
+    signals, shards = case.signals, case.evidence.open_shards or 0
+    usual, may_be = signals.usual_successes_per_minute, signals.successes_may_be
+    alone = case.evidence.sibling_mappings == 0 and not signals.others_invoke
+    if shards < _TWO or not alone or not usual or may_be is None or loaded(case):
+        return False
+    if not signals.least_successes_per_minute:
+        return False
+    return may_be < _HALF * usual * (shards - 1) / shards
 
 
 def _by_the_records_that_fail(signals: Signals) -> float:

@@ -8,6 +8,7 @@ docs/concepts.md, causes; the order matters. ``diagnosis`` walks it.
 from collections.abc import Mapping
 
 from remediator.decide import (
+    beginning,
     contention,
     deploying,
     ending,
@@ -74,6 +75,13 @@ TREE: Mapping[str, Question] = {
         "Do invocations end in errors, minute after minute?",
         failing.failing,
         yes="everything_fails",
+        no="begins_in_one_place",
+        unseen="stuck_in_silence",
+    ),
+    "begins_in_one_place": Question(
+        "Does a little fail in one place since the age climbs, though lanes have time?",
+        beginning.begins_in_one_place,
+        yes="own_records_succeed",
         no="stuck_in_silence",
         unseen="stuck_in_silence",
     ),
@@ -116,6 +124,13 @@ TREE: Mapping[str, Question] = {
         "Are failed batches split already?",
         halving.split_already,
         yes="halves_succeed",
+        no="a_second_lane_succeeded",
+        unseen="a_second_lane_succeeded",
+    ),
+    "a_second_lane_succeeded": Question(
+        "Did a second lane get records done before all stood still again?",
+        beginning.a_second_lane_succeeded,
+        yes="stuck_in_timeouts",
         no="one_shard",
         unseen="one_shard",
     ),

@@ -201,17 +201,28 @@ def _successes_before(evidence: Evidence, failing: Minutes) -> float | None:
     return None if mapping and mapping.bisect_on_error else sum(_succeeded(failing))
 
 
-def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
-    """Counted from the first whole minute after the change, and of the failing ones only: what
-    succeeded before it failed shows nothing. ``None`` before such a minute was published."""
+def _since_the_change(evidence: Evidence, failing: Minutes) -> Minutes:
+    """The minutes after the mapping's last change, and that of the change itself where nothing had
+    succeeded in those before: a mapping stands still while it is changed, and a quick function is
+    through with all that it may get done in the very minute in which it goes on."""
     changed = evidence.mapping.last_modified if evidence.mapping else None
-    since = [entry for entry in failing if changed is None or entry[0] >= changed]
+    if changed is None:
+        return failing
+    its_own = changed.replace(second=0, microsecond=0)
+    first = its_own if _quiet_before(evidence, failing) else changed
+    return [entry for entry in failing if entry[0] >= first]
+
+
+def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
+    """Of the failing minutes only: what succeeded before it failed shows nothing. ``None`` before
+    such a minute was published."""
+    since = _since_the_change(evidence, failing)
     return sum(_succeeded(since)) if since else None
 
 
 def _first_success(evidence: Evidence, failing: Minutes) -> Signals:
     changed = evidence.mapping.last_modified if evidence.mapping else None
-    since = [entry for entry in failing if changed is not None and entry[0] >= changed]
+    since = _since_the_change(evidence, failing) if changed is not None else []
     done = [at for (at, *_), fine in zip(since, _succeeded(since), strict=True) if fine]
     if not done:
         return Signals()
@@ -227,7 +238,7 @@ def _successes_by_chance(evidence: Evidence, failing: Minutes) -> float | None:
     if changed is None:
         return None
     tried = sum(count for at, count, _ in failing if at + MINUTE <= changed)
-    since = [entry for entry in failing if entry[0] >= changed]
+    since = list(_since_the_change(evidence, failing))
     while since and not any(_succeeded(since[-1:])):
         since.pop()
     expected = sum(count for _, count, _ in since) / (tried + 2)

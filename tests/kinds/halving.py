@@ -1,12 +1,17 @@
 """What is shown once failed batches are split."""
 
-from remediator.model import Cause
-from tests.evidence import aged, climbing, evidence, one_shard_fails, since
-from tests.kinds.readings import Alike, Kinds, split_since
+from remediator.model import Cause, Evidence
+from tests.evidence import NOW, aged, climbing, evidence, one_shard_fails, since
+from tests.kinds.readings import Alike, Kinds, split_since, wait
 
 ALIKE: Alike = {
     "one shard, all fails, split: halves succeed": (
         split_since(8, errors=[0] * 10 + [60] * 12 + [50] * 4 + [60] * 4),
+        Cause.POISON_RECORD,
+        "isolated",
+    ),
+    "one shard, all fails, split: all halves succeed in the very minute in which it goes on": (
+        split_since(8, errors=[0] * 10 + [60] * 12 + [50] + [60] * 7),
         Cause.POISON_RECORD,
         "isolated",
     ),
@@ -48,7 +53,29 @@ ALIKE: Alike = {
 }
 
 
+def stalled(failures: float) -> Evidence:
+    """A second lane has got done what it could, for a minute, until too much was read ahead."""
+    errors = [0.0] * 10 + [6.0] * 12 + [6.0] + [failures] * 7
+    return one_shard_fails(
+        iterator_age_ms=climbing(1.0, 20),
+        stream_iterator_age_ms=climbing(1.0, 20),
+        invocations=[60.0] * 10 + [6.0] * 12 + [200.0] + [failures] * 7,
+        errors=errors,
+        batch_size=1,
+        parallelization_factor=2,
+        mapping_last_modified=NOW - wait(8),
+    )
+
+
 KINDS: Kinds = {
+    "a second lane has got records done, and stands still by now as well: it is one record": (
+        stalled(6.0),
+        Cause.POISON_RECORD,
+    ),
+    "a second lane has got records done, and fails by now as well: it is no record": (
+        stalled(12.0),
+        Cause.FUNCTION_FAILURE,
+    ),
     "one success since batches are split, where hundreds failed before, may be chance": (
         split_since(8, errors=[0.0] * 10 + [60.0] * 15 + [59.0] + [60.0] * 4),
         Cause.POISON_RECORD,
