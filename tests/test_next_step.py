@@ -73,6 +73,8 @@ QUIET = NOW - seconds_ago(DEFAULTS.follow_up.quiet_seconds)
             I, state(), shows(Cause.RECOVERING), D.WAIT, id="improving and soon over: wait"
         ),
         pytest.param(I, state(), None, D.NEXT_RUNG, id="improving too slowly: next rung"),
+        pytest.param(I, state(), SUSPECTED, D.NEXT_RUNG, id="a record stands still beside it"),
+        pytest.param(I, state(60, ISOLATING, SUSPECTED), SUSPECTED, D.WAIT, id="it is looked for"),
         pytest.param(
             I,
             state(60, ISOLATING, shows(Cause.POISON_RECORD, Detail.ISOLATED)),

@@ -7,7 +7,7 @@ import pytest
 from remediator.decide.case import Case
 from remediator.decide.diagnosis import diagnosed
 from remediator.decide.effects import was_answered
-from remediator.decide.learned import only_costs, used_up, was_wrong
+from remediator.decide.learned import blames_a_raise, only_costs, used_up, was_wrong
 from remediator.decide.refuting import of_other_code
 from remediator.evidence.signals import measure
 from remediator.model import Answer, Cause, Change, Detail, Diagnosis, RemedyName, Step, Verdict
@@ -37,6 +37,7 @@ UNCHANGED = Verdict(verdict=U, because="the age went on")
             [MAPPING_CHANGE], 10, {"raise_parallelization_factor"}, id="raised all the way"
         ),
         pytest.param([FUNCTION_CHANGE], 2, {"raise_reserved_concurrency"}, id="a reservation"),
+        pytest.param([FUNCTION_CHANGE, MAPPING_CHANGE], 2, set(), id="room for a first step"),
         pytest.param([ISOLATING], 2, set(), id="a record is only looked for"),
         pytest.param([ISOLATING, BOUNDING], 2, {"isolate_poison"}, id="it is given up, and stays"),
     ],
@@ -143,3 +144,13 @@ def test_no_bound_of_ours_stays_while_the_function_may_be_what_fails(detail: Det
     found = Diagnosis(cause=Cause.FUNCTION_FAILURE, detail=detail, path=())
     assert was_wrong(state(280, BOUNDING), found)
     assert not was_wrong(state(280, ISOLATING), found)
+
+
+def test_a_raise_that_is_taken_back_for_what_stands_behind_is_held_against_what_comes_without() -> (
+    None
+):
+    """Also where no number has grown worse, and the readings alone have named it."""
+    saturated = Diagnosis(cause=Cause.DOWNSTREAM_SATURATED, path=())
+    assert blames_a_raise([tracked()], saturated)
+    assert not blames_a_raise([tracked(ISOLATING)], saturated)
+    assert not blames_a_raise([tracked()], Diagnosis(cause=Cause.HOT_PARTITION_KEY, path=()))

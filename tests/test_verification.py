@@ -350,6 +350,12 @@ def test_a_raise_is_blamed_for_slower_lanes_by_what_is_alike_before_and_after(
     assert verdict(signals(900, **SLOWER | {"age_slope": 0.9}), was) is told
 
 
+def test_lanes_that_were_as_slow_just_before_more_of_them_ran_are_not_slower_by_it() -> None:
+    """What was seen at the alarm may be of better minutes, before it became slow."""
+    assert verdict(signals(900, **SLOWER, narrow_lane_rate=1.0)) is W
+    assert verdict(signals(900, **SLOWER, narrow_lane_rate=0.25)) is U
+
+
 def test_what_stood_still_before_tells_by_how_much_the_next_witness_has_grown() -> None:
     """No number is a fifth more than nothing."""
     before = BEFORE.model_copy(update={"head_per_second": 0.0})

@@ -88,6 +88,12 @@ def too_much(state: IncidentState, tracked: TrackedChange) -> bool:
     return state.learned in HARMED_BY_RAISES and raised(tracked)
 
 
+def blames_a_raise(due: Sequence[TrackedChange], diagnosis: Diagnosis) -> bool:
+    """Whether a raise is among what is taken back for a cause that makes it a wrong one: the world
+    answers without it, whether its own signals or the readings alone have said so."""
+    return diagnosis.cause in HARMED_BY_RAISES and any(map(raised, due))
+
+
 def only_costs(state: IncidentState, case: Case) -> str | None:
     """Why smaller batches of ours only cost by now, in words: nothing fails, the lanes are too slow
     for what comes in, and a batch of before would end in time, were all of its time the records'.
@@ -141,15 +147,22 @@ def used_up(state: IncidentState, verdict: Verdict, case: Case) -> IncidentState
 
 def _only_begun(tracked: TrackedChange, state: IncidentState, case: Case) -> bool:
     """Whether more of a remedy is to come: a record was only looked for, and is not given up yet;
-    or the factor was raised once, and not as far as it may be."""
+    or the factor was raised once, and not as far as it may be; or room was made for that raise."""
     remedy, mapping = tracked.change.remedy, case.evidence.mapping
     if remedy is RemedyName.ISOLATE_POISON:
         return next_step.probing(state)
+    if remedy is RemedyName.RAISE_RESERVED_CONCURRENCY:
+        lanes = [t for t in state.in_effect if _raises_lanes(t) and t.turn == tracked.turn]
+        return any(_only_begun(each, state, case) for each in lanes)
     if remedy is not RemedyName.RAISE_PARALLELIZATION_FACTOR or mapping is None:
         return False
     turns = {t.turn for t in state.in_effect if t.change.remedy is remedy}
     most = case.policy.limits.parallelization_factor
     return len(turns) == 1 and mapping.parallelization_factor < most
+
+
+def _raises_lanes(tracked: TrackedChange) -> bool:
+    return tracked.change.remedy is RemedyName.RAISE_PARALLELIZATION_FACTOR
 
 
 def lasting(diagnosis: Diagnosis, state: IncidentState) -> Cause | None:

@@ -75,6 +75,9 @@ def _decide(
             "the record that was shown to be to blame has its last tries, and is given up soon"
         )
         return FollowUpDecision.WAIT, because
+    if name is VerdictName.IMPROVING and _a_record_holds_it(state, diagnosis):
+        because = f"{verdict.because}, but a record stands still, which none of that moves"
+        return FollowUpDecision.NEXT_RUNG, because
     if name is VerdictName.IMPROVING:
         slow = diagnosis.cause is Cause.SLOW_CONSUMER
         if slow and not clear and _whole_step(state, policy):
@@ -83,6 +86,13 @@ def _decide(
         rung = FollowUpDecision.NEXT_RUNG, slowly
         return rung if slow else (FollowUpDecision.WAIT, verdict.because)
     return _not_better(state, verdict, diagnosis, acted=acted, clear=clear, seen=seen)
+
+
+def _a_record_holds_it(state: IncidentState, diagnosis: Diagnosis) -> bool:
+    """Whether a record shows to be to blame after something else was done than to isolate one."""
+    isolating = any(t.change.remedy is RemedyName.ISOLATE_POISON for t in state.levers_in_effect)
+    acted = bool(state.levers_in_effect) and not isolating
+    return acted and diagnosis.cause is Cause.POISON_RECORD
 
 
 def _whole_step(state: IncidentState, policy: Policy) -> bool:

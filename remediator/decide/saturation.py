@@ -60,11 +60,12 @@ def _out_for_longer(case: Case) -> bool:
     """Whether all that has begun of late is still out, for far longer than any invocation took, in
     more lanes than usual: it is counted once it has ended."""
     signals, ratio = case.signals, case.policy.thresholds.saturation_ratio
-    silent, longest = signals.silent_minutes or 0.0, signals.usual_duration_max_ms
+    silent, took = signals.silent_minutes or 0.0, series_of(case.evidence, Metric.DURATION_MAX_MS)
     running = series_of(case.evidence, Metric.CONCURRENT_EXECUTIONS)
+    longest = max(took.values, default=0.0) if took else 0.0
     if running is None or not longest or silent < LAST_MINUTES:
         return False
-    far = silent * 60_000 >= _FAR_LONGER * max(longest, signals.duration_max_ms or 0.0)
+    far = silent * 60_000 >= _FAR_LONGER * longest
     lately = running.values[-ceil(silent) :]
     usual = max(1.0, signals.usual_concurrency or 0.0)
     return far and min(lately, default=0.0) >= ratio * usual

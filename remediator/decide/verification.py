@@ -114,7 +114,8 @@ def _slower(
     whole: Signals,
     shared: bool,
 ) -> Harm | None:
-    """Lanes that are slower since, and not for another reason."""
+    """Lanes that are slower since, and not for another reason; held against the minutes alone just
+    before more of them ran, where those tell: what was seen at first may be of better times."""
     ratio = policy.thresholds.saturation_ratio
     quick = as_quick_as_ever(whole, ratio, seen.signals.duration_max_ms)
     stands = one_place_ages(seen.signals, policy)
@@ -122,6 +123,9 @@ def _slower(
         return None
     if shared and not grew(whole.usual_duration_max_ms, seen.signals.duration_max_ms, ratio):
         return None  # of what others do besides, there is less among them now
+    narrow = whole.narrow_lane_rate
+    if before is not None and before.lane_rate is not None and narrow is not None:
+        before = before.model_copy(update={"lane_rate": min(before.lane_rate, narrow)})
     return slower_for_nothing(before, after, ratio, shared=shared)
 
 

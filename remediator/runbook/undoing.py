@@ -54,12 +54,13 @@ def roll_back(turn: Turn, verdict: Verdict, step: FollowUp) -> Report:
 def _blame(turn: Turn, verdict: Verdict, due: Sequence[TrackedChange]) -> None:
     """What is worse since a raise is of what stands behind, and that is the word, whether or not
     the raise may be taken back at once."""
-    worse = verdict.verdict is VerdictName.WORSE
-    if worse and any(map(learned.raised, due)) and learned.saturates(turn.case, verdict):
+    worse, raised = verdict.verdict is VerdictName.WORSE, any(map(learned.raised, due))
+    if worse and raised and learned.saturates(turn.case, verdict):
         found = learned.saturated(turn.case.diagnosis, verdict)
         turn.case = turn.case._replace(diagnosis=found)
-        turn.update(harm=verification.harm_seen(turn.state, turn.case))
     found = turn.case.diagnosis
+    if learned.blames_a_raise(due, found):  # to be held against what comes without it
+        turn.update(harm=verification.harm_seen(turn.state, turn.case))
     turn.update(cause=found.cause, diagnosis=found)
 
 

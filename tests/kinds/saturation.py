@@ -66,6 +66,17 @@ KINDS: Kinds = {
         ),
         Cause.DOWNSTREAM_SATURATED,
     ),
+    "more lanes than ever are out for minutes, and no longer than batches took before": (
+        long_batches(
+            iterator_age_ms=climbing(1.0, 8, base=90_000),
+            invocations=[2.0] * 25 + [0.0] * 5,
+            concurrent_executions=since(6, 16, 4),
+            parallelization_factor=10,
+            duration_ms=[3_000.0] * 15 + [200_000.0] * 10,
+            duration_max_ms=[4_000.0] * 15 + [240_000.0] * 10,
+        ),
+        Cause.SLOW_CONSUMER,
+    ),
     "as many lanes as ever are out for minutes": (
         long_batches(
             iterator_age_ms=climbing(1.0, 8, base=90_000),
