@@ -8,6 +8,7 @@ from tests.evidence import MAPPING, STREAM_ARN
 PLACES = {
     "parallelization_factor": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "maximum_retry_attempts": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
+    "batch_size": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "bisect_on_error": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "maximum_record_age_seconds": (ResourceKind.EVENT_SOURCE_MAPPING, MAPPING),
     "reserved_concurrency": (ResourceKind.FUNCTION, "orders"),
@@ -15,6 +16,7 @@ PLACES = {
     "shards": (ResourceKind.HASH_RANGE, f"{STREAM_ARN}#0-1"),
 }
 REMEDY_OF = {
+    "batch_size": RemedyName.LOWER_BATCH_SIZE,
     "parallelization_factor": RemedyName.RAISE_PARALLELIZATION_FACTOR,
     "reserved_concurrency": RemedyName.RAISE_RESERVED_CONCURRENCY,
     "shards": RemedyName.SPLIT_SHARDS,

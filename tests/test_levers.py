@@ -302,19 +302,28 @@ def test_a_larger_batch_stays_within_the_policy() -> None:
 # --- smaller batches -----------------------------------------------------------------------------
 
 
-def timing_out(batch_size: int = 400, failed: float = 60, retries: int = -1) -> Evidence:
+def timing_out(
+    batch_size: int = 400, failed: float = 60, retries: int = -1, mean_ms: float = 10_000
+) -> Evidence:
     return evidence(
         batch_size=batch_size,
         maximum_retry_attempts=retries,
         timeout_seconds=10,
         errors=since(10, failed),
-        duration_ms=since(10, 10_000, 900),
+        duration_ms=since(10, mean_ms, 900),
         duration_max_ms=since(10, 10_000, 1000),
     )
 
 
 def test_where_some_batches_still_end_in_time_their_size_is_not_why() -> None:
-    assert "not every batch" in str(wished(batches.smaller, timing_out(failed=45), TIMES_OUT))
+    quick = timing_out(failed=45, mean_ms=7_700)
+    assert "not every batch" in str(wished(batches.smaller, quick, TIMES_OUT))
+
+
+def test_where_what_ends_in_time_takes_most_of_it_too_the_size_is_why() -> None:
+    """A third runs into the timeout, and halves of it take eight seconds of the ten."""
+    late = timing_out(failed=20, mean_ms=8_700)
+    assert wished(batches.smaller, late, TIMES_OUT) == {"batch_size": 100, "bisect_on_error": True}
 
 
 def test_where_what_fails_is_given_up_there_are_not_made_more_batches_to_fail() -> None:

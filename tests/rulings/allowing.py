@@ -155,6 +155,14 @@ WORDS: Words = {
         Decision.BLOCK,
         "cooldown",
     ),
+    "smaller batches lower what nobody has raised: they wait no longer than a raise": (
+        change("batch_size", 100, 25),
+        slow_consumer(),
+        Policy(),
+        after(spent(10, FACTORS)),
+        Decision.ALLOW,
+        "policy",
+    ),
     "the mapping's budget is spent": (
         FACTOR,
         slow_consumer(),

@@ -133,13 +133,16 @@ def busy_resource(ask: Inquiry) -> Word:
     return None
 
 
+# Who bounds retries, or makes batches smaller, lowers what nobody has raised: no setting swings.
+_LOWERS_FORWARD = frozenset({RemedyName.ISOLATE_POISON, RemedyName.LOWER_BATCH_SIZE})
+
+
 def cooling_down(ask: Inquiry) -> Word:
     """One change at a time shows its effect before the next one comes."""
     uuid = ask.evidence.target.known_as
     own = ask.policy.remedy(ask.change.remedy).cooldown_seconds
     cooldown = ask.policy.cooldown
-    # Whoever bounds retries isolates a record: no setting swings by it.
-    less = lowers(ask.change) and ask.change.remedy is not RemedyName.ISOLATE_POISON
+    less = lowers(ask.change) and ask.change.remedy not in _LOWERS_FORWARD
     general = cooldown.lower_seconds if less else cooldown.raise_seconds
     wait = timedelta(seconds=own or general)
     spent = [s for s in ask.around.ledger.spent if s.mapping == uuid]

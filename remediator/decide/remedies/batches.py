@@ -91,11 +91,22 @@ def _would_not_help(here: Case, mapping: MappingState, timeout_seconds: float) -
     share, once = here.signals.error_share, here.signals.invocation_seconds
     if mapping.retries_bounded:
         return Pass("what fails is given up by the mapping's own settings: more batches would be")
-    if share is None or share < here.policy.thresholds.total_failure_share:
+    every = share is not None and share >= here.policy.thresholds.total_failure_share
+    if not every and not _ends_late_as_well(here, timeout_seconds):
         return Pass("not every batch runs into the timeout: its size is not why")
     if once is not None and once >= _OF_THE_TIMEOUT * timeout_seconds:
         return Pass("the time goes by the batch, however small it is")
     return None
+
+
+def _ends_late_as_well(here: Case, timeout_seconds: float) -> bool:
+    """Whether what still ends in time takes most of it, on average: the smaller batches of a stream
+    and halves of split ones do, where full ones are too large; what hangs leaves the rest quick."""
+    failed, mean = here.signals.newest_error_share, here.signals.duration_ms
+    if not failed or mean is None or failed >= 1:
+        return False
+    ended = (mean / 1000 - failed * timeout_seconds) / (1 - failed)
+    return ended >= _OF_THE_TIMEOUT * timeout_seconds
 
 
 def _within_the_timeout(here: Case, mapping: MappingState, function: FunctionState) -> int:
