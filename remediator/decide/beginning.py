@@ -12,7 +12,7 @@ from remediator.decide.halving import AS_OF_A_SECOND_LANE
 from remediator.decide.standing import shown_by_a_lane, too_early
 from remediator.evidence.metrics import Metric
 from remediator.evidence.series import series_of
-from remediator.evidence.signals import LAST_MINUTES
+from remediator.evidence.signals import LAST_MINUTES, Signals
 
 
 def begins_in_one_place(case: Case) -> Finding:
@@ -35,15 +35,25 @@ def begins_in_one_place(case: Case) -> Finding:
     apart = by_chance <= limits.chance and not nothing_gets_on(case)
     climbs = (signals.age_seconds or 0.0) > signals.normal_age_seconds and not signals.falling
     early = climbs and not stuck(case) and too_early(case)
-    begins = again and apart and early and not a_little_beside_the_work(case)
+    busy = a_little_beside_the_work(case) and _busier_than_usual(signals)
+    begins = again and apart and early and not busy
     return when(
         begins,
         "the age climbs since a little fails, minute after minute and hardly by chance, and the "
-        "lanes have time to spare"
+        "lanes have time to spare, or as much as ever"
         if begins
         else "nothing shows that something has begun to fail in one place",
         *readings,
     )
+
+
+def _busier_than_usual(signals: Signals) -> bool:
+    """Lanes that are as busy as while they kept up do not lag for that."""
+    now, usual = signals.busy_lanes, signals.usual_busy_lanes
+    return now is None or usual is None or now > _AS_EVER * usual
+
+
+_AS_EVER = 1.1
 
 
 def _as_much_before(case: Case) -> bool:

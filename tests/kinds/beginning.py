@@ -34,6 +34,10 @@ ALIKE: Alike = {
 
 
 KINDS: Kinds = {
+    "a record that is tried seldom, of lanes that are as busy as while they kept up": (
+        tried_seldom(duration_ms=[330.0] * 28 + [420.0] * 2, duration_max_ms=600),
+        Cause.POISON_RECORD,
+    ),
     "a little fails as the age begins to climb, and it did before: it is not why": (
         tried_seldom(errors=[8.0] * 28 + [7.0, 5.0]),
         Cause.SLOW_CONSUMER,
