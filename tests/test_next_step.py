@@ -138,6 +138,21 @@ def test_what_a_person_has_let_go_without_proof_is_stopped_where_all_goes_on_fai
     assert next_step(made, told, now_shows, DEFAULTS, NOW, clear=clear).decision is decision
 
 
+@pytest.mark.parametrize(
+    ("slope", "decision"), [(-1.0, D.WAIT), (-0.2, D.NEXT_RUNG), (None, D.WAIT)]
+)
+def test_no_raise_is_made_for_what_is_over_before_its_restart(
+    slope: float | None, decision: FollowUpDecision
+) -> None:
+    """Fifty seconds of age, by the minutes alone since the newest raise; or its course in those is
+    not seen yet."""
+    of, found = state(250), shows(Cause.SLOW_CONSUMER)
+    told = Verdict(verdict=I, because="more gets done than before")
+    seen = shown(signals(50, age_slope=slope), 2)
+    clear = slope is not None
+    assert next_step(of, told, found, DEFAULTS, NOW, clear=clear, seen=seen).decision is decision
+
+
 def test_while_it_is_not_clear_that_it_does_nothing_it_is_waited() -> None:
     told = Verdict(verdict=U, because="so")
     found = shows(Cause.SLOW_CONSUMER)

@@ -80,8 +80,12 @@ def _decide(
         return FollowUpDecision.NEXT_RUNG, because
     if name is VerdictName.IMPROVING:
         slow = diagnosis.cause is Cause.SLOW_CONSUMER
-        if slow and not clear and _whole_step(state, policy):
+        unseen = bool(seen.minutes) and seen.signals.age_slope is None
+        if slow and not clear and (unseen or _whole_step(state, policy)):
             return FollowUpDecision.WAIT, f"{verdict.because}; whether it is enough shows soon"
+        if slow and _over_before_a_restart(seen, policy):
+            because = f"{verdict.because}; at the pace since then it is over before another restart"
+            return FollowUpDecision.WAIT, because
         slowly = f"{verdict.because}; what waits may drain faster still"
         rung = FollowUpDecision.NEXT_RUNG, slowly
         return rung if slow else (FollowUpDecision.WAIT, verdict.because)
@@ -93,6 +97,15 @@ def _a_record_holds_it(state: IncidentState, diagnosis: Diagnosis) -> bool:
     isolating = any(t.change.remedy is RemedyName.ISOLATE_POISON for t in state.levers_in_effect)
     acted = bool(state.levers_in_effect) and not isolating
     return acted and diagnosis.cause is Cause.POISON_RECORD
+
+
+def _over_before_a_restart(seen: Effect, policy: Policy) -> bool:
+    """Whether the oldest record, at the pace of the minutes since the newest turn alone, is on time
+    sooner than a mapping goes on that is changed once more."""
+    age, slope = seen.signals.age_seconds, seen.signals.age_slope
+    if not seen.minutes or age is None or slope is None or slope >= 0:
+        return False
+    return age / -slope <= policy.forecast.usual_restart_seconds
 
 
 def _whole_step(state: IncidentState, policy: Policy) -> bool:
