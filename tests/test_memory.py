@@ -112,6 +112,15 @@ def test_lanes_that_were_shown_to_be_too_many_go_back_whatever_their_restart_cos
     assert stays == []
 
 
+@pytest.mark.parametrize("restore", RestoreTo)
+def test_lanes_that_carry_todays_load_stay_though_there_were_too_many(restore: RestoreTo) -> None:
+    policy = STILL.model_copy(update={"restore": restore})
+    state = incident(LANES, "parallelization_factor", 1, 8).model_copy(
+        update={"learned": Cause.DOWNSTREAM_SATURATED}
+    )
+    assert restoring.to_restore(state, looked(lanes_at_work(6.0, factor=8), policy))[0] == []
+
+
 def test_only_the_newest_value_is_lowered() -> None:
     least = STILL.model_copy(update={"restore": RestoreTo.SMALLEST_HEALTHY})
     state = incident(LANES, "parallelization_factor", 1, 2, 8)

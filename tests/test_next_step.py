@@ -179,6 +179,17 @@ def test_nothing_is_put_upon_a_raise_while_it_may_be_what_makes_them_fail(
     assert step.decision is decision
 
 
+@pytest.mark.parametrize(("clear", "decision"), [(False, D.WAIT), (True, D.NEXT_RUNG)])
+def test_a_record_is_looked_for_beside_a_raise_that_helps_once_that_may_not_be_what_fails(
+    *, clear: bool, decision: FollowUpDecision
+) -> None:
+    told, seen = Verdict(verdict=I, because="so"), shown(signals(900), 2, MAPPING_CHANGE)
+    step = next_step(
+        state(200, MAPPING_CHANGE), told, SUSPECTED, DEFAULTS, NOW, clear=clear, seen=seen
+    )
+    assert step.decision is decision
+
+
 STILL_FAILS = {"error_minutes": 2, "error_share": 0.3, "successes_per_minute": 7.0}
 
 

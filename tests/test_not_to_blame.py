@@ -134,7 +134,7 @@ def failed_until(minutes: int, *, split: int) -> Evidence:
     """The only lane failed for twenty minutes; it is split since some, and succeeds since fewer."""
     return one_shard_fails(
         **aged(climbing(1.0, 20)),
-        errors=[0.0] * 10 + [60.0] * (20 - minutes) + [57.0] * minutes,
+        errors=[0.0] * 10 + [60.0] * (20 - minutes) + [58.0] * minutes,
         bisect_on_error=True,
         mapping_last_modified=NOW - split * MINUTE,
         batch_size=10,

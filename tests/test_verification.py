@@ -255,6 +255,12 @@ def test_errors_that_a_raise_brought_show_in_the_first_whole_minute(
     assert verdict(signals(900, error_share=0.9), minutes=minutes) is told
 
 
+def test_an_accident_of_the_whole_minute_is_none_the_worse_for_one_failure_more_before_it() -> None:
+    after = signals(900, error_share=0.1, failing_minutes=1, attempts_per_second=20 / 60)
+    seen = shown(after)._replace(minutes=1, failed=(3, 25))
+    assert judge(BEFORE, NOW, after, DEFAULTS, seen=seen).verdict is E
+
+
 def test_a_single_failure_of_few_invocations_is_no_harm_before_the_next_minute() -> None:
     few = {"error_share": 0.5, "attempts_per_second": 4 / 60}
     assert verdict(signals(900, **few, failing_minutes=1), minutes=1) is E
@@ -267,6 +273,7 @@ def test_a_single_failure_of_few_invocations_is_no_harm_before_the_next_minute()
         pytest.param((16, 18), None, W, id="nothing of the whole minutes has ended"),
         pytest.param((16, 18), 1.0, W, id="little has"),
         pytest.param((2, 18), None, U, id="a few"),
+        pytest.param((3, 25), None, U, id="cold starts that fail"),
         pytest.param((16, 18), 0.0, U, id="it is over"),
         pytest.param((3, 90), None, U, id="hardly more than before"),
     ],

@@ -14,6 +14,7 @@ from remediator.model import Cause, Evidence, SourceKind
 from remediator.policy import FollowUps, Policy
 from tests.evidence import NOW, climbing, evidence, poison, since
 from tests.histories import state
+from tests.kinds.halving import stalled
 
 POLICY = Policy()
 KNOBS = FollowUps()
@@ -119,6 +120,12 @@ def test_what_time_proves_is_looked_at_once_it_has_and_not_later() -> None:
         update={"changes": (), "looks_from": 0, "follow_up_number": 12}
     )
     assert pacing.interval(known, case) == max(KNOBS.every_seconds, int(60 * minutes))
+
+
+def test_a_lane_that_got_something_done_before_all_stood_still_again_proves_no_record() -> None:
+    """What is down, and up for a moment after the restart, looks like it (invariant 2)."""
+    found = diagnose(stalled(6.0), POLICY)
+    assert (found.cause, found.proven) == (Cause.POISON_RECORD, False)
 
 
 @pytest.mark.parametrize(("takes_ms", "proven"), [(900, True), (10_000, False)])

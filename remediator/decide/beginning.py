@@ -6,6 +6,7 @@ from remediator.decide.failing import (
     a_little_beside_the_work,
     failed_before,
     nothing_gets_on,
+    several_fail_at_once,
     stuck,
 )
 from remediator.decide.halving import AS_OF_A_SECOND_LANE
@@ -28,6 +29,7 @@ def begins_in_one_place(case: Case) -> Finding:
         case.reading("age_slope", "s/s"),
         case.reading("climbing_minutes", "min"),
         case.reading("busy_share"),
+        case.reading("read_throttled_minutes", "min"),
     )
     by_chance = 1.0 if signals.one_by_chance is None else signals.one_by_chance
     again = (signals.error_minutes or 0) >= limits.sustained_minutes
@@ -36,7 +38,8 @@ def begins_in_one_place(case: Case) -> Finding:
     climbs = (signals.age_seconds or 0.0) > signals.normal_age_seconds and not signals.falling
     early = climbs and not stuck(case) and too_early(case)
     busy = a_little_beside_the_work(case) and _busier_than_usual(signals)
-    begins = again and apart and early and not busy
+    refused = (signals.read_throttled_minutes or 0) >= limits.sustained_minutes
+    begins = again and apart and early and not busy and not refused
     return when(
         begins,
         "the age climbs since a little fails, minute after minute and hardly by chance, and the "
@@ -73,7 +76,8 @@ def _as_much_before(case: Case) -> bool:
 
 def a_second_lane_succeeded(case: Case) -> Finding:
     """Other lanes of a shard go on beside the one that fails until as much is read ahead of it as
-    may be, and stand still then: what they got done in between shows what a probe is for."""
+    may be, and stand still then: what they got done in between hints at one record. It proves none
+    (invariant 2): what is down, and up for a moment after a restart, looks like it."""
     signals = case.signals
     readings = (
         case.reading("lanes"),
@@ -82,11 +86,11 @@ def a_second_lane_succeeded(case: Case) -> Finding:
         case.reading("successes_by_chance"),
         case.reading("failures_grew", "times"),
     )
-    if signals.lanes == 1 or not shown_by_a_lane(case):
+    if signals.lanes == 1 or several_fail_at_once(case) or not shown_by_a_lane(case):
         return Finding(NO, "nothing shows that a second lane got anything done", readings)
     if signals.failures_grew is None:
         return unseen("whether more than one lane fails by now", *readings)
     if signals.failures_grew >= AS_OF_A_SECOND_LANE:
         return Finding(NO, "more than one lane fails by now", readings)
-    because = "records succeeded since the mapping has more lanes, and no second lane fails since"
-    return Finding(YES, because, readings, proves=True)
+    because = "records succeeded since the mapping was changed, and no second lane fails since"
+    return Finding(YES, because, readings)

@@ -156,12 +156,24 @@ def halves_succeed(case: Case) -> Finding:
         return unseen("whether nothing succeeded before, so that these are halves", *readings)
     if successes > 0 and is_no_doing_of_the_change(case):
         return unseen("whether that is the change's doing, and neither chance nor later", *readings)
+    if _more_than_halves(case, successes):
+        return unseen("whether these are halves: one record has fewer,", *readings)
     return when(
         successes > 0,
         f"{successes:.0f} invocations succeeded since the mapping was changed, none just before",
         *readings,
         proves=True,
     )
+
+
+def _more_than_halves(case: Case, successes: float) -> bool:
+    """Whether more has succeeded than the halves of a record in each lane: it is tried for ever,
+    and its lane gets nothing done beyond them. A function that was up for a moment does more. Twice
+    as many may be: a restart delivers what was done before once more."""
+    mapping, lanes = case.evidence.mapping, case.signals.lanes
+    if mapping is None or lanes is None or mapping.retries_bounded:
+        return False
+    return mapping.parallelization_factor == 1 and successes > 2 * lanes * (mapping.halvings + 1)
 
 
 def is_no_doing_of_the_change(case: Case) -> bool:

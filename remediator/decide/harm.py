@@ -53,15 +53,18 @@ def harmed(
 
 def _fails(before: Snapshot, after: Snapshot, by: float, seen: Effect) -> float | None:
     """The share that fails since, where that is more than before, and neither an accident nor
-    chance. Where next to nothing of the whole minutes has ended, by all that began since the write:
-    what takes as long as the timeout is counted in the minute in which it began."""
+    chance. Where next to nothing of the whole minutes has ended, and many of all that began since
+    the write fail, by that: what takes as long as the timeout is counted in the minute in which it
+    began. A few cold starts that fail in the minute in which the mapping goes on tell nothing."""
     share = after.error_share
     rose = _rose(before.error_share, share, by)
     if rose and not (_by_accident(seen) or _by_chance(before, seen)):
         return share
     failed, tried = seen.failed
-    told = seen.signals.error_share is not None and not rose
-    if told or failed < _FEW or not _rose(before.error_share, failed / tried, by):
+    ended = 60 * (seen.signals.attempts_per_second or 0.0) * min(seen.minutes, LAST_MINUTES)
+    many = failed >= max(_FEW, _MANY * tried)
+    told = ended >= _MOST * tried or (seen.signals.error_share is not None and not rose)
+    if told or not many or not _rose(before.error_share, failed / tried, by):
         return None
     return None if _chance_brings(before, failed, tried) else failed / tried
 
@@ -91,6 +94,7 @@ def _chance_brings(before: Snapshot, failed: float, tried: float) -> bool:
     return by_chance(failed, tried, was * earlier, earlier)
 
 
+_MOST, _MANY = 0.5, 0.25
 # Failures in a minute.
 _FEW = 3
 # Whole minutes after which what is slower is the change's doing, and not that of a cold start.

@@ -75,7 +75,9 @@ def _decide(
             "the record that was shown to be to blame has its last tries, and is given up soon"
         )
         return FollowUpDecision.WAIT, because
-    if name is VerdictName.IMPROVING and _a_record_holds_it(state, diagnosis):
+    held = _a_record_holds_it(state, diagnosis)
+    held = held and (clear or not _may_fail_for_the_raise(seen, diagnosis))
+    if name is VerdictName.IMPROVING and held:
         because = f"{verdict.because}, but a record stands still, which none of that moves"
         return FollowUpDecision.NEXT_RUNG, because
     if name is VerdictName.IMPROVING:

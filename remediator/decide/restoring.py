@@ -29,10 +29,7 @@ def to_restore(state: IncidentState, case: Case) -> tuple[list[TrackedChange], l
     A setting that was changed turn after turn goes back turn after turn, the newest first: where
     one of them stays, so do those that it stands on.
     """
-    if case.policy.restore is RestoreTo.KEEP:
-        goes = [t for t in state.in_effect if _must_go(state, t)]
-        kept = [Stays(t, "by policy") for t in state.in_effect if not _must_go(state, t)]
-        return goes, kept
+    keeps = case.policy.restore is RestoreTo.KEEP
     must = any(_must_go(state, t) for t in state.in_effect)
     back: list[TrackedChange] = []
     stays: list[Stays] = []
@@ -42,6 +39,8 @@ def to_restore(state: IncidentState, case: Case) -> tuple[list[TrackedChange], l
         held = newest.setdefault((change.resource, change.setting), change.after)
         above = next((s for s in stays if same_setting(change, s.tracked.change)), None)
         why = above or why_it_stays(tracked, case, held=held, must=must)
+        if keeps and not _must_go(state, tracked):
+            why = Stays(tracked, "by policy")
         if why is None:
             back.append(tracked)
         else:

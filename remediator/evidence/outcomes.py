@@ -202,20 +202,33 @@ def _successes_before(evidence: Evidence, failing: Minutes) -> float | None:
 
 
 def _since_the_change(evidence: Evidence, failing: Minutes) -> Minutes:
-    """The minutes after the mapping's last change, and that of the change itself where nothing had
-    succeeded in those before: a mapping stands still while it is changed, and a quick function is
-    through with all that it may get done in the very minute in which it goes on."""
+    """The minutes after the mapping's last change; and that of the change itself, where halves of
+    split batches may have succeeded in it. AWS moves the time as the mapping goes on, and a quick
+    function is through with all of them then."""
     changed = evidence.mapping.last_modified if evidence.mapping else None
     if changed is None:
         return failing
-    its_own = changed.replace(second=0, microsecond=0)
-    first = its_own if _quiet_before(evidence, failing) else changed
-    return [entry for entry in failing if entry[0] >= first]
+    its_own = [entry for entry in failing if entry[0] < changed < entry[0] + MINUTE]
+    after = [entry for entry in failing if entry[0] >= changed]
+    return [*its_own, *after] if _may_be_halves(evidence, failing, its_own) else after
+
+
+def _may_be_halves(evidence: Evidence, failing: Minutes, its_own: Minutes) -> bool:
+    """Whether nothing at all had succeeded before, and no more did than the halves of a record in
+    each lane, which is tried for ever then: what is down, and up for a moment after the restart,
+    gets more done."""
+    mapping, done = evidence.mapping, sum(_succeeded(its_own))
+    if mapping is None or not mapping.bisect_on_error or mapping.retries_bounded or not done:
+        return False
+    lanes = (evidence.open_shards or 1) * mapping.parallelization_factor
+    quiet = _quiet_before(evidence, failing) and not _successes_before(evidence, failing)
+    alone = mapping.parallelization_factor == 1
+    return bool(quiet) and alone and done <= lanes * (mapping.halvings + 1)
 
 
 def _successes_since(evidence: Evidence, failing: Minutes) -> float | None:
     """Of the failing minutes only: what succeeded before it failed shows nothing. ``None`` before
-    such a minute was published."""
+    one since the change was published."""
     since = _since_the_change(evidence, failing)
     return sum(_succeeded(since)) if since else None
 

@@ -46,6 +46,14 @@ KINDS: Kinds = {
         tried_seldom(duration_ms=since(2, 520, 250), duration_max_ms=since(2, 900, 420)),
         Cause.SLOW_CONSUMER,
     ),
+    "a little fails as the age begins to climb, while readers take each other's reads": (
+        tried_seldom(
+            errors=[0.0] * 28 + [1.0, 1.0],
+            read_throttles=since(3, 300),
+            read_throttle_share=since(3, 0.4),
+        ),
+        Cause.READ_CONTENTION,
+    ),
     "a record hangs until the timeout, and the pace of the oldest is its own": (
         evidence(
             shards=2,

@@ -6,14 +6,24 @@ from tests.kinds.readings import Alike, Kinds, split_since, wait
 
 ALIKE: Alike = {
     "one shard, all fails, split: halves succeed": (
-        split_since(8, errors=[0] * 10 + [60] * 12 + [50] * 4 + [60] * 4),
+        split_since(8, errors=[0] * 10 + [60] * 12 + [57] * 4 + [60] * 4),
         Cause.POISON_RECORD,
         "isolated",
     ),
+    "one shard, all fails, split: more succeeds than the halves of one record": (
+        split_since(8, errors=[0] * 10 + [60] * 12 + [50] * 4 + [60] * 4),
+        Cause.POISON_RECORD,
+        "undecided",
+    ),
     "one shard, all fails, split: all halves succeed in the very minute in which it goes on": (
-        split_since(8, errors=[0] * 10 + [60] * 12 + [50] + [60] * 7),
+        split_since(8, errors=[0] * 10 + [60] * 12 + [53] + [60] * 7),
         Cause.POISON_RECORD,
         "isolated",
+    ),
+    "one shard, all fails, split: more than halves succeed in the minute in which it goes on": (
+        split_since(8, errors=[0] * 10 + [60] * 12 + [20] + [60] * 7),
+        Cause.POISON_RECORD,
+        "undecided",
     ),
     "one shard, halves succeed, but so did some before they were split": (
         split_since(8, errors=[0] * 10 + [45] * 12 + [50] * 4 + [60] * 4),
@@ -63,7 +73,7 @@ def stalled(failures: float) -> Evidence:
         errors=errors,
         batch_size=1,
         parallelization_factor=2,
-        mapping_last_modified=NOW - wait(8),
+        mapping_last_modified=NOW - wait(9),
     )
 
 
@@ -74,6 +84,18 @@ KINDS: Kinds = {
     ),
     "a second lane has got records done, and fails by now as well: it is no record": (
         stalled(12.0),
+        Cause.FUNCTION_FAILURE,
+    ),
+    "four lanes fail at once, and some get on just after somebody has changed the mapping": (
+        one_shard_fails(
+            iterator_age_ms=climbing(1.0, 20),
+            stream_iterator_age_ms=climbing(1.0, 20),
+            errors=[0.0] * 10 + [60.0] * 12 + [20.0] + [60.0] * 7,
+            batch_size=10,
+            parallelization_factor=4,
+            concurrent_executions=4,
+            mapping_last_modified=NOW - wait(9),
+        ),
         Cause.FUNCTION_FAILURE,
     ),
     "one success since batches are split, where hundreds failed before, may be chance": (

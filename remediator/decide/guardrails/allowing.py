@@ -133,7 +133,8 @@ def busy_resource(ask: Inquiry) -> Word:
     return None
 
 
-# Who bounds retries, or makes batches smaller, lowers what nobody has raised: no setting swings.
+# Who bounds retries, or makes batches smaller, takes back no raise: nothing swings by it, and what
+# fails meanwhile need not wait for long.
 _LOWERS_FORWARD = frozenset({RemedyName.ISOLATE_POISON, RemedyName.LOWER_BATCH_SIZE})
 
 
