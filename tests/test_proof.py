@@ -248,6 +248,21 @@ OTHERS = {
     "reads for another try, which are not told from reads of what comes": poison(
         errors=0, reports_partial_batches=True, read_records=since(10, 455, 600)
     ),
+    "reads that go on while more batches are tried than records came: an outage reads ahead": poison(
+        shards=37,
+        batch_size=5,
+        errors=0,
+        reports_partial_batches=True,
+        **aged(climbing(1.0, 13)),
+        invocations=since(13, 335, 14),
+        stream_invocations=since(13, 335, 14),
+        duration_ms=since(13, 4_650, 8_000),
+        duration_max_ms=9_000,
+        concurrent_executions=since(13, 34, 3),
+        incoming_records=20,
+        read_records=since(10, 18.3, 20),
+        youngest_age_ms=400,
+    ),
 }
 
 

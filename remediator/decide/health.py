@@ -2,6 +2,7 @@
 
 from remediator.decide.case import NO, YES, Case, Finding, unseen
 from remediator.decide.failing import like_a_clock, nothing_gets_on, times_out
+from remediator.decide.silent import most_lanes_try_in_vain
 from remediator.decide.standing import NOTHING, rest_of_the_lane, shown_by_a_lane
 from remediator.evidence.age import LONGEST_WAIT_SECONDS
 from remediator.evidence.metrics import Metric
@@ -158,7 +159,8 @@ def _by_reads(case: Case) -> _Words:
     by_one = signals.reads_dropped and (share >= enough / 2 if alone else at_least >= enough)
     beyond = alone and signals.reads_outrun and share >= enough
     if _reads_tell_little(case):
-        by_one, beyond = by_one and _others_move_in_one_lane(case), False
+        told = _others_move_in_one_lane(case) and not most_lanes_try_in_vain(case)
+        by_one, beyond = by_one and told, False
     if by_one or beyond:
         return f"reads of the stream go on at {share:.0%} of what arrives", None
     said = f"reads of the stream are down to {share:.0%} of what arrives"

@@ -48,7 +48,8 @@ def most_lanes_try_in_vain(case: Case) -> bool:
     lanes = lanes_or_most_at_once(case)
     if not hidden or not alone or tried is None or not usual or not lanes:
         return False
-    drains = (signals.busy_share or 1.0) >= case.policy.thresholds.busy_share
+    busy = (signals.busy_share or 1.0) >= case.policy.thresholds.busy_share
+    drains = busy and not _tries_more_than_came(signals)
     few = signals.stuck_shards is not None and 2 * signals.stuck_shards <= (shards or 0)
     if drains or few:
         return False
@@ -59,6 +60,14 @@ def most_lanes_try_in_vain(case: Case) -> bool:
 
 
 _MOST_OF_THEM = 0.5
+
+
+def _tries_more_than_came(signals: Signals) -> bool:
+    """Whether there were more batches in the newest minutes than records have come since the oldest
+    that waits, which stands still: then most of them were tried before."""
+    tried, came = signals.successes_per_minute, signals.arrived_since_oldest
+    still = (signals.still_minutes or 0) >= LAST_MINUTES
+    return still and tried is not None and came is not None and LAST_MINUTES * tried > came
 
 
 def lanes_or_most_at_once(case: Case) -> float:
