@@ -248,7 +248,7 @@ OTHERS = {
     "reads for another try, which are not told from reads of what comes": poison(
         errors=0, reports_partial_batches=True, read_records=since(10, 455, 600)
     ),
-    "reads that go on while more batches are tried than records came: an outage reads ahead": poison(
+    "reads that go on while more batches are tried than records came": poison(
         shards=37,
         batch_size=5,
         errors=0,
