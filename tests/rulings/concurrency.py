@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from remediator.model import Decision, Evidence, Reader
+from remediator.model import Decision, Evidence, Reader, RemedyName
 from remediator.policy import Limits, Policy
 from tests.changes import change
 from tests.evidence import QUARANTINE, overloaded, since, slow_consumer, throttled, without
@@ -197,6 +197,16 @@ WORDS: Words = {
         Decision.APPROVE,
         "downstream",
     ),
+    "a probe's second lane, where what fails is given up to a destination that is gone": (
+        FACTOR.model_copy(update={"remedy": RemedyName.ISOLATE_POISON}),
+        slow_consumer(
+            maximum_retry_attempts=3, on_failure_destination=QUARANTINE, errors=since(5, 2)
+        ),
+        Policy(),
+        CALM,
+        Decision.APPROVE,
+        "downstream",
+    ),
     "some fails and is given up to a destination that takes it": (
         FACTOR,
         slow_consumer(
@@ -219,5 +229,8 @@ WORDS: Words = {
 # What was found out beside the evidence, in some cases.
 KNOWN: Mapping[str, Mapping[str, Any]] = {
     "some fails and is given up to a destination that is gone": {"destination_usable": False},
+    "a probe's second lane, where what fails is given up to a destination that is gone": {
+        "destination_usable": False
+    },
     "some fails and is given up to a destination that takes it": {"destination_usable": True},
 }

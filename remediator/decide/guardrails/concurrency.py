@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from remediator.decide.guardrails.inquiry import Clip, Inquiry, Word, approve, block
+from remediator.decide.guardrails.records import captured_from_now_on
 from remediator.decide.remedies.concurrency import reservable
 from remediator.model import RemedyName
 from remediator.settings_table import (
@@ -119,14 +120,15 @@ def downstream_is_well(ask: Inquiry) -> Word:
 
 def _loses_what_fails(ask: Inquiry) -> str | None:
     """How records are lost by a failure, by their owner's own choice, or for a destination that is
-    gone: not for us to bring more of them about. An isolation's second lane is for what fails, and
-    bounds nothing; and a reservation lets those lanes work that somebody has set."""
+    gone: not for us to bring more of them about, nor by a probe's second lane, which loses as many
+    again in an outage, unless its own write captures them. A reservation lets those lanes work that
+    somebody has set."""
     mapping = ask.evidence.mapping
     if mapping is None or not mapping.retries_bounded:
         return None
     if not mapping.loses_what_fails and ask.case.destination_usable is not False:
         return None
-    if ask.change.remedy is RemedyName.ISOLATE_POISON:
+    if ask.change.remedy is RemedyName.ISOLATE_POISON and captured_from_now_on(ask):
         return None
     if ask.case.signals.error_minutes or ask.case.signals.failed_event_minutes:
         return "some of it fails and is given up"

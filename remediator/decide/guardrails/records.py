@@ -60,7 +60,7 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
     if not ask.row.restarts:
         return None
     most = drops_in_a_restart(ask.case, ask.change.remedy)
-    if most is None or _captured_from_now_on(ask):
+    if most is None or captured_from_now_on(ask):
         return None
     restart = ask.policy.forecast.restart_seconds
     told = (
@@ -76,6 +76,7 @@ def waits_through_a_restart(ask: Inquiry) -> Word:
     return approve(f"{told}; so the {most} s are lifted in the same update, and put back later")
 
 
-def _captured_from_now_on(ask: Inquiry) -> bool:
+def captured_from_now_on(ask: Inquiry) -> bool:
+    """Whether the same write sets a destination that takes what is given up."""
     wanted = ask.after(DESTINATION, None)
     return isinstance(wanted, str) and captures(ask.case, wanted)
